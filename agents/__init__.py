@@ -1,0 +1,1 @@
+"""Proposers of pull requests: tuner, Claude, Codex and command-line agents."""

@@ -1,0 +1,47 @@
+"""The `autarch` command: one module a verb, each loaded only when it is asked for.
+
+A verb's module lives in `autarch.cli`, and reaches `ci`, `agents` and `live` by name at run time,
+so that a host without one of them still has the rest.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from autarch.errors import AutarchError, ConfigError
+
+USAGE_EXIT = 2
+
+
+def load(name: str) -> Any:
+    """Import one of `ci`, `agents`, `live` (or a module of theirs) by name.
+
+    Raises:
+        ConfigError: this installation does not carry it.
+    """
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name and error.name.split(".")[0] in {"ci", "agents", "live"}:
+            package = error.name.split(".")[0]
+            raise ConfigError(f"this installation has no package {package!r}; run from a clone of the project") from error
+        raise
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0 yes, 1 no, 2 misuse, 3 could not tell."""
+    from autarch.cli.app import build_app
+
+    try:
+        return build_app().run(sys.argv[1:] if argv is None else list(argv))
+    except AutarchError as error:
+        sys.stderr.write(f"autarch: {error}\n")
+        return error.exit_code
+    except KeyboardInterrupt:
+        sys.stderr.write("autarch: interrupted; nothing half-written was kept\n")
+        return 130
+    except BrokenPipeError:
+        return 0

@@ -1,0 +1,1 @@
+"""The gate: one check a file, policy, reports, publishing."""

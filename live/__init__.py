@@ -1,0 +1,1 @@
+"""From a signed tag to orders: verification, executor, venues, journal, provenance."""
