@@ -1,0 +1,54 @@
+# Every target works on a bare machine with Python 3.11+, git and make; the first one builds .venv.
+
+SHELL := /bin/bash
+PYTHON ?= $(firstword $(foreach v,3.11 3.12 3.13 3,$(shell command -v python$(v) 2>/dev/null)))
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test test-slow lint format bench lock clean
+
+help:  ## this list
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+$(STAMP): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "no Python found: install Python 3.11 or newer" >&2; exit 2; }
+	@"$(PYTHON)" -c 'import sys; v=sys.version_info; sys.exit(0 if v>=(3,11) else "found Python %d.%d, expected 3.11 or newer: make PYTHON=/path/to/python3.11" % v[:2])'
+	@echo "building $(VENV) (once; about a minute)" >&2
+	"$(PYTHON)" -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	-@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m compileall -q autarch ci agents live $(VENV)/lib
+	@touch $(STAMP)
+
+venv: $(STAMP)  ## build .venv from requirements.lock
+
+demo: $(STAMP)  ## the whole path on a synthetic market: pull request, verdict, merge, tag, paper fills, why
+	$(BIN)/autarch demo --local-dev-if-needed
+
+test: $(STAMP)  ## all tests but the slow ones
+	$(BIN)/python -m pytest -q -m "not slow"
+
+test-slow: $(STAMP)  ## whole-system tests: kills, simulation, browser
+	$(BIN)/python -m pytest -q -m slow
+
+lint: $(STAMP)  ## ruff, mypy, import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP)  ## let ruff format and fix
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(STAMP)  ## measured figures; compares within one run
+	$(BIN)/python -m benchmarks
+
+lock: $(STAMP)  ## renew requirements.lock (needs uv)
+	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
+	  --extra agents --group dev pyproject.toml -o requirements.lock
+
+clean:  ## remove what the targets made
+	rm -rf $(VENV) .autarch-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis

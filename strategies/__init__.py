@@ -1,0 +1,1 @@
+"""One folder an idea; each is judged, merged and released by itself."""
