@@ -1,0 +1,191 @@
+"""What a proposal changes, decided by its diff, and strategies read as blobs, never from a checkout."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from autarch.errors import StrategyError, UsageError
+from autarch.manifest import SLUG, StrategySource, parse_source
+from autarch.repo.git import GitRepo
+from autarch.repo.objects import FOLDER, REGULAR, DiffEntry, TreeEntry
+
+ChangeKind = Literal["strategy", "platform", "mixed", "empty"]
+
+FOLDER_NAME = "strategies"
+REQUIRED_FILES = ("manifest.toml", "strategy.py")
+BYTES_MAX = {"manifest.toml": 65_536, "strategy.py": 131_072, "README.md": 65_536}
+"""The files a strategy may have, and the size of each at most (own choice: ten times what the seeds need)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What lies between a base and a head. `problems` non-empty: refused, each a sentence with its cure.
+
+    `slug` is the strategy proposed (for a pure removal, the one removed), `retires` the folder
+    removed for it, `removal` True when nothing is proposed in its place.
+    """
+
+    kind: ChangeKind
+    base: str
+    head: str
+    slug: str | None = None
+    retires: str | None = None
+    removal: bool = False
+    paths: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+def list_strategies(repo: GitRepo, commit: str) -> tuple[str, ...]:
+    """Return the slugs on `commit`, sorted; folders whose name is no slug are left out."""
+    found = (entry.path.partition("/")[2] for entry in repo.ls_tree(commit, FOLDER_NAME) if entry.mode == FOLDER)
+    return tuple(sorted(name for name in found if SLUG.match(name)))
+
+
+def strategy_tree(repo: GitRepo, commit: str, slug: str) -> str | None:
+    """Return the git tree id of strategies/<slug> at `commit`, or None when there is none."""
+    entry = repo.entry_at(commit, f"{FOLDER_NAME}/{slug}")
+    return entry.oid if entry is not None and entry.mode == FOLDER else None
+
+
+def read_strategy(repo: GitRepo, commit: str, slug: str) -> StrategySource:
+    """Return the strategy `slug` as stored at `commit`, its shape checked like a proposal's.
+
+    Raises:
+        UsageError: the commit has no such strategy.
+        StrategyError: the folder holds something else than regular ASCII files of a strategy, or
+            the manifest does not parse.
+    """
+    entries = repo.ls_tree(commit, f"{FOLDER_NAME}/{slug}")
+    if not entries:
+        known = ", ".join(list_strategies(repo, commit)) or "none"
+        raise UsageError(f"there is no strategy {slug!r} at {commit[:12]}; there are: {known}")
+    problems = folder_problems(repo, slug, entries)
+    if problems:
+        raise StrategyError(" ".join(problems))
+    content = {entry.path.rpartition("/")[2]: repo.cat_blob(entry.oid) for entry in entries}
+    return parse_source(slug=slug, manifest_bytes=content["manifest.toml"], code=content["strategy.py"])
+
+
+def classify(repo: GitRepo, *, base: str, head: str) -> Change:
+    """Return what `head` changes since it left `base`: the diff between their merge base and `head`.
+
+    Raises:
+        UsageError: the two share no history.
+    """
+    fork = repo.merge_base(base, head)
+    if fork is None:
+        raise UsageError(f"{head[:12]} and {base[:12]} share no history; branch from main and commit there")
+    diff = repo.diff_tree(fork, head)
+    paths = tuple(entry.path for entry in diff)
+    inside = [entry for entry in diff if _is_inside(entry.path)]
+    if not diff:
+        problem = "the branch changes nothing against main; commit something, or close the pull request."
+        return Change(kind="empty", base=base, head=head, problems=(problem,))
+    if not inside:
+        return Change(kind="platform", base=base, head=head, paths=paths)
+    if len(inside) < len(diff):
+        outside = next(entry.path for entry in diff if not _is_inside(entry.path))
+        problem = (
+            f"the branch changes a strategy and also {outside!r}; a pull request is one or the other: "
+            "put the platform change into a pull request of its own."
+        )
+        return Change(kind="mixed", base=base, head=head, paths=paths, problems=(problem,))
+    return _strategy_change(repo, base, head, inside)
+
+
+def folder_problems(repo: GitRepo, slug: str, entries: tuple[TreeEntry, ...]) -> tuple[str, ...]:
+    """Return what keeps the folder strategies/<slug> from being a strategy, each a sentence with its cure."""
+    problems = [] if SLUG.match(slug) else [f"folder {slug!r} is no slug; rename it to match [a-z][a-z0-9_]{{2,39}}."]
+    names = [entry.path.rpartition("/")[2] for entry in entries]
+    problems += [f"strategies/{slug}/{name} is missing; add it." for name in REQUIRED_FILES if name not in names]
+    if len(set(names)) != len(names):
+        problems.append(f"strategies/{slug} names a file twice; write the tree with git itself.")
+    for entry, name in zip(entries, names, strict=True):
+        problems += _entry_problems(repo, slug, name, entry)
+    return tuple(problems)
+
+
+def _entry_problems(repo: GitRepo, slug: str, name: str, entry: TreeEntry) -> list[str]:
+    where = f"strategies/{slug}/{name}"
+    if name not in BYTES_MAX:
+        allowed = ", ".join(BYTES_MAX)
+        return [f"{where!r} does not belong there; a strategy is {allowed} and nothing else: remove it."]
+    if entry.mode != REGULAR:
+        kind = {"100755": "executable", "120000": "a symbolic link", "160000": "a submodule", FOLDER: "a folder"}
+        found = kind.get(entry.mode, f"of mode {entry.mode}")
+        return [f"{where} is {found}; commit it as a regular file (mode 100644)."]
+    content = repo.cat_blob(entry.oid)
+    problems = []
+    if len(content) > BYTES_MAX[name]:
+        problems.append(f"{where} has {len(content)} bytes; at most {BYTES_MAX[name]} are allowed: shorten it.")
+    if not content.isascii() or b"\0" in content:
+        line = 1 + content[: _first_odd(content)].count(b"\n")
+        problems.append(f"{where}:{line} holds a byte that is not ASCII text; spell it in ASCII.")
+    return problems
+
+
+def _first_odd(content: bytes) -> int:
+    return next(index for index, byte in enumerate(content) if byte == 0 or byte > 127)
+
+
+def _strategy_change(repo: GitRepo, base: str, head: str, diff: list[DiffEntry]) -> Change:
+    slugs = sorted({entry.path.split("/")[1] for entry in diff if entry.path.count("/") >= 2})
+    problems = [
+        f"{entry.path!r} lies directly in strategies/; a strategy is a folder: move or remove it."
+        for entry in diff
+        if entry.path.count("/") < 2
+    ]
+    present = [slug for slug in slugs if repo.ls_tree(head, f"{FOLDER_NAME}/{slug}")]
+    gone = [slug for slug in slugs if slug not in present]
+    slug = next(iter(present or gone), None)
+    if len(present) > 1:
+        problems.append(f"the branch changes {len(present)} strategies ({', '.join(present)}); propose one at a time.")
+    if len(gone) > 1:
+        problems.append(f"the branch removes {len(gone)} strategies ({', '.join(gone)}); remove one at a time.")
+    problems += _twin_problems(repo, head)
+    for name in present:
+        problems += folder_problems(repo, name, repo.ls_tree(head, f"{FOLDER_NAME}/{name}"))
+    retires = gone[0] if present and gone else None
+    if retires is not None and slug is not None and not problems:
+        problems += _retire_problems(repo, head, slug, retires)
+    return Change(
+        kind="strategy",
+        base=base,
+        head=head,
+        slug=slug,
+        retires=retires,
+        removal=not present and bool(gone),
+        paths=tuple(entry.path for entry in diff),
+        problems=tuple(problems),
+    )
+
+
+def _retire_problems(repo: GitRepo, head: str, slug: str, retires: str) -> list[str]:
+    try:
+        named = read_strategy(repo, head, slug).manifest.origin.retires
+    except StrategyError:
+        return []  # the policy check names what is wrong with the manifest
+    if named == retires:
+        return []
+    return [
+        (
+            f"the branch removes strategies/{retires}, which strategies/{slug}/manifest.toml does not retire; "
+            f'write retires = "{retires}" under [origin], or keep the folder.'
+        )
+    ]
+
+
+def _twin_problems(repo: GitRepo, head: str) -> list[str]:
+    names = [entry.path.partition("/")[2] for entry in repo.ls_tree(head, FOLDER_NAME)]
+    folded: dict[str, str] = {}
+    problems = []
+    for name in names:
+        twin = folded.setdefault(name.casefold(), name)
+        if twin != name:
+            problems.append(f"strategies/{twin} and strategies/{name} differ only in case; rename one.")
+    return problems
+
+
+def _is_inside(path: str) -> bool:
+    return path.partition("/")[0].casefold() == FOLDER_NAME
