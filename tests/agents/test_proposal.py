@@ -24,7 +24,7 @@ class FakeForge:
     def __init__(self) -> None:
         self.opened: list[tuple[str, str, str]] = []
 
-    def create_pull(self, *, head: str, title: str, body: str, base: str = "main") -> int:
+    def create_pull(self, *, head: str, title: str, body: str) -> int:
         self.opened.append((head, title, body))
         return len(self.opened)
 
@@ -62,7 +62,7 @@ def test_a_commit_changes_the_named_files_only_and_ends_with_its_trailers(repo: 
     changed = repo.diff_tree(made.base, head)
     assert [entry.path for entry in changed] == ["strategies/hill/manifest.toml"]
     assert repo.blob_at(head, "strategies/hill/manifest.toml") == b"a = 2\n"
-    assert repo.read_commit(head).trailers() == {"Agent": "tuner", "Trials": "25"}
+    assert repo.read_commit(head).trailers == {"Agent": "tuner", "Trials": "25"}
 
 
 def test_a_proposal_equal_to_main_is_refused(repo: GitRepo) -> None:
@@ -76,9 +76,9 @@ def test_branch_and_study_arrive_together_and_the_next_proposal_takes_the_next_n
     forge, remote = FakeForge(), Remote(url=str(tmp_path / "forge.git"))
     other = GitRepo(tmp_path / "forge.git")
 
-    _, first = open_pull_request(proposal(repo), repo=repo, remote=remote, forge=forge, when_s=1)
+    _, first = open_pull_request(proposal(repo), repo=repo, remote=remote, forge=forge, when_s=1_700_000_001)
     second_made = proposal(repo, files={"manifest.toml": b"a = 3\n"})
-    _, second = open_pull_request(second_made, repo=repo, remote=remote, forge=forge, when_s=2)
+    _, second = open_pull_request(second_made, repo=repo, remote=remote, forge=forge, when_s=1_700_000_002)
 
     assert [head for head, _, _ in forge.opened] == ["agent/tuner/hill-1", "agent/tuner/hill-2"]
     assert other.read_ref("refs/heads/agent/tuner/hill-1") == first
