@@ -1,0 +1,149 @@
+"""live.journal: append-only, chained, one tag a bar, one writer."""
+
+from __future__ import annotations
+
+import multiprocessing
+import sqlite3
+
+import pytest
+
+from autarch.errors import ConfigError, RefusedError
+from live.journal import BarClaim, Draft, Journal
+
+
+def draft(number=1, kind="decision", ref=""):
+    return Draft(time_ms=number, kind=kind, body={"number": number}, ref=ref)
+
+
+def claim(tag="v0.1.0", bar=900_000):
+    return BarClaim(symbol="BTCUSDT", bar=bar, tag=tag)
+
+
+@pytest.fixture
+def path(tmp_path):
+    where = tmp_path / "paper.sqlite3"
+    with Journal(where, account="paper") as journal:
+        journal.append([draft(1), draft(2, "intent", "abc")])
+        journal.append([draft(3, "execution", "e1")], claims=[claim()])
+    return where
+
+
+def test_events_read_back_in_order_and_by_name(path):
+    with Journal(path, account="paper", read_only=True) as journal:
+        assert [event.body["number"] for event in journal.events()] == [1, 2, 3]
+        assert [event.seq for event in journal.events("intent", "execution")] == [2, 3]
+        assert [event.kind for event in journal.events(after=2)] == ["execution"]
+        assert [event.seq for event in journal.about("abc")] == [2]
+        assert journal.about("") == ()
+        assert journal.last("decision").seq == 1
+        assert journal.last("state") is None
+        assert journal.tag_of("BTCUSDT", 900_000) == "v0.1.0"
+        assert journal.verify() == 3
+
+
+def test_a_reopened_journal_continues_its_chain(path):
+    with Journal(path, account="paper") as journal:
+        journal.append([draft(4)])
+
+    with Journal(path, account="paper", read_only=True) as journal:
+        assert journal.verify() == 4
+        assert journal.head[0] == 4
+
+
+@pytest.mark.parametrize("table", ["events", "bars", "meta"])
+@pytest.mark.parametrize("verb", ["UPDATE {} SET rowid = rowid", "DELETE FROM {}"])
+def test_the_file_itself_refuses_updates_and_deletes(path, table, verb):
+    columns = {"events": "kind = 'x'", "bars": "tag = 'x'", "meta": "value = 'x'"}
+    statement = verb.format(table).replace("rowid = rowid", columns[table])
+
+    with sqlite3.connect(path) as database, pytest.raises(sqlite3.IntegrityError, match="append-only"):
+        database.execute(statement)
+    database.close()
+
+
+@pytest.mark.parametrize(
+    "tampering",
+    [
+        "UPDATE events SET body = '{\"number\":9}' WHERE seq = 2",
+        "UPDATE events SET time_ms = 9 WHERE seq = 3",
+        "UPDATE events SET ref = 'x' WHERE seq = 2",
+        "DELETE FROM events WHERE seq = 2",
+        "UPDATE events SET hash = prev WHERE seq = 1",
+    ],
+)
+def test_whoever_drops_the_triggers_and_edits_breaks_the_chain(path, tampering):
+    database = sqlite3.connect(path)
+    for verb in ("update", "delete"):
+        database.execute(f"DROP TRIGGER events_no_{verb}")
+    database.execute(tampering)
+    database.commit()
+    database.close()
+
+    with Journal(path, account="paper", read_only=True) as journal, pytest.raises(RefusedError, match="chain"):
+        journal.verify()
+
+
+def test_another_tag_may_not_trade_the_same_bar_and_nothing_of_it_is_written(path):
+    with Journal(path, account="paper") as journal:
+        journal.append([draft(4)], claims=[claim()])
+
+        with pytest.raises(RefusedError, match=r"already traded by v0.1.0; v0.2.0 may not"):
+            journal.append([draft(5)], claims=[claim("v0.2.0", bar=1_800_000), claim("v0.2.0")])
+
+        assert journal.tag_of("BTCUSDT", 1_800_000) is None
+        journal.append([draft(6)])
+        assert [event.body["number"] for event in journal.events()] == [1, 2, 3, 4, 6]
+        assert journal.verify() == 5
+
+
+def test_a_journal_of_another_account_or_a_newer_schema_is_refused(path):
+    with pytest.raises(ConfigError, match="belongs to account 'paper', not 'other'"):
+        Journal(path, account="other")
+    database = sqlite3.connect(path)
+    database.execute("DROP TRIGGER meta_no_update")
+    database.execute("UPDATE meta SET value = '2' WHERE name = 'schema'")
+    database.commit()
+    database.close()
+
+    with pytest.raises(ConfigError, match="has schema 2"):
+        Journal(path, account="paper")
+
+
+def test_a_file_that_is_no_journal_is_refused(tmp_path):
+    (tmp_path / "text").write_text("hello " * 200)
+    other = sqlite3.connect(tmp_path / "other")
+    other.execute("CREATE TABLE t (x)")
+    other.close()
+
+    with pytest.raises(ConfigError, match="not a journal"):
+        Journal(tmp_path / "text", account="paper")
+    with pytest.raises(ConfigError, match="not a journal"):
+        Journal(tmp_path / "other", account="paper")
+    with pytest.raises(ConfigError, match="no journal at"):
+        Journal(tmp_path / "absent", account="paper", read_only=True)
+
+
+def _second_writer(path, answers):
+    try:
+        Journal(path, account="paper").close()
+        answers.put("opened")
+    except ConfigError as error:
+        answers.put(str(error))
+
+
+def test_a_second_writer_is_refused_while_readers_are_welcome(path):
+    context = multiprocessing.get_context("spawn")
+    answers = context.Queue()
+    with Journal(path, account="paper"), Journal(path, account="paper", read_only=True) as reader:
+        process = context.Process(target=_second_writer, args=(path, answers))
+        process.start()
+        answer = answers.get(timeout=30)
+        process.join()
+
+        assert "another process writes" in answer
+        assert reader.verify() == 3
+
+
+def test_an_unknown_kind_is_a_bug_of_ours(path):
+    with Journal(path, account="paper") as journal, pytest.raises(ValueError, match="unknown kind"):
+        journal.append([draft(1, "gossip")])
