@@ -5,7 +5,6 @@ The same calls reach github.com and the local forge. Decide on status codes, nev
 
 from __future__ import annotations
 
-import base64
 import time
 from collections.abc import Callable, Iterator, Sequence
 from types import TracebackType
@@ -27,6 +26,7 @@ from autarch.forge.wire import (
     Status,
     StatusState,
 )
+from autarch.repo.runner import Remote
 
 TIMEOUT_S = 30.0  # a merge on the local forge checks every signature before it answers
 ATTEMPTS_MAX = 4
@@ -126,21 +126,9 @@ class ForgeClient:
         base = "https://github.com" if self.base_url == "https://api.github.com" else self.base_url
         return f"{base}/{self.repository}.git"
 
-    def git_environment(self) -> dict[str, str]:
-        """Return variables that let one git process authenticate at `git_url`, and at no other address.
-
-        The token travels in the environment: argv and remote URLs are readable by every process of the
-        host and end up in logs and in .git/config.
-        """
-        basic = base64.b64encode(f"x-access-token:{self._token}".encode()).decode()
-        return {
-            "GIT_CONFIG_COUNT": "2",
-            "GIT_CONFIG_KEY_0": f"http.{self.git_url}.extraHeader",
-            "GIT_CONFIG_VALUE_0": f"Authorization: Basic {basic}",
-            "GIT_CONFIG_KEY_1": "credential.helper",
-            "GIT_CONFIG_VALUE_1": "",
-            "GIT_TERMINAL_PROMPT": "0",
-        }
+    def git_remote(self) -> Remote:
+        """Return what git pushes to and fetches from; the token travels in git's environment only."""
+        return Remote(url=self.git_url, token=self._token)
 
     # -- pull requests --------------------------------------------------------------------------
 
