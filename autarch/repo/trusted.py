@@ -1,7 +1,149 @@
-"""Main's code, written from the object store and run in a process of its own."""
+"""Main's code, written from the object store and run in a process of its own.
+
+A checkout could be edited, an archive rewrites files that ask for it (export-subst), so blobs are
+written and what lies on disk is hashed back to the tree's id. Files carry one fixed modification
+time and compiled code, so that caches keyed by path, size and time stay warm between runs.
+"""
 
 from __future__ import annotations
 
-from autarch.repo.engine import engine_digest, engine_digest_at
+import compileall
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
-__all__ = ["engine_digest", "engine_digest_at"]
+from autarch.errors import UndecidedError
+from autarch.paths import cache_root, private_directory
+from autarch.repo import objects
+from autarch.repo.environment import environment_problems
+from autarch.repo.git import GitError, GitRepo
+from autarch.repo.objects import EXECUTABLE, FOLDER, REGULAR, TreeEntry
+
+__all__ = ["environment_problems", "hash_tree", "run_trusted", "write_tree_from"]
+
+FIXED_MTIME_S = 946_684_800  # 2000-01-01: any constant that zip and git accept
+_COMPILED = "__pycache__"
+
+
+def write_tree_from(repo: GitRepo, commit: str) -> Path:
+    """Return a folder that holds exactly the files of `commit`, under <cache>/trees/<tree id>.
+
+    One that exists is hashed again and, if it differs by a byte, a name or a mode, replaced. Links
+    and submodules are refused: a link could point out of the tree.
+
+    Raises:
+        GitError: an object is missing or damaged, or the tree holds a link, a submodule or a name
+            that no plain folder can have.
+    """
+    tree = repo.tree_of(commit)
+    trees = private_directory(private_directory(cache_root()) / "trees")
+    target = trees / tree
+    if target.is_dir():
+        if hash_tree(target, like=tree) == tree:
+            return target
+        _set_aside(target)
+    entries = repo.ls_tree(tree, recursive=True)
+    _refuse_odd(entries, tree)
+    building = Path(tempfile.mkdtemp(prefix=f".{tree[:12]}-", dir=trees))
+    try:
+        _write_files(repo, entries, building)
+        if hash_tree(building, like=tree) != tree:
+            raise GitError(f"what was written to {building} is not tree {tree}; check the disk under {trees}")
+        compileall.compile_dir(building, quiet=2, workers=1, stripdir=str(building), prependdir=str(target))
+        _publish(building, target)
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+    return target
+
+
+def hash_tree(folder: Path, *, like: str = "") -> str:
+    """Return the git tree id of what lies in `folder`, compiled code left out.
+
+    Raises:
+        GitError: something in it is neither a folder nor a regular file.
+    """
+    entries = []
+    with os.scandir(folder) as found:
+        for item in found:
+            if item.is_dir(follow_symlinks=False):
+                if item.name == _COMPILED:
+                    continue
+                entries.append(TreeEntry(mode=FOLDER, oid=hash_tree(Path(item.path), like=like), path=item.name))
+            elif item.is_file(follow_symlinks=False):
+                mode = EXECUTABLE if item.stat().st_mode & 0o100 else REGULAR
+                oid = objects.object_id("blob", Path(item.path).read_bytes(), like=like)
+                entries.append(TreeEntry(mode=mode, oid=oid, path=item.name))
+            else:
+                raise GitError(f"{item.path} is neither a file nor a folder; remove {folder} and run again")
+    return objects.object_id("tree", objects.format_tree(entries), like=like)
+
+
+def run_trusted(  # noqa: PLR0913  a process has this many sides
+    repo: GitRepo,
+    commit: str,
+    argv: Sequence[str],
+    *,
+    cwd: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    timeout_s: float | None = None,
+) -> subprocess.CompletedProcess[bytes]:
+    """Run `autarch *argv` with the code of `commit` and return its output and exit code.
+
+    Raises:
+        UndecidedError: the installed distributions are not those of the commit's lock.
+        GitError: the tree cannot be written.
+    """
+    root = write_tree_from(repo, commit)
+    problems = environment_problems((root / "requirements.lock").read_bytes())
+    if problems:
+        raise UndecidedError(f"cannot run the code of {commit[:12]} here: {' '.join(problems)}")
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "GIT_"))}
+    # -P keeps the working directory off sys.path; safe_path also stops a stray autarch/ beside cwd.
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "autarch", *argv],
+        cwd=cwd,
+        env={**inherited, **(environment or {}), "PYTHONPATH": str(root)},
+        capture_output=True,
+        check=False,
+        timeout=timeout_s,
+    )
+
+
+def _refuse_odd(entries: Sequence[TreeEntry], tree: str) -> None:
+    for entry in entries:
+        parts = entry.path.split("/")
+        if entry.mode not in {REGULAR, EXECUTABLE}:
+            raise GitError(
+                f"tree {tree[:12]} holds {entry.path!r} of mode {entry.mode}; only regular files are written"
+            )
+        if any(part in {"", ".", "..", ".git", _COMPILED} or "\0" in part for part in parts):
+            raise GitError(f"tree {tree[:12]} holds {entry.path!r}, a name that no folder of ours may have")
+
+
+def _write_files(repo: GitRepo, entries: Sequence[TreeEntry], folder: Path) -> None:
+    content = repo.read_objects([entry.oid for entry in entries])
+    for entry, (_, raw) in zip(entries, content, strict=True):
+        file = folder / entry.path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(raw)
+        file.chmod(0o755 if entry.mode == EXECUTABLE else 0o644)
+        os.utime(file, (FIXED_MTIME_S, FIXED_MTIME_S))
+
+
+def _publish(building: Path, target: Path) -> None:
+    try:
+        building.rename(target)
+    except OSError:
+        # Another process was quicker; its tree is as good once it hashes to the same id.
+        if not target.is_dir() or hash_tree(target, like=target.name) != target.name:
+            raise
+
+
+def _set_aside(target: Path) -> None:
+    doomed = Path(tempfile.mkdtemp(prefix=".damaged-", dir=target.parent))
+    target.rename(doomed / target.name)
+    shutil.rmtree(doomed, ignore_errors=True)
