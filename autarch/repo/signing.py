@@ -25,7 +25,7 @@ from autarch.repo.objects import Person, Tag
 CI_PRINCIPAL, RELEASE_PRINCIPAL = "ci@autarch", "release@autarch"
 NS_CHECK, NS_LEDGER, NS_EVIDENCE, NS_TAG = "autarch-check", "autarch-ledger", "autarch-evidence", "git"
 CI_NAMESPACES = (NS_CHECK, NS_LEDGER, NS_EVIDENCE)
-RELEASE_NAMESPACES = (NS_TAG,)
+RELEASE_NAMESPACES = (NS_TAG, NS_EVIDENCE)
 RECORD_BYTES_MAX = 4 * 1024 * 1024
 _ARMOUR = b"-----BEGIN SSH SIGNATURE-----"
 _TIMEOUT_S = 30.0
