@@ -208,10 +208,7 @@ class GitRepo:
         answer = self.run(
             "diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-abbrev", "--no-ext-diff", old, new, "--", *paths
         )
-        parts = objects.text(answer.stdout).split("\0")
-        return tuple(
-            _diff_entry(header, path) for header, path in zip(parts[0:-1:2], parts[1::2], strict=True) if header
-        )
+        return parse_diff(objects.text(answer.stdout).split("\0")[:-1])
 
     # Writing
 
@@ -382,6 +379,11 @@ def _split_batch(oids: Sequence[str], answer: bytes, path: Path) -> Iterable[tup
             raise GitError(f"object {oid} in {path} holds other bytes than its name says; the repository is damaged")
         yield words[1], content
         at = end + 1 + size + 1
+
+
+def parse_diff(fields: Sequence[str]) -> tuple[DiffEntry, ...]:
+    """Return the entries of a raw diff, given its fields in turn: header, path, header, path."""
+    return tuple(_diff_entry(header, path) for header, path in zip(fields[::2], fields[1::2], strict=True))
 
 
 def _diff_entry(header: str, path: str) -> DiffEntry:

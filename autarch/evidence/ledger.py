@@ -1,0 +1,189 @@
+"""The ledger: an append-only branch of signed entries, counted before anyone looks at a score.
+
+Branch `autarch/ledger` is one line of commits, each adding one file: a signed record that names the
+digest of the record before it. So the newest signature vouches for everything below it, and a file
+changed, dropped, inserted or moved breaks the chain. Rewriting the branch with the right key is what
+remains possible; against that, merges and tags carry the head, and a reader refuses a head that
+does not descend from the newest one it knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from autarch.evidence.ledger_chain import Link, added_blob, check_chain, open_link
+from autarch.evidence.ledger_count import count_trials
+from autarch.evidence.ledger_entry import LedgerEntry, LedgerError, Sealed, entry_body, entry_path, record_digest
+from autarch.repo.git import GitRepo, Remote, StaleRefError
+from autarch.repo.history import Step, steps
+from autarch.repo.objects import Person
+from autarch.repo.signing import NS_LEDGER, SignatureError, Trust, open_record, signed_record
+
+LEDGER_REF = "refs/heads/autarch/ledger"
+APPEND_ATTEMPTS_MAX = 20
+VERIFY_THREADS = 4
+
+Draft = Callable[[int, str | None], LedgerEntry]
+"""Makes the entry for a place in the chain: (seq, digest of the record before it)."""
+
+
+class Ledger:
+    """The ledger in one repository, and with `remote` the one it mirrors."""
+
+    def __init__(self, repo: GitRepo, *, trust: Trust, remote: Remote | None = None) -> None:
+        """Open the ledger of `repo`.
+
+        Args:
+            repo: Holds the branch, or its local copy when `remote` is given.
+            trust: Who may sign entries: ci's signers as committed on main.
+            remote: The forge; appends are pushed there, and only what it took is kept.
+        """
+        self._repo = repo
+        self._trust = trust
+        self._remote = remote
+
+    def head(self) -> str | None:
+        """Return the newest commit known here, or None for a ledger nobody wrote to."""
+        return self._repo.read_ref(LEDGER_REF)
+
+    def sync(self) -> str | None:
+        """Fetch the remote's ledger, verify what is new, move the local branch, return its head.
+
+        Raises:
+            LedgerError: the remote's ledger does not descend from ours, is gone, or does not verify.
+        """
+        known = self.head()
+        if self._remote is None:
+            return known
+        there = self._repo.ls_remote(self._remote, LEDGER_REF).get(LEDGER_REF)
+        if there == known:
+            return known
+        if there is None:
+            raise LedgerError(
+                f"the forge has no ledger any more; ours is at {known}. Do not merge or release; restore it"
+            )
+        self._repo.fetch(self._remote, [there])
+        self.extension(known, there)
+        self._repo.update_ref(LEDGER_REF, there, old=known)
+        return there
+
+    def entries(self, head: str | None = None, *, known: str | None = None) -> tuple[Sealed, ...]:
+        """Return every entry up to `head` (the newest), oldest first, chain verified.
+
+        The newest record's signature is checked, and it covers all others; `verify` checks each.
+
+        Args:
+            head: A commit of the ledger.
+            known: A head the caller has seen before, from which this one must descend.
+
+        Raises:
+            LedgerError: anything about the chain does not hold.
+        """
+        at = head if head is not None else self.head()
+        if known is not None:
+            self._check_descent(at, known)
+        if at is None:
+            return ()
+        links = self._links(steps(self._repo, at))
+        chain = check_chain(links, after=None)
+        self._check_signature(links[-1])
+        return tuple(chain)
+
+    def verify(self, head: str | None = None) -> tuple[Sealed, ...]:
+        """Return every entry like `entries`, with every signature checked.
+
+        Raises:
+            LedgerError: as `entries`, or any record is not signed by a listed signer.
+        """
+        at = head if head is not None else self.head()
+        return () if at is None else self.extension(None, at)
+
+    def extension(self, known: str | None, head: str) -> tuple[Sealed, ...]:
+        """Return the entries between `known` and `head`, every one checked: chain, place and signature.
+
+        This is what a pre-receive hook asks before the branch moves.
+
+        Raises:
+            LedgerError: `head` does not descend from `known`, or an entry does not verify.
+        """
+        if known is not None:
+            self._check_descent(head, known)
+        links = self._links(steps(self._repo, head, exclude=known))
+        chain = check_chain(links, after=None if known is None else self._tail(known))
+        with ThreadPoolExecutor(VERIFY_THREADS) as pool:
+            list(pool.map(self._check_signature, links))
+        return tuple(chain)
+
+    def trials(self, head: str | None = None) -> int:
+        """Return how many trials the ledger holds up to `head`; see `count_trials`."""
+        return count_trials(self.entries(head))
+
+    def append(self, draft: Draft, *, key: Path) -> Sealed:
+        """Add the entry that `draft` makes for its place in the chain, and return it once it is durable.
+
+        Somebody else's entry may come first; then `draft` is asked again for the next place.
+
+        Raises:
+            LedgerError: the ledger does not verify, the key is not a listed signer's, or others
+                kept writing first.
+            PushRefusedError: the forge's rules refuse it (the token's role may not write the ledger).
+        """
+        for _ in range(APPEND_ATTEMPTS_MAX):
+            parent = self.sync()
+            last = None if parent is None else self._tail(parent)
+            entry = draft(1 if last is None else last.entry.seq + 1, None if last is None else last.digest)
+            record = signed_record(entry_body(entry), key=key, namespace=NS_LEDGER)
+            commit = self._commit(entry, record, parent)
+            self._check_record(record, commit)
+            try:
+                self._publish(commit, parent)
+            except StaleRefError:
+                continue
+            return Sealed(entry=entry, digest=record_digest(record), commit=commit)
+        raise LedgerError(f"{APPEND_ATTEMPTS_MAX} times somebody else wrote to the ledger first; run it again")
+
+    # Inside
+
+    def _check_descent(self, head: str | None, known: str) -> None:
+        if head is None or not self._repo.is_ancestor(known, head):
+            raise LedgerError(
+                f"ledger head {head} does not descend from {known}, which was seen before: the ledger was rewritten. "
+                "Trust nothing counted from it; restore the branch from a clone that has the known head"
+            )
+
+    def _tail(self, head: str) -> Sealed:
+        parents = self._repo.read_commit(head).parents
+        link = self._links(steps(self._repo, head, exclude=parents[0] if parents else None))[-1]
+        self._check_signature(link)
+        return open_link(link)
+
+    def _links(self, found: Sequence[Step]) -> list[Link]:
+        records = self._repo.read_objects([added_blob(step.commit, step.changes) for step in found])
+        return [
+            Link(commit=step.commit, parents=step.parents, changes=step.changes, record=record)
+            for step, (_, record) in zip(found, records, strict=True)
+        ]
+
+    def _check_signature(self, link: Link) -> None:
+        self._check_record(link.record, link.commit)
+
+    def _check_record(self, record: bytes, commit: str) -> None:
+        try:
+            open_record(record, trust=self._trust, namespace=NS_LEDGER)
+        except SignatureError as error:
+            raise LedgerError(f"ledger commit {commit[:12]}: {error}") from error
+
+    def _commit(self, entry: LedgerEntry, record: bytes, parent: str | None) -> str:
+        tree = None if parent is None else self._repo.tree_of(parent)
+        grown = self._repo.with_files(tree, {entry_path(entry.seq): record})
+        author = Person(name="Autarch CI", email="ci@autarch.invalid", when_s=entry.recorded_ms // 1000)
+        about = f"PR {entry.pr}" if entry.pr is not None else entry.slug or "no pull request"
+        message = f"Record {entry.kind} {entry.seq} of {about}\n"
+        return self._repo.commit_tree(grown, parents=[parent] if parent else [], message=message, author=author)
+
+    def _publish(self, commit: str, parent: str | None) -> None:
+        if self._remote is not None:
+            self._repo.push(self._remote, {LEDGER_REF: commit}, leases={LEDGER_REF: parent})
+        self._repo.update_ref(LEDGER_REF, commit, old=parent)

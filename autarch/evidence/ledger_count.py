@@ -1,0 +1,84 @@
+"""How many trials a ledger holds: pure arithmetic over its entries.
+
+Every reservation counts one, and the trials of the study behind it, unless it was closed as stopped
+before any score. One without a result counts: whoever killed the run may have read the score.
+Reservations whose decisions are the same bytes count once, since the same bet was looked at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from autarch.evidence.ledger_entry import LedgerEntry, Sealed
+
+STOPPING_CHECKS = ("scope", "policy", "determinism", "causality")
+CAUSALITY_FREE = 2
+"""Causality failures of one pull request that do not count; from the third on each may be a probe."""
+
+
+def count_trials(entries: Iterable[Sealed]) -> int:
+    """Return the number of trials."""
+    kept = list(entries)
+    answers = _answers(kept)
+    groups: dict[str, int] = {}
+    studies: dict[str, int] = {}
+    for sealed in kept:
+        entry = sealed.entry
+        if entry.kind == "study":
+            _add_study(studies, sealed.digest, entry)
+        elif entry.kind == "reservation":
+            given = answers.get(sealed.digest, [])
+            if any(answer.kind == "closed" for answer in given):
+                continue
+            known = [answer.decisions for answer in given if answer.decisions is not None]
+            group = known[-1] if known else entry.decisions
+            groups[group if group is not None else sealed.digest] = 1
+            _add_study(studies, group if group is not None else sealed.digest, entry)
+    return sum(groups.values()) + sum(studies.values())
+
+
+def open_reservation(entries: Sequence[Sealed], like: LedgerEntry) -> Sealed | None:
+    """Return the newest reservation of the judgement that `like` reserves, if it has no final answer.
+
+    The same judgement is the same pull request, head, base, data set and epoch.
+
+    An undecided result is not final: the same judgement may be computed again under it.
+    """
+    answers = _answers(entries)
+    for sealed in reversed(entries):
+        if sealed.entry.kind == "reservation" and _judgement(sealed.entry) == _judgement(like):
+            final = any(
+                answer.kind == "closed" or answer.verdict in {"accepted", "rejected"}
+                for answer in answers.get(sealed.digest, [])
+            )
+            return None if final else sealed
+    return None
+
+
+def final_result(entries: Sequence[Sealed], *, reservation: str) -> Sealed | None:
+    """Return the newest result or closing of a reservation, or None."""
+    found = [sealed for sealed in entries if sealed.entry.reservation == reservation]
+    return found[-1] if found else None
+
+
+def causality_failures(entries: Iterable[Sealed], *, pr: int) -> int:
+    """Return how many reservations of a pull request were closed because of causality."""
+    return sum(1 for sealed in entries if sealed.entry.pr == pr and sealed.entry.stopped == "causality")
+
+
+def _judgement(entry: LedgerEntry) -> tuple[object, ...]:
+    return entry.pr, entry.head, entry.base, entry.dataset, entry.epoch
+
+
+def _answers(entries: Iterable[Sealed]) -> dict[str, list[LedgerEntry]]:
+    answers: dict[str, list[LedgerEntry]] = {}
+    for sealed in entries:
+        if sealed.entry.reservation is not None:
+            answers.setdefault(sealed.entry.reservation, []).append(sealed.entry)
+    return answers
+
+
+def _add_study(studies: dict[str, int], key: str, entry: LedgerEntry) -> None:
+    if entry.inner is not None:
+        name = entry.inner.sidecar or key
+        studies[name] = max(studies.get(name, 0), entry.inner.count)
