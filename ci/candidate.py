@@ -7,24 +7,26 @@ from typing import Literal
 
 from autarch.manifest import StrategySource
 
-Kind = Literal["strategy", "platform", "refused"]
+Kind = Literal["strategy", "platform", "mixed", "empty"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """One proposal. Bytes come from the object store, for a folder from its regular files.
 
-    `scope_problems` are reasons why the diff or folder is not one strategy; `source_problem` says
-    why `source` is None although files exist (a manifest that does not parse). `base` seeds the
-    gate's samples and is where main stood; `head` and `tree` are None for a folder.
+    `problems` are reasons why the diff or folder is not one strategy; `source_problem` says why
+    `source` is None although the files are in order (a manifest that does not parse). `base` is
+    where main stood and seeds the gate's samples; `head` and `tree` are None for a folder, `head`
+    also when a claim is re-derived. `removal`: nothing is proposed in place of what goes.
     """
 
     kind: Kind
     slug: str | None
     source: StrategySource | None
     source_problem: str | None = None
-    scope_problems: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
+    removal: bool = False
     base: str | None = None
     head: str | None = None
     tree: str | None = None

@@ -22,7 +22,8 @@ class GateOutcome:
     """One verdict. `claim` is None when only some checks ran or the pull request holds no strategy.
 
     `waived` names a walk-through policy, whose limits are wide open, as well as waivers.
-    `elapsed_s` is wall time by check, for the attestation and for eyes; it never enters the claim.
+    `assumed` names values of the data set that nobody measured. `elapsed_s` is wall time by check and `sandbox` the confinement the parent measured: for the
+    attestation and for eyes; neither enters the claim.
     """
 
     verdict: GateVerdict
@@ -35,7 +36,9 @@ class GateOutcome:
     claim: Claim | None
     dataset: str | None = None
     waived: tuple[str, ...] = ()
+    assumed: tuple[str, ...] = ()
     elapsed_s: dict[str, float] = field(default_factory=dict)
+    sandbox: str = "no strategy code was run"
     market: Market | None = None
     decisions: Decisions | None = None
     backtest: Backtest | None = None

@@ -1,0 +1,138 @@
+"""The report of a verdict as Markdown, for a pull request: the verdict first, then what it rests on."""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass
+
+from autarch.verdict import CheckResult
+from ci.outcome import GateOutcome
+from ci.report_text import comparison, number, short, short_ref, summary
+
+MARKDOWN_CHARS_MAX = 60_000
+THESIS_CHARS_MAX = 2_000
+_ACTIVE = re.compile(r"([\\`*_{}\[\]<>()#+\-.!|~@:&$])")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thesis:
+    """A strategy's own words: title, and the docstring that opens its code. Untrusted text."""
+
+    title: str
+    text: str
+
+
+def thesis_of(outcome: GateOutcome) -> Thesis:
+    """Return what the strategy says about itself, empty where it says nothing readable."""
+    source = outcome.candidate.source
+    if source is None:
+        return Thesis(title="", text="")
+    try:
+        text = ast.get_docstring(ast.parse(source.code)) or ""
+    except (SyntaxError, ValueError):
+        text = ""
+    return Thesis(title=source.manifest.title, text=text[:THESIS_CHARS_MAX])
+
+
+def escaped(text: str) -> str:
+    """Return untrusted text so that Markdown shows it as it is: no link, mention, image, table or HTML."""
+    flat = " ".join(text.split())
+    # A zero-width space keeps platforms from turning a name or number behind these into a mention or link.
+    return _ACTIVE.sub(r"\\\1", flat).replace("@", "@\u200b").replace("#", "#\u200b")
+
+
+def markdown(outcome: GateOutcome) -> str:
+    """Return the report; below `MARKDOWN_CHARS_MAX` characters whatever the strategy says."""
+    parts = [
+        f"## {outcome.verdict.capitalize()}: {_subject(outcome)}",
+        escaped(summary(outcome)),
+        *(f"> **Waived:** {escaped(text)}" for text in outcome.waived),
+        _what_it_does(outcome),
+        _checks_table(outcome.checks),
+        _metrics(outcome),
+        _assumed(outcome),
+        _provenance(outcome),
+    ]
+    text = "\n\n".join(part for part in parts if part) + "\n"
+    if len(text) >= MARKDOWN_CHARS_MAX:
+        notice = "\n\n(cut here: the whole verdict is in the evidence)\n"
+        text = text[: MARKDOWN_CHARS_MAX - len(notice) - 1] + notice
+    return text
+
+
+def _subject(outcome: GateOutcome) -> str:
+    return f"`{outcome.candidate.slug}`" if outcome.candidate.slug else f"a {outcome.candidate.kind} change"
+
+
+def _what_it_does(outcome: GateOutcome) -> str:
+    thesis, source = thesis_of(outcome), outcome.candidate.source
+    if source is None:
+        return ""
+    manifest = source.manifest
+    lines = [f"**{escaped(thesis.title)}**", *(escaped(p) for p in thesis.text.split("\n\n") if p.strip())]
+    lines.append(
+        f"{', '.join(manifest.symbols)} at {manifest.interval}, mode {manifest.mode}, warm-up {manifest.warmup} bars, "
+        f"leverage at most {manifest.max_leverage:g}"
+        + (f", reads {', '.join(manifest.context)}" if manifest.context else "")
+        + (f", retires `{escaped(manifest.origin.retires)}`" if manifest.origin.retires else "")
+    )
+    if manifest.params:
+        lines.append("Parameters: " + ", ".join(f"`{k}` = {v}" for k, v in manifest.params.items()))
+    return "### What it does\n\n" + "\n\n".join(lines)
+
+
+def _checks_table(checks: tuple[CheckResult, ...]) -> str:
+    rows = ["| check | class | verdict | measured | in words |", "|---|---|---|---|---|"]
+    for check in checks:
+        word = f"**{check.verdict}**" if check.verdict in {"failed", "undecided"} else check.verdict
+        measured = "<br>".join(f"{escaped(m.name)} {escaped(comparison(m))}" for m in check.measures)
+        rows.append(f"| {check.name} | {check.klass} | {word} | {measured} | {escaped(check.detail)} |")
+    return "### Checks\n\n" + "\n".join(rows)
+
+
+def _metrics(outcome: GateOutcome) -> str:
+    parts = []
+    for split, metrics in outcome.metrics.items():
+        rows = [f"| {escaped(name)} | {number(value)} |" for name, value in metrics.items()]
+        parts.append("\n".join([f"### Measured on {split}", "", "| metric | value |", "|---|---:|", *rows]))
+    if parts:
+        parts.append("Train is what whoever tuned the strategy could see: read these numbers as an upper bound.")
+    return "\n\n".join(parts)
+
+
+def _assumed(outcome: GateOutcome) -> str:
+    if not outcome.assumed:
+        return ""
+    return "### Assumed, not measured\n\n" + ", ".join(f"`{escaped(name)}`" for name in outcome.assumed)
+
+
+def provenance(outcome: GateOutcome) -> dict[str, str]:
+    """Return where each part of the verdict comes from, by name."""
+    candidate, claim = outcome.candidate, outcome.claim
+    return {
+        "evidence": outcome.evidence or "none (not every check ran, or there is no strategy)",
+        "base": candidate.base or "none",
+        "head": candidate.head or "a folder of a work tree",
+        "tree": candidate.tree or "none",
+        "dataset": outcome.dataset or "none",
+        "policy": f"{outcome.policy.path} {outcome.policy.digest}",
+        "engine": outcome.engine,
+        "decisions": (claim.digests.decisions if claim else None) or "none",
+        "ledger": (claim.ledger if claim else None) or "none",
+        "trials": str(outcome.trials),
+        "confinement": outcome.sandbox,
+        "wall time": ", ".join(f"{name} {seconds:.1f} s" for name, seconds in outcome.elapsed_s.items()),
+    }
+
+
+def _provenance(outcome: GateOutcome) -> str:
+    lines = [f"| {name} | {escaped(value)} |" for name, value in provenance(outcome).items()]
+    stored = outcome.evidence and outcome.candidate.tree
+    verify = f"\n\nVerify: `autarch verify {outcome.evidence}`" if stored else ""
+    return (
+        f"<details><summary>Provenance: {short_ref(outcome.dataset)}, engine {short(outcome.engine)}</summary>\n\n"
+        + "\n".join(["| what | value |", "|---|---|", *lines])
+        + "\n\n</details>"
+        + verify
+    )

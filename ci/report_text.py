@@ -1,0 +1,80 @@
+"""How numbers and verdicts are written, in the terminal and everywhere else."""
+
+from __future__ import annotations
+
+from autarch.verdict import CheckResult, Measure
+from ci.outcome import GateOutcome
+
+NAME_WIDTH = 30
+_OPPOSITE = {"<=": ">", ">=": "<", "==": "!=", "<": ">=", ">": "<="}
+
+
+def number(value: float | None) -> str:
+    """Return `value` for eyes: whole numbers whole, others with four decimals or four digits."""
+    if value is None:
+        return "not defined"
+    if value == int(value) and abs(value) < 1e15:
+        return f"{int(value):,}"
+    if 0.001 <= abs(value) < 100_000:
+        return f"{value:,.4f}"
+    return f"{value:.4g}"
+
+
+def comparison(measure: Measure) -> str:
+    """Return `3.1000 <= 12.0000 x per day`, with the sign turned round when it does not hold."""
+    unit = f" {measure.unit}" if measure.unit else ""
+    if measure.op is None or measure.limit is None:
+        return f"{number(measure.value)}{unit}"
+    sign = measure.op if measure.holds else _OPPOSITE[measure.op]
+    return f"{number(measure.value)} {sign} {number(measure.limit)}{unit}"
+
+
+def terminal(outcome: GateOutcome) -> str:
+    """Return the verdict as a table for the terminal, no trailing newline."""
+    lines = [line for check in outcome.checks for line in _check_lines(check)]
+    return "\n".join([*lines, summary(outcome)])
+
+
+def summary(outcome: GateOutcome) -> str:
+    """Return the one line that says it all."""
+    failed = [check.name for check in outcome.checks if check.verdict == "failed"]
+    undecided = [check.name for check in outcome.checks if check.verdict == "undecided"]
+    n = len(outcome.checks)
+    why = f"all {n} checks passed"
+    if failed:
+        why = f"{len(failed)} of {n} checks failed ({', '.join(failed)})"
+    elif undecided:
+        why = f"{len(undecided)} of {n} checks could not be computed ({', '.join(undecided)})"
+    elif any(check.verdict == "skipped" for check in outcome.checks):
+        why = f"{n} checks, some skipped"
+    parts = [f"{outcome.verdict}: {why}", f"dataset {short_ref(outcome.dataset)}"]
+    parts.append(f"evidence {short(outcome.evidence)}")
+    parts.append(f"trials {outcome.trials}")
+    parts += [f"WAIVED {text}" for text in outcome.waived]
+    return "  ".join(parts)
+
+
+def short(digest: str | None) -> str:
+    """Return the first twelve characters of a digest, `none` without one."""
+    return digest[:12] if digest else "none"
+
+
+def short_ref(dataset: str | None) -> str:
+    """Return `name@digest` with the digest cut to twelve characters."""
+    if not dataset:
+        return "none"
+    name, _, digest = dataset.partition("@")
+    return f"{name}@{short(digest)}"
+
+
+def _check_lines(check: CheckResult) -> list[str]:
+    lines = [_line(check.name, check.verdict, check.detail)]
+    for measure in check.measures:
+        word = "shown" if measure.limit is None else ("passed" if measure.holds else "failed")
+        lines.append(_line(f"  {measure.name}", word, comparison(measure)))
+    return lines
+
+
+def _line(name: str, word: str, rest: str) -> str:
+    shown = word.upper() if word in {"failed", "undecided"} else word
+    return f"{name} {'.' * max(3, NAME_WIDTH - len(name))} {shown:<9} {rest}".rstrip()
