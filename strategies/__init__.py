@@ -1,1 +1,1 @@
-"""One folder an idea; each is judged, merged and released by itself."""
+"""One folder an idea: `manifest.toml` and `strategy.py`. Nothing here is imported; it is read as bytes."""

@@ -1,0 +1,99 @@
+"""How much a strategy may write down instead of compute: no table of answers fits.
+
+Own choice of limits: the seed strategies use about a tenth of each. What stays within them holds
+some hundred decimal digits, against the thousands of decisions a table would need.
+"""
+
+from __future__ import annotations
+
+import ast
+
+from autarch.sandbox.source_finding import Finding
+from autarch.sandbox.source_nodes import size_of
+
+NODES_MAX = 6_000
+DEPTH_MAX = 60
+NUMBERS_MAX = 120
+DIGITS_MAX = 300
+NUMBER_DIGITS_MAX = 12
+CONTAINER_MAX = 16
+ELEMENTS_MAX = 160
+STRING_MAX = 40
+STRINGS_MAX = 200
+PARAMS_MAX = 32
+
+_TABLE = "a table of values is not a rule; compute them from the bars or move a few to [params]"
+
+
+def check_shape(tree: ast.Module) -> tuple[Finding, ...]:
+    """Return a finding when the tree is too deep or too large to be walked and read."""
+    count, deep = size_of(tree, deepest=DEPTH_MAX)
+    if deep is not None:
+        return (_at(deep, "nesting", f"deeper than {DEPTH_MAX} levels; split it into functions or steps"),)
+    if count > NODES_MAX:
+        return (_at(tree, "size", f"{count} syntax nodes, at most {NODES_MAX}; keep one idea in a strategy"),)
+    return ()
+
+
+def check_budget(tree: ast.Module, *, n_params: int) -> tuple[Finding, ...]:
+    """Return findings for literals, containers and strings beyond their limits; docstrings are free."""
+    findings: list[Finding] = []
+    numbers = digits = elements = letters = 0
+    free = _docstrings(tree)
+    for node in ast.walk(tree):
+        size = _container_size(node)
+        elements += size
+        if size > CONTAINER_MAX:
+            findings.append(_at(node, "container", f"{size} elements, at most {CONTAINER_MAX}; {_TABLE}"))
+        if not isinstance(node, ast.Constant) or id(node) in free:
+            continue
+        if isinstance(node.value, str):
+            letters += len(node.value)
+            if len(node.value) > STRING_MAX:
+                findings.append(_at(node, "string", f"{len(node.value)} letters, at most {STRING_MAX}; {_TABLE}"))
+        elif isinstance(node.value, int | float):
+            written = _digits(node.value)
+            numbers, digits = numbers + 1, digits + written
+            if written > NUMBER_DIGITS_MAX:
+                findings.append(_at(node, "number", f"{written} digits, at most {NUMBER_DIGITS_MAX}; round it"))
+    totals = (
+        ("numbers", numbers, NUMBERS_MAX),
+        ("digits", digits, DIGITS_MAX),
+        ("container elements", elements, ELEMENTS_MAX),
+        ("letters in strings", letters, STRINGS_MAX),
+        ("parameters", n_params, PARAMS_MAX),
+    )
+    findings += [
+        _at(tree, what, f"{found} in all, at most {most}; {_TABLE}") for what, found, most in totals if found > most
+    ]
+    return tuple(findings)
+
+
+def _container_size(node: ast.AST) -> int:
+    if isinstance(node, ast.List | ast.Tuple):
+        return len(node.elts)
+    if isinstance(node, ast.Dict):
+        return 2 * len(node.keys)
+    return len(node.args) + len(node.keywords) if isinstance(node, ast.Call) else 0
+
+
+def _digits(value: float) -> int:
+    """Return the significant decimal digits of a number as written shortest."""
+    if isinstance(value, int):
+        return 1 if abs(value) < 10 else len(f"{abs(value):d}".rstrip("0")) if abs(value) < 10**30 else 30
+    return len(repr(abs(value)).split("e")[0].replace(".", "").strip("0")) or 1
+
+
+def _docstrings(tree: ast.Module) -> frozenset[int]:
+    found: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.FunctionDef) and node.body:
+            first = node.body[0]
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
+                found.add(id(first.value))
+    return frozenset(found)
+
+
+def _at(node: ast.AST, construct: str, message: str) -> Finding:
+    line, column = getattr(node, "lineno", 0), getattr(node, "col_offset", -1) + 1
+    return Finding(line=line, column=column, construct=construct, message=message)

@@ -1,0 +1,90 @@
+"""Is `strategy.py` plain text that is safe to parse? Bytes in, text or findings out."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+from autarch.sandbox.source_finding import Finding
+
+CODE_BYTES_MAX = 65_536
+BRACKETS_MAX = 32
+"""Deepest nesting of brackets; the parser's own stack is never tried."""
+
+_COOKIE = re.compile(r"^[ ]*#.*?coding[:=]")
+# Possessive and atomic parts: no input makes this backtrade more than once over the text.
+_TOKEN = re.compile(
+    r"""(?P<text>[A-Za-z]{0,2}(?:\"\"\"(?:[^"\\]|\\.|"(?!""))*+\"\"\"|'''(?:[^'\\]|\\.|'(?!''))*+'''"""
+    r"""|"(?:[^"\\\n]|\\.)*+"|'(?:[^'\\\n]|\\.)*+'))|(?P<comment>\#[^\n]*+)|(?P<open>[(\[{])|(?P<close>[)\]}])""",
+    re.DOTALL,
+)
+
+
+def parse_text(code: bytes) -> tuple[ast.Module | None, tuple[Finding, ...]]:
+    """Return the parsed module, or None and what keeps it from being parsed."""
+    found = _refuse_bytes(code)
+    if found:
+        return None, found
+    text = code.decode("ascii")
+    found = _refuse_cookie(text) or _refuse_depth(text)
+    if found:
+        return None, found
+    try:
+        return ast.parse(text, filename="strategy.py"), ()
+    except SyntaxError as error:
+        return None, (_finding(error.lineno or 0, error.offset or 0, "syntax", f"{error.msg}; correct it"),)
+    except (RecursionError, MemoryError, ValueError) as error:
+        return None, (_finding(0, 0, "nesting", f"cannot be parsed ({error}); write shorter expressions"),)
+
+
+def _refuse_bytes(code: bytes) -> tuple[Finding, ...]:
+    if len(code) > CODE_BYTES_MAX:
+        text = f"{len(code)} bytes, at most {CODE_BYTES_MAX}; keep one idea in a strategy"
+        return (_finding(0, 0, "size", text),)
+    for number, line in enumerate(code.split(b"\n"), start=1):
+        for column, byte in enumerate(line, start=1) if not _plain(line) else ():
+            if not 0x20 <= byte <= 0x7E:
+                return (_finding(number, column, "character", f"byte 0x{byte:02x} {_byte_cure(byte)}"),)
+    return ()
+
+
+def _plain(line: bytes) -> bool:
+    return line.isascii() and (not line or line.decode("ascii").isprintable())
+
+
+def _byte_cure(byte: int) -> str:
+    if byte == 0x0D:
+        return "is a carriage return; save the file with LF line ends"
+    if byte == 0x09:
+        return "is a tab; indent with spaces"
+    if byte > 0x7E:
+        return "is not ASCII; look-alike letters and invisible marks hide meaning, write plain ASCII"
+    return "is a control character; remove it"
+
+
+def _refuse_cookie(text: str) -> tuple[Finding, ...]:
+    for number, line in enumerate(text.split("\n", 2)[:2], start=1):
+        if _COOKIE.match(line):
+            return (_finding(number, 1, "coding cookie", "the source is ASCII; remove the declaration"),)
+    return ()
+
+
+def _refuse_depth(text: str) -> tuple[Finding, ...]:
+    depth = 0
+    for token in _TOKEN.finditer(text):
+        if token["open"]:
+            depth += 1
+        elif token["close"]:
+            depth -= 1
+        elif token["text"] and "f" in token["text"][:2].lower():
+            inner = max(token["text"].count(bracket) for bracket in "([{")
+            depth += 0 if inner <= BRACKETS_MAX else inner
+        if depth > BRACKETS_MAX:
+            line = text.count("\n", 0, token.start()) + 1
+            limit = f"brackets nest deeper than {BRACKETS_MAX}; name the parts in steps"
+            return (_finding(line, token.start() - text.rfind("\n", 0, token.start()), "nesting", limit),)
+    return ()
+
+
+def _finding(line: int, column: int, construct: str, message: str) -> Finding:
+    return Finding(line=line, column=column, construct=construct, message=message)
