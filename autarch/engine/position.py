@@ -1,0 +1,264 @@
+"""The position half of a symbol's state: fills, triggers, liquidation and funding."""
+
+# ruff: noqa: PLR0913, PLR0917  compiled code takes positional scalars and arrays, no objects
+
+from __future__ import annotations
+
+import numpy as np
+
+from autarch.engine import rules
+from autarch.engine.jit import compiled
+from autarch.engine.layout import (
+    AT_OPEN,
+    DECIDED,
+    E_FEE,
+    E_KIND,
+    E_PHASE,
+    E_POSITION,
+    E_PRICE,
+    E_QTY,
+    E_RATE,
+    E_REALISED,
+    E_REFERENCE,
+    E_SLIPPAGE,
+    E_STEPS,
+    ENTRY,
+    FEES,
+    FUNDING,
+    FUNDING_PAID,
+    INSIDE,
+    LATCH,
+    LIQUIDATED,
+    LIQUIDATION,
+    LIQUIDATION_GAP,
+    NOTHING,
+    PENDING,
+    POSITION,
+    REALISED,
+    STOP,
+    STOP_OUT,
+    TAKE,
+    TAKE_PROFIT,
+    TAKEN_BUY,
+    TAKEN_SELL,
+)
+from autarch.engine.terms import (
+    HALF_SPREAD,
+    IMPACT_CAP,
+    IMPACT_K,
+    LEVERAGE,
+    QTY_SCALE,
+    QTY_UNIT,
+    TAKER_FEE,
+    TICK_SCALE,
+    TICK_UNIT,
+)
+from autarch.market.types import Floats
+
+
+@compiled
+def pay_funding(s: Floats, terms: Floats, rate: float, mark: float, phase: int, out: Floats, n: int) -> int:
+    """Settle one funding stamp on the position held at that instant; a flat symbol pays nothing."""
+    if s[POSITION] == 0.0:
+        return n
+    qty = rules.to_value(s[POSITION], terms[QTY_UNIT], terms[QTY_SCALE])
+    payment = rules.funding_payment(qty, mark, rate)
+    s[FUNDING] += payment
+    emit(out, n, FUNDING_PAID, phase, s[POSITION], qty, mark, mark)
+    out[n, E_FEE] = payment
+    out[n, E_POSITION] = qty
+    out[n, E_RATE] = rate
+    return n + 1
+
+
+@compiled
+def jumped_at_open(s: Floats, terms: Floats, tiers: Floats, open_: float, window: Floats, out: Floats, n: int) -> int:
+    """Fill a resting trigger that the open has reached or jumped, at the open; begins the bar's impact count.
+
+    A liquidation price jumped closes at the bankruptcy price.
+    """
+    s[TAKEN_BUY] = 0.0
+    s[TAKEN_SELL] = 0.0
+    if s[POSITION] == 0.0:
+        return n
+    kind = _exit_kind(s, open_, open_)
+    if kind == 0:
+        return n
+    _note_gap(s, open_)
+    return _force_exit(s, terms, tiers, kind, AT_OPEN, open_, window, out, n)
+
+
+@compiled
+def inside_bar(
+    s: Floats,
+    terms: Floats,
+    tiers: Floats,
+    open_: float,
+    high: float,
+    low: float,
+    window: Floats,
+    out: Floats,
+    n: int,
+) -> int:
+    """Meet stop, liquidation and take-profit within the bar, against its extremes of last price.
+
+    Of stop and liquidation the nearer comes first, and either before the take-profit. A trigger
+    armed where the open has already passed fills at the open.
+    """
+    if s[POSITION] == 0.0:
+        return n
+    side = rules.sign(s[POSITION])
+    adverse = low if side > 0.0 else high
+    kind = _exit_kind(s, adverse, high if side > 0.0 else low)
+    reference = open_
+    if kind == STOP_OUT and not rules.reached(-side, open_, s[STOP]):
+        reference = s[STOP]
+    elif kind == TAKE_PROFIT and not rules.reached(side, open_, s[TAKE]):
+        reference = s[TAKE]
+    _note_gap(s, reference if kind == STOP_OUT else adverse)
+    if kind == 0:
+        return n
+    return _force_exit(s, terms, tiers, kind, INSIDE, reference, window, out, n)
+
+
+@compiled
+def fill_market(
+    s: Floats,
+    terms: Floats,
+    tiers: Floats,
+    kind: int,
+    phase: int,
+    steps: float,
+    reference: float,
+    window: Floats,
+    stop: float,
+    take: float,
+    out: Floats,
+    n: int,
+) -> int:
+    """Fill a market order of signed `steps` against `reference` and write one event.
+
+    A reduce-only order must not exceed the position: the caller cuts it. `stop` and `take` are the
+    distances an entry arms; ignored otherwise. Orders of one side at one open share the impact of
+    their sum so far, so that splitting an order does not make it cheaper.
+    """
+    side = rules.sign(steps)
+    qty = rules.to_value(abs(steps), terms[QTY_UNIT], terms[QTY_SCALE])
+    notional = qty * reference
+    if phase == AT_OPEN:
+        taken = TAKEN_BUY if side > 0.0 else TAKEN_SELL
+        s[taken] += notional
+        notional = s[taken]
+    slippage = 0.0
+    if kind != LIQUIDATED:
+        median = np.median(window) if window.size > 0 and terms[IMPACT_K] > 0.0 else 0.0
+        slippage = rules.slippage_frac(notional, median, terms[HALF_SPREAD], terms[IMPACT_K], terms[IMPACT_CAP])
+    price = rules.fill_price(reference, side, slippage, terms[TICK_UNIT], terms[TICK_SCALE])
+    fee = qty * price * terms[TAKER_FEE]
+    realised = apply_fill(s, terms, tiers, kind, steps, price, fee, stop, take)
+    emit(out, n, kind, phase, steps, side * qty, price, reference)
+    out[n, E_FEE] = fee
+    out[n, E_SLIPPAGE] = qty * abs(price - reference)
+    out[n, E_REALISED] = realised
+    out[n, E_POSITION] = rules.to_value(s[POSITION], terms[QTY_UNIT], terms[QTY_SCALE])
+    return n + 1
+
+
+@compiled
+def apply_fill(
+    s: Floats,
+    terms: Floats,
+    tiers: Floats,
+    kind: int,
+    steps: float,
+    price: float,
+    fee: float,
+    stop: float,
+    take: float,
+) -> float:
+    """Book one fill, whoever made it, and return the profit it realised, quote before the fee.
+
+    Raising moves the average entry and re-arms both triggers at it with `stop` and `take`; lowering
+    leaves them. A forced exit latches unless the newest decision already is zero or the other side.
+    A fill that lowers must not cross zero: a flip is two fills.
+    """
+    position = s[POSITION]
+    held = rules.sign(position)
+    realised = 0.0
+    if position * steps < 0.0:
+        realised = held * rules.to_value(abs(steps), terms[QTY_UNIT], terms[QTY_SCALE]) * (price - s[ENTRY])
+    else:
+        held = rules.sign(steps)
+        s[ENTRY] = price if position == 0.0 else rules.average_entry(position, s[ENTRY], steps, price)
+        s[STOP] = rules.trigger_price(s[ENTRY], -held, stop, terms[TICK_UNIT], terms[TICK_SCALE])
+        s[TAKE] = rules.trigger_price(s[ENTRY], held, take, terms[TICK_UNIT], terms[TICK_SCALE])
+        s[PENDING] = NOTHING
+    s[POSITION] = position + steps
+    s[REALISED] += realised
+    s[FEES] += fee
+    if kind >= STOP_OUT:
+        s[LATCH] = rules.latch_after(held, s[DECIDED])
+    if s[POSITION] == 0.0:
+        s[ENTRY] = s[STOP] = s[TAKE] = s[LIQUIDATION] = np.nan
+    else:
+        qty = rules.to_value(abs(s[POSITION]), terms[QTY_UNIT], terms[QTY_SCALE])
+        s[LIQUIDATION] = rules.liquidation_price(qty, s[ENTRY], held, terms[LEVERAGE], terms[TAKER_FEE], tiers)
+    return realised
+
+
+@compiled
+def own_equity(s: Floats, terms: Floats, close: float) -> float:
+    """Return the symbol's part of sleeve equity beyond the capital: realised + unrealised - fees - funding."""
+    booked = float(s[REALISED] - s[FEES] - s[FUNDING])
+    if s[POSITION] == 0.0:
+        return booked
+    unrealised = rules.to_value(s[POSITION], terms[QTY_UNIT], terms[QTY_SCALE]) * (close - s[ENTRY])
+    return booked + float(unrealised)
+
+
+@compiled
+def _exit_kind(s: Floats, adverse: float, favourable: float) -> int:
+    side = rules.sign(s[POSITION])
+    stopped = rules.reached(-side, adverse, s[STOP])
+    liquidated = rules.reached(-side, adverse, s[LIQUIDATION])
+    if stopped and (not liquidated or rules.stop_comes_first(side, s[STOP], s[LIQUIDATION])):
+        return STOP_OUT
+    if liquidated:
+        return LIQUIDATED
+    return TAKE_PROFIT if rules.reached(side, favourable, s[TAKE]) else 0
+
+
+@compiled
+def _force_exit(
+    s: Floats,
+    terms: Floats,
+    tiers: Floats,
+    kind: int,
+    phase: int,
+    reference: float,
+    window: Floats,
+    out: Floats,
+    n: int,
+) -> int:
+    if kind == LIQUIDATED:
+        reference = rules.bankruptcy_price(s[ENTRY], rules.sign(s[POSITION]), terms[LEVERAGE])
+    return fill_market(s, terms, tiers, kind, phase, -s[POSITION], reference, window, np.nan, np.nan, out, n)
+
+
+@compiled
+def _note_gap(s: Floats, price: float) -> None:
+    side = rules.sign(s[POSITION])
+    gap = max(0.0, side * (price - s[LIQUIDATION]) / price)
+    s[LIQUIDATION_GAP] = min(s[LIQUIDATION_GAP], gap)
+
+
+@compiled
+def emit(out: Floats, n: int, kind: int, phase: int, steps: float, qty: float, price: float, reference: float) -> None:
+    """Write one event to row `n`; columns not named here start at zero."""
+    out[n, :] = 0.0
+    out[n, E_KIND] = kind
+    out[n, E_PHASE] = phase
+    out[n, E_STEPS] = steps
+    out[n, E_QTY] = qty
+    out[n, E_PRICE] = price
+    out[n, E_REFERENCE] = reference
