@@ -1,10 +1,10 @@
 """The ledger: an append-only branch of signed entries, counted before anyone looks at a score.
 
-Branch `autarch/ledger` is one line of commits, each adding one file: a signed record that names the
-digest of the record before it. So the newest signature vouches for everything below it, and a file
-changed, dropped, inserted or moved breaks the chain. Rewriting the branch with the right key is what
-remains possible; against that, merges and tags carry the head, and a reader refuses a head that
-does not descend from the newest one it knows.
+Branch `autarch/ledger` is one line of commits. The first is empty and the same everywhere; each other
+adds one file: a signed record that names the digest of the record before it. So the newest signature
+vouches for everything below it, and a file changed, dropped, inserted or moved breaks the chain.
+Rewriting the branch with the right key is what remains possible; against that, merges and tags carry
+the head, and a reader refuses a head that does not descend from the newest one it knows.
 """
 
 from __future__ import annotations
@@ -45,8 +45,20 @@ class Ledger:
         self._remote = remote
 
     def head(self) -> str | None:
-        """Return the newest commit known here, or None for a ledger nobody wrote to."""
+        """Return the newest commit known here, or None where there is no ledger yet."""
         return self._repo.read_ref(LEDGER_REF)
+
+    def begin(self) -> str:
+        """Make the branch with its empty first commit, unless there is one, and return its head."""
+        found = self.sync()
+        if found is not None:
+            return found
+        author = Person(name="Autarch CI", email="ci@autarch.invalid")
+        root = self._repo.commit_tree(
+            self._repo.write_tree(()), parents=[], message="Begin the ledger\n", author=author
+        )
+        self._publish(root, None)
+        return root
 
     def sync(self) -> str | None:
         """Fetch the remote's ledger, verify what is new, move the local branch, return its head.
@@ -86,9 +98,11 @@ class Ledger:
             self._check_descent(at, known)
         if at is None:
             return ()
-        links = self._links(steps(self._repo, at))
-        chain = check_chain(links, after=None)
-        self._check_signature(links[-1])
+        root, *rest = steps(self._repo, at)
+        links = self._links(rest)
+        chain = check_chain(links, parent=_beginning(root), after=None)
+        if links:
+            self._check_signature(links[-1])
         return tuple(chain)
 
     def verify(self, head: str | None = None) -> tuple[Sealed, ...]:
@@ -108,10 +122,15 @@ class Ledger:
         Raises:
             LedgerError: `head` does not descend from `known`, or an entry does not verify.
         """
-        if known is not None:
+        after = None
+        if known is None:
+            root, *found = steps(self._repo, head)
+            parent = _beginning(root)
+        else:
             self._check_descent(head, known)
-        links = self._links(steps(self._repo, head, exclude=known))
-        chain = check_chain(links, after=None if known is None else self._tail(known))
+            found, parent, after = list(steps(self._repo, head, exclude=known)), known, self._tail(known)
+        links = self._links(found)
+        chain = check_chain(links, parent=parent, after=after)
         with ThreadPoolExecutor(VERIFY_THREADS) as pool:
             list(pool.map(self._check_signature, links))
         return tuple(chain)
@@ -132,7 +151,9 @@ class Ledger:
         """
         for _ in range(APPEND_ATTEMPTS_MAX):
             parent = self.sync()
-            last = None if parent is None else self._tail(parent)
+            if parent is None:
+                raise LedgerError("there is no ledger to append to; make the workspace with: autarch init")
+            last = self._tail(parent)
             entry = draft(1 if last is None else last.entry.seq + 1, None if last is None else last.digest)
             record = signed_record(entry_body(entry), key=key, namespace=NS_LEDGER)
             commit = self._commit(entry, record, parent)
@@ -153,9 +174,14 @@ class Ledger:
                 "Trust nothing counted from it; restore the branch from a clone that has the known head"
             )
 
-    def _tail(self, head: str) -> Sealed:
+    def _tail(self, head: str) -> Sealed | None:
+        """Return the entry that `head` adds, its signature checked, or None for the empty beginning."""
         parents = self._repo.read_commit(head).parents
-        link = self._links(steps(self._repo, head, exclude=parents[0] if parents else None))[-1]
+        step = steps(self._repo, head, exclude=parents[0] if parents else None)[-1]
+        if not parents:
+            _beginning(step)
+            return None
+        link = self._links([step])[0]
         self._check_signature(link)
         return open_link(link)
 
@@ -175,15 +201,22 @@ class Ledger:
         except SignatureError as error:
             raise LedgerError(f"ledger commit {commit[:12]}: {error}") from error
 
-    def _commit(self, entry: LedgerEntry, record: bytes, parent: str | None) -> str:
-        tree = None if parent is None else self._repo.tree_of(parent)
-        grown = self._repo.with_files(tree, {entry_path(entry.seq): record})
+    def _commit(self, entry: LedgerEntry, record: bytes, parent: str) -> str:
+        grown = self._repo.with_files(self._repo.tree_of(parent), {entry_path(entry.seq): record})
         author = Person(name="Autarch CI", email="ci@autarch.invalid", when_s=entry.recorded_ms // 1000)
         about = f"PR {entry.pr}" if entry.pr is not None else entry.slug or "no pull request"
         message = f"Record {entry.kind} {entry.seq} of {about}\n"
-        return self._repo.commit_tree(grown, parents=[parent] if parent else [], message=message, author=author)
+        return self._repo.commit_tree(grown, parents=[parent], message=message, author=author)
 
     def _publish(self, commit: str, parent: str | None) -> None:
         if self._remote is not None:
             self._repo.push(self._remote, {LEDGER_REF: commit}, leases={LEDGER_REF: parent})
         self._repo.update_ref(LEDGER_REF, commit, old=parent)
+
+
+def _beginning(step: Step) -> str:
+    if step.parents or step.changes:
+        raise LedgerError(
+            f"the ledger begins with commit {step.commit[:12]}, which is not the empty one every ledger begins with"
+        )
+    return step.commit

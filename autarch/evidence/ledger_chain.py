@@ -34,26 +34,31 @@ def added_blob(commit: str, changes: tuple[DiffEntry, ...]) -> str:
     return changes[0].new_oid
 
 
-def check_chain(links: Iterable[Link], *, after: Sealed | None) -> list[Sealed]:
-    """Return the entries of `links`, oldest first, that continue the ledger `after` (None: from its start).
+def check_chain(links: Iterable[Link], *, parent: str, after: Sealed | None) -> list[Sealed]:
+    """Return the entries of `links`, oldest first, that continue the ledger behind commit `parent`.
 
     Signatures are not checked here: the caller decides of which records.
+
+    Args:
+        links: What to check.
+        parent: The commit the first link must follow.
+        after: The entry `parent` added; None when it is the ledger's empty beginning.
 
     Raises:
         LedgerError: a merge, a gap, another file, a number or a digest that does not continue.
     """
     sealed: list[Sealed] = []
-    previous = after
+    tip, previous = parent, after
     for link in links:
-        expected = () if previous is None else (previous.commit,)
-        if link.parents != expected:
+        if link.parents != (tip,):
             raise LedgerError(
-                f"ledger commit {link.commit[:12]} has parents {_short(link.parents)}, expected {_short(expected)}: "
+                f"ledger commit {link.commit[:12]} has parents {_short(link.parents)}, expected {tip[:12]}: "
                 "the ledger is one line without merges, and this is another history"
             )
-        previous = open_link(link)
-        _check_place(previous, sealed[-1] if sealed else after)
-        sealed.append(previous)
+        current = open_link(link)
+        _check_place(current, previous)
+        sealed.append(current)
+        tip, previous = link.commit, current
     return sealed
 
 

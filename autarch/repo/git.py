@@ -253,10 +253,10 @@ class GitRepo:
         environment = {
             "GIT_AUTHOR_NAME": author.name,
             "GIT_AUTHOR_EMAIL": author.email,
-            "GIT_AUTHOR_DATE": f"{author.when_s} +0000",
+            "GIT_AUTHOR_DATE": f"@{author.when_s} +0000",
             "GIT_COMMITTER_NAME": by.name,
             "GIT_COMMITTER_EMAIL": by.email,
-            "GIT_COMMITTER_DATE": f"{by.when_s} +0000",
+            "GIT_COMMITTER_DATE": f"@{by.when_s} +0000",
         }
         flags = [flag for parent in parents for flag in ("-p", parent)]
         arguments = ("commit-tree", tree, *flags, "--no-gpg-sign", "-F", "-")

@@ -1,0 +1,148 @@
+"""What counts as a trial, by hand-made ledgers."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autarch.evidence.ledger_count import causality_failures, count_trials, final_result, open_reservation
+from autarch.evidence.ledger_entry import InnerTrials, LedgerEntry, LedgerError, Sealed, entry_path, parse_entry
+
+
+def sealed(number, kind, **fields):
+    known = {"schema": 1, "seq": number, "prev": None, "recorded_ms": 0, "head": "h", "base": "b", "slug": "abc"}
+    entry = LedgerEntry(**(known | {"kind": kind} | fields))
+    return Sealed(entry=entry, digest=f"d{number}", commit=f"c{number}")
+
+
+def inner(count, sidecar=None):
+    return InnerTrials(count=count, sidecar=sidecar)
+
+
+def test_a_reservation_without_a_result_counts():
+    assert count_trials([sealed(1, "reservation")]) == 1
+
+
+def test_a_closed_reservation_counts_nothing_and_neither_does_its_study():
+    entries = [sealed(1, "reservation", inner=inner(40)), sealed(2, "closed", reservation="d1", stopped="policy")]
+
+    assert count_trials(entries) == 0
+
+
+def test_a_study_behind_a_proposal_adds_its_trials():
+    assert count_trials([sealed(1, "reservation", inner=inner(40))]) == 41  # the proposal and its 40 trials
+
+
+def test_equal_decisions_count_once_also_when_only_the_result_knew_them():
+    entries = [
+        sealed(1, "reservation", inner=inner(40, "s")),
+        sealed(2, "result", reservation="d1", verdict="accepted", decisions="x"),
+        sealed(3, "reservation", decisions="x", inner=inner(40, "s")),
+        sealed(4, "reservation"),
+        sealed(5, "result", reservation="d4", verdict="rejected", decisions="y"),
+    ]
+
+    assert count_trials(entries) == 42  # decisions x and y, and one study of 40
+
+
+def test_two_killed_judgements_of_one_tree_count_twice():
+    assert count_trials([sealed(1, "reservation", tree="t"), sealed(2, "reservation", tree="t")]) == 2
+
+
+def test_a_study_without_a_proposal_counts_its_trials_once():
+    entries = [sealed(1, "study", inner=inner(30, "s")), sealed(2, "reservation", inner=inner(30, "s"))]
+
+    assert count_trials(entries) == 31
+
+
+def test_an_undecided_result_leaves_its_reservation_open_and_a_final_one_does_not():
+    reserved = sealed(1, "reservation", pr=3, dataset="x@1")
+    undecided = sealed(2, "result", reservation="d1", verdict="undecided", pr=3)
+
+    assert open_reservation([reserved], reserved.entry) == reserved
+    assert open_reservation([reserved, undecided], reserved.entry) == reserved
+    for final in (
+        sealed(3, "result", reservation="d1", verdict="rejected", pr=3),
+        sealed(3, "closed", reservation="d1", stopped="scope", pr=3),
+    ):
+        assert open_reservation([reserved, undecided, final], reserved.entry) is None
+        assert final_result([reserved, undecided, final], reservation="d1") == final
+
+
+def test_another_head_base_data_set_or_epoch_is_another_judgement():
+    reserved = sealed(1, "reservation", pr=3, dataset="x@1", epoch="e")
+    for change in ({"head": "H"}, {"base": "B"}, {"dataset": "x@2"}, {"epoch": "f"}, {"pr": 4}):
+        fields = {"pr": 3, "dataset": "x@1", "epoch": "e"} | change
+
+        assert open_reservation([reserved], sealed(9, "reservation", **fields).entry) is None
+
+
+def test_causality_failures_are_counted_by_pull_request():
+    entries = [
+        sealed(1, "closed", reservation="r", stopped="causality", pr=1),
+        sealed(2, "closed", reservation="r", stopped="causality", pr=2),
+        sealed(3, "closed", reservation="r", stopped="policy", pr=1),
+    ]
+
+    assert causality_failures(entries, pr=1) == 1
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 50), st.sampled_from([None, "x", "y"])), max_size=12))
+def test_counting_more_entries_never_counts_fewer_unless_one_is_closed(rows):
+    entries = []
+    counts = [0]
+    for _, trials, decisions in rows:
+        entries.append(sealed(len(entries) + 1, "reservation", decisions=decisions, inner=inner(trials)))
+        counts.append(count_trials(entries))
+
+    assert counts == sorted(counts)
+    assert count_trials(entries) <= sum(1 + trials for _, trials, _ in rows)
+
+
+def test_entries_stand_in_folders_of_a_hundred():
+    assert entry_path(1) == "entries/0000/00/00000001"
+    assert entry_path(123456) == "entries/0012/34/00123456"
+    with pytest.raises(LedgerError, match="out of range"):
+        entry_path(0)
+
+
+def body(**changes):
+    reserved = {"kind": "reservation", "head": "h", "base": "b", "slug": "abc"}
+    names = LedgerEntry.__struct_fields__
+    return dict.fromkeys(names) | {"schema": 1, "seq": 1, "recorded_ms": 0} | reserved | changes
+
+
+def test_a_well_formed_body_parses():
+    assert parse_entry(body()).seq == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"extra": 1}, "unknown field"),
+        ({"schema": 2}, "schema 2"),
+        ({"seq": "1"}, "does not parse"),
+        ({"kind": "note"}, "does not parse"),
+        ({"kind": "result", "verdict": "accepted"}, "name a reservation"),
+        ({"kind": "result", "reservation": "r"}, "has a verdict"),
+        ({"verdict": "accepted"}, "has a verdict"),
+        ({"kind": "closed", "reservation": "r"}, "stopped it"),
+        ({"stopped": "scope"}, "stopped it"),
+        ({"kind": "study", "head": None}, "states its trials"),
+        ({"head": None}, "names head"),
+        ({"evidence": "e"}, "only a result"),
+        ({"inner": {"count": -1, "sharpe_variance": None, "sidecar": None}}, "not negative"),
+        ({"recorded_ms": -1}, "negative"),
+    ],
+)
+def test_a_malformed_body_is_refused_by_name(changes, text):
+    with pytest.raises(LedgerError, match=text):
+        parse_entry(body(**changes))
+
+
+def test_a_body_that_leaves_keys_out_is_refused():
+    short = {key: value for key, value in body().items() if value is not None}
+
+    with pytest.raises(LedgerError):
+        parse_entry(short)
