@@ -1,0 +1,1 @@
+"""Confinement: what a strategy may say (source policy) and the process it runs in (worker)."""

@@ -39,7 +39,7 @@ class Window:
     @property
     def n_rows(self) -> int:
         """Bars in this window."""
-        return next(iter(self.columns.values())).shape[1]
+        return int(next(iter(self.columns.values())).shape[1])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

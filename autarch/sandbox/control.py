@@ -1,0 +1,38 @@
+"""The wire between an evaluator and its zygote: one hello, then requests and replies of fixed size."""
+
+from __future__ import annotations
+
+import struct
+
+import msgspec
+
+FORK, REAP = 1, 2
+REQUEST = struct.Struct("<BQQ")
+"""FORK: address space in bytes, processor seconds, with the child's two pipe ends. REAP: process id, 0."""
+
+REPLY = struct.Struct("<qqq")
+"""FORK: process id or -errno. REAP: wait status, largest resident KiB, processor microseconds."""
+
+HELLO_HEADER = struct.Struct("<I")
+HELLO_BYTES_MAX = 65_536
+
+
+class Hello(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a zygote is once its imports are done. Empty `error`, `clock`, `network` mean they worked."""
+
+    error: str
+    package: str
+    pinned: bool
+    numerics: str
+    clock: str
+    network: str
+
+
+def encode_hello(hello: Hello) -> bytes:
+    """Return the hello's bytes."""
+    return msgspec.msgpack.encode(hello)
+
+
+def decode_hello(content: bytes) -> Hello:
+    """Return the hello; msgspec.DecodeError when it is none."""
+    return msgspec.msgpack.decode(content, type=Hello)

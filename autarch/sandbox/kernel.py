@@ -1,0 +1,120 @@
+"""Linux calls that Python does not offer: Landlock, seccomp, capabilities, namespaces. x86-64, no dependency.
+
+Sources: man pages landlock(7), seccomp(2), capabilities(7), unshare(2), prctl(2); numbers from the kernel's
+uapi headers (landlock.h, prctl.h, capability.h, sched.h).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import struct
+
+_SYS_CAPSET, _SYS_CLOSE_RANGE = 126, 436
+_SYS_LANDLOCK_CREATE, _SYS_LANDLOCK_RESTRICT = 444, 446
+_LANDLOCK_VERSION_FLAG = 1
+_PR_SET_PDEATHSIG, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 1, 22, 38
+_SECCOMP_MODE_FILTER = 2
+_CAPABILITY_VERSION_3 = 0x20080522
+_CLONE_NEWIPC, _CLONE_NEWUSER, _CLONE_NEWNET = 0x08000000, 0x10000000, 0x40000000
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def landlock_abi() -> int:
+    """Return the kernel's Landlock ABI, 0 when it has none or it is switched off."""
+    found = _libc.syscall(ctypes.c_long(_SYS_LANDLOCK_CREATE), None, ctypes.c_size_t(0), ctypes.c_uint(1))
+    return max(0, int(found))
+
+
+def landlock_deny_all(abi: int) -> int:
+    """Return a ruleset descriptor that grants nothing of all that `abi` can deny.
+
+    Files from ABI 1 (13 rights, one more at 2, 3 and 5), TCP from 4, signals and abstract sockets
+    beyond the sandbox from 6.
+
+    Raises:
+        OSError: the kernel refused the ruleset.
+    """
+    file_rights = 13 + (abi >= 2) + (abi >= 3) + (abi >= 5)
+    fields = [(1 << file_rights) - 1]
+    fields += [0b11] if abi >= 4 else []
+    fields += [0b11] if abi >= 6 else []
+    attributes = struct.pack(f"<{len(fields)}Q", *fields)
+    return _checked(
+        _libc.syscall(
+            ctypes.c_long(_SYS_LANDLOCK_CREATE), attributes, ctypes.c_size_t(len(attributes)), ctypes.c_uint(0)
+        ),
+        "landlock_create_ruleset",
+    )
+
+
+def landlock_restrict(ruleset_fd: int) -> None:
+    """Confine this process to a ruleset for good. `no_new_privs` comes first."""
+    _checked(
+        _libc.syscall(ctypes.c_long(_SYS_LANDLOCK_RESTRICT), ctypes.c_int(ruleset_fd), ctypes.c_uint(0)),
+        "landlock_restrict_self",
+    )
+
+
+def no_new_privileges() -> None:
+    """Give up gaining rights through exec, for good."""
+    _prctl(_PR_SET_NO_NEW_PRIVS, 1, "no_new_privs")
+
+
+def die_with_parent(signal_number: int) -> None:
+    """Ask the kernel to send this process `signal_number` when the thread that forked it ends."""
+    _prctl(_PR_SET_PDEATHSIG, signal_number, "pdeathsig")
+
+
+def drop_capabilities() -> None:
+    """Empty the effective, permitted and inheritable sets, so that uid 0 is nobody special."""
+    header = struct.pack("<Ii", _CAPABILITY_VERSION_3, 0)
+    _checked(_libc.syscall(ctypes.c_long(_SYS_CAPSET), header, b"\0" * 24), "capset")
+
+
+def install_filter(encoded: bytes) -> None:
+    """Install an encoded BPF program as this thread's seccomp filter, for good."""
+    code = ctypes.create_string_buffer(encoded, len(encoded))
+    program = struct.pack("<HxxxxxxQ", len(encoded) // 8, ctypes.addressof(code))
+    _checked(
+        _libc.prctl(
+            ctypes.c_int(_PR_SET_SECCOMP),
+            ctypes.c_ulong(_SECCOMP_MODE_FILTER),
+            ctypes.c_char_p(program),
+            ctypes.c_ulong(0),
+            ctypes.c_ulong(0),
+        ),
+        "seccomp",
+    )
+
+
+def close_all_but(kept: tuple[int, ...]) -> None:
+    """Close every descriptor that is not in `kept`, however high."""
+    low = 0
+    for fd in (*sorted(kept), 0xFFFFFFFF + 1):
+        if fd > low and _libc.syscall(
+            ctypes.c_long(_SYS_CLOSE_RANGE), ctypes.c_uint(low), ctypes.c_uint(fd - 1), ctypes.c_uint(0)
+        ):
+            os.closerange(low, min(fd, os.sysconf("SC_OPEN_MAX")))  # kernels before 5.9
+        low = fd + 1
+
+
+def leave_network() -> str:
+    """Move into an empty network and IPC namespace; return "" when done, else why not. Wanted, never required."""
+    without_user = _libc.unshare(ctypes.c_int(_CLONE_NEWNET | _CLONE_NEWIPC))
+    if without_user == 0 or _libc.unshare(ctypes.c_int(_CLONE_NEWUSER | _CLONE_NEWNET | _CLONE_NEWIPC)) == 0:
+        return ""
+    return os.strerror(ctypes.get_errno())
+
+
+def _prctl(option: int, value: int, name: str) -> None:
+    zero = ctypes.c_ulong(0)
+    _checked(_libc.prctl(ctypes.c_int(option), ctypes.c_ulong(value), zero, zero, zero), name)
+
+
+def _checked(outcome: int, name: str) -> int:
+    if outcome < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{name}: {os.strerror(number)}")
+    return outcome

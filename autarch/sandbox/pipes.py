@@ -1,0 +1,92 @@
+"""Whole frames over pipes to a process that may be slow, dead or hostile: every wait has a deadline."""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from contextlib import suppress
+
+from autarch.sandbox.protocol import FRAME_HEADER
+
+_READ_MAX = 1 << 20
+
+
+class PipeTimeoutError(Exception):
+    """The deadline passed; nothing is known about the other side."""
+
+
+class PipeClosedError(Exception):
+    """The other side closed its end, or is gone."""
+
+
+class PipeGarbageError(Exception):
+    """The other side announced more than it may answer."""
+
+
+class FramePipes:
+    """The evaluator's two ends of one child's pipes."""
+
+    def __init__(self, *, write_fd: int, read_fd: int) -> None:
+        self._write_fd, self._read_fd = write_fd, read_fd
+        for fd in (write_fd, read_fd):
+            os.set_blocking(fd, False)
+
+    def close(self) -> None:
+        """Close both ends; once."""
+        os.close(self._write_fd)
+        os.close(self._read_fd)
+
+    def send(self, body: bytes, *, seconds: float) -> None:
+        """Write one frame within `seconds`.
+
+        Raises:
+            PipeTimeoutError: the child did not read in time.
+            PipeClosedError: the child is gone.
+        """
+        deadline = time.monotonic() + seconds
+        for part in (FRAME_HEADER.pack(len(body)), body):
+            left = memoryview(part)
+            while left:
+                try:
+                    left = left[os.write(self._write_fd, left) :]
+                except BlockingIOError:
+                    _wait(self._write_fd, select.POLLOUT, deadline)
+                except BrokenPipeError as error:
+                    raise PipeClosedError from error
+
+    def receive(self, *, bytes_max: int, seconds: float) -> bytes:
+        """Return the body of the next frame within `seconds`.
+
+        Raises:
+            PipeTimeoutError: it is not complete in time.
+            PipeClosedError: the child closed its end before that.
+            PipeGarbageError: it is longer than `bytes_max`.
+        """
+        deadline = time.monotonic() + seconds
+        size = FRAME_HEADER.unpack(self._read(FRAME_HEADER.size, deadline))[0]
+        if size > bytes_max:
+            raise PipeGarbageError(f"it announced {size} bytes; at most {bytes_max} were expected")
+        return self._read(size, deadline)
+
+    def _read(self, count: int, deadline: float) -> bytes:
+        parts, left = [], count
+        while left:
+            part = b""
+            with suppress(BlockingIOError):
+                part = os.read(self._read_fd, min(left, _READ_MAX))
+                if not part:
+                    raise PipeClosedError
+            if not part:
+                _wait(self._read_fd, select.POLLIN, deadline)
+            parts.append(part)
+            left -= len(part)
+        return b"".join(parts)
+
+
+def _wait(fd: int, event: int, deadline: float) -> None:
+    poller = select.poll()
+    poller.register(fd, event)
+    remaining = deadline - time.monotonic()
+    if remaining <= 0 or not poller.poll(1000 * remaining):
+        raise PipeTimeoutError

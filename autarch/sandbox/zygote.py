@@ -1,0 +1,157 @@
+"""The zygote: exec'd clean, it imports everything once and forks a confined child for each session.
+
+Speaks over one inherited socket. It never sees a strategy or a bar: those go to the child alone.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import os
+import select
+import signal
+import socket
+import sys
+import traceback
+from contextlib import suppress
+from pathlib import Path
+from typing import NoReturn
+
+import autarch
+from autarch.numerics import is_pinned
+from autarch.sandbox import kernel, stillclock
+from autarch.sandbox.control import (
+    FORK,
+    HELLO_HEADER,
+    REPLY,
+    REQUEST,
+    Hello,
+    encode_hello,
+)
+
+
+def main(argv: list[str]) -> int:
+    """Serve until the evaluator closes its end or dies.
+
+    Args:
+        argv: The control socket's descriptor, the evaluator's process id, the clock's shift in seconds.
+    """
+    control = socket.socket(fileno=int(argv[0]))
+    hello, code = _prepare(clock_shift_s=int(argv[2]))
+    content = encode_hello(hello)
+    control.sendall(HELLO_HEADER.pack(len(content)) + content)
+    if code == 0:
+        _close_standard_streams()
+        gc.collect()
+        gc.freeze()  # so that no child's collector touches, and thereby copies, the shared pages
+        _serve(control, evaluator=int(argv[1]))
+    return code
+
+
+def _prepare(*, clock_shift_s: int) -> tuple[Hello, int]:
+    digest, error = "", ""
+    try:
+        digest = importlib.import_module("autarch.sandbox.preload").preload()
+        importlib.import_module("autarch.sandbox.child")
+        importlib.import_module("autarch.sandbox.confine")
+    except Exception:  # noqa: BLE001  the evaluator shows it
+        error = traceback.format_exc(limit=-3)
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")  # the kernel kills us before the gate
+    os.environ.clear()
+    hello = Hello(
+        error=error,
+        package=str(Path(autarch.__file__).parent),
+        pinned=is_pinned(),
+        numerics=digest,
+        clock=_stop_clock(clock_shift_s),
+        network=_leave_network(),
+    )
+    return hello, 1 if error else 0
+
+
+def _stop_clock(shift_s: int) -> str:
+    try:
+        return stillclock.stop_clock(shift_s=shift_s)
+    except (OSError, ValueError, KeyError, AttributeError) as error:
+        return f"cannot be stopped here: {error}"
+
+
+def _leave_network() -> str:
+    try:
+        return kernel.leave_network()
+    except AttributeError as error:
+        return f"no namespaces here: {error}"
+
+
+def _close_standard_streams() -> None:
+    # stderr carried a failing start; from here on nobody reads it.
+    null = os.open(os.devnull, os.O_RDWR)
+    for fd in (0, 1, 2):
+        os.dup2(null, fd)
+    os.close(null)
+
+
+def _serve(control: socket.socket, *, evaluator: int) -> None:
+    watched = select.poll()
+    watched.register(control, select.POLLIN)
+    if hasattr(os, "pidfd_open"):
+        with suppress(OSError):
+            watched.register(os.pidfd_open(evaluator), select.POLLIN)  # ready when the evaluator is dead
+    while os.getppid() == evaluator:
+        watched.poll()
+        if os.getppid() != evaluator:
+            return
+        message, fds, _, _ = socket.recv_fds(control, REQUEST.size, 2)
+        if len(message) != REQUEST.size:
+            return
+        operation, first, second = REQUEST.unpack(message)
+        if operation == FORK:
+            control.sendall(REPLY.pack(_fork(fds, address_space_bytes=first, cpu_seconds=second), 0, 0))
+        else:
+            control.sendall(REPLY.pack(*_reap(first)))
+
+
+def _fork(fds: list[int], *, address_space_bytes: int, cpu_seconds: int) -> int:
+    """Fork one child that confines itself and serves; return its process id, or -errno."""
+    zygote = os.getpid()
+    try:
+        pid = os.fork()
+    except OSError as error:
+        pid = -(error.errno or 1)
+    if pid == 0:
+        _be_child(fds, parent=zygote, address_space_bytes=address_space_bytes, cpu_seconds=cpu_seconds)
+    for fd in fds:
+        os.close(fd)
+    return pid
+
+
+def _be_child(fds: list[int], *, parent: int, address_space_bytes: int, cpu_seconds: int) -> NoReturn:
+    status = 70
+    try:
+        child = importlib.import_module("autarch.sandbox.child")
+        confine = importlib.import_module("autarch.sandbox.confine").confine
+        request_fd, answer_fd = fds
+        ready = confine(
+            request_fd=request_fd,
+            answer_fd=answer_fd,
+            parent=parent,
+            address_space_bytes=address_space_bytes,
+            cpu_seconds=cpu_seconds,
+        )
+        child.write_frame(answer_fd, child.protocol.encode_ready(ready))
+        child.serve(request_fd=request_fd, answer_fd=answer_fd)
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def _reap(pid: int) -> tuple[int, int, int]:
+    """Return a dead child's wait status, largest resident size in KiB and processor time in microseconds."""
+    _, status, usage = os.wait4(pid, 0)
+    return status, usage.ru_maxrss, int(1e6 * (usage.ru_utime + usage.ru_stime))
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the evaluator's to handle; it closes our socket
+    raise SystemExit(main(sys.argv[1:]))
