@@ -21,9 +21,12 @@ from packaging.version import InvalidVersion, Version
 
 from autarch.canonical import Sha256
 from autarch.errors import ConfigError, DeployError
+from autarch.repo.signing import CI_NAMESPACES, CI_PRINCIPAL, RELEASE_NAMESPACES, RELEASE_PRINCIPAL, allowed_signer
+from autarch.repo.signing import Trust as SigningTrust
 
 Role = Literal["release", "ci"]
-PRINCIPALS: dict[Role, str] = {"release": "release@autarch", "ci": "ci@autarch"}
+PRINCIPALS: dict[Role, str] = {"release": RELEASE_PRINCIPAL, "ci": CI_PRINCIPAL}
+NAMESPACES: dict[Role, tuple[str, ...]] = {"release": RELEASE_NAMESPACES, "ci": CI_NAMESPACES}
 KEY_TYPES = ("ssh-ed25519", "sk-ssh-ed25519@openssh.com", "ecdsa-sha2-nistp256")
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?\Z")
@@ -120,10 +123,10 @@ class Trust:
         """Return the signers of `role` that stand."""
         return tuple(s for s in self.signers if s.role == role and s.fingerprint not in self.revoked_signers)
 
-    def allowed_signers(self, role: Role, *, namespaces: str) -> bytes:
-        """Return OpenSSH allowed_signers text for `role`, limited to `namespaces` (comma separated)."""
-        lines = [f'{PRINCIPALS[role]} namespaces="{namespaces}" {signer.key}\n' for signer in self.trusted(role)]
-        return "".join(lines).encode()
+    def signing(self, role: Role) -> SigningTrust:
+        """Return the signers of `role` as signature checks take them; empty, which fits nobody, when there are none."""
+        lines = [allowed_signer(PRINCIPALS[role], NAMESPACES[role], signer.key) for signer in self.trusted(role)]
+        return SigningTrust(signers="".join(f"{line}\n" for line in lines).encode(), principal=PRINCIPALS[role])
 
     def require_tag(self, tag: str, object_id: str) -> None:
         """Refuse a revoked tag, by name or by object id."""

@@ -74,7 +74,8 @@ def test_a_release_key_is_not_a_ci_key():
     trust = trusting(KEY)
 
     assert trust.trusted("ci") == ()
-    assert trust.allowed_signers("release", namespaces="git") == f'release@autarch namespaces="git" {KEY}\n'.encode()
+    assert trust.signing("ci").signers == b""
+    assert trust.signing("release").signers == f'release@autarch namespaces="git,autarch-evidence" {KEY}\n'.encode()
 
 
 def test_an_unknown_data_set_is_refused():

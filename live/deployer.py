@@ -1,0 +1,320 @@
+"""From a tag's name to a release on this host, or a refusal that names the thing and the next step.
+
+The deployer believes `trust.toml` and what it can compute; a signature alone moves nothing. Reasons
+for the order of checks: docs/adr/0012-trust-a-tag.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from autarch.canonical import sha256_hex
+from autarch.errors import AutarchError, DataError, DeployError
+from autarch.evidence.ledger import Ledger
+from autarch.evidence.ledger_entry import LedgerError
+from autarch.evidence.released import VERSION, Released, parse_release
+from autarch.manifest import StrategySource
+from autarch.market.lock import DatasetLock, read_lock
+from autarch.market.stores import Stores
+from autarch.repo.git import GitRepo, Remote
+from autarch.repo.objects import EXECUTABLE, REGULAR, Tag
+from autarch.repo.runner import GitError
+from autarch.repo.signers import trust_at
+from autarch.repo.signing import SignatureError, signer_of, verify_tag
+from autarch.repo.signing import Trust as SigningTrust
+from autarch.repo.strategies import read_strategy, strategy_tree
+from live.evidence_check import Expected, check_claim
+from live.host import Host
+from live.installed import DATASET, PORTFOLIO, Installed, InstalledRecord, install, read_installed
+from live.portfolio import PORTFOLIO_PATH, Portfolio, check_portfolio, parse_portfolio
+from live.trust import Trust
+
+MAIN_REF = "refs/remotes/origin/main"
+Rederive = Callable[[Sequence[str]], None]
+"""Derives the evidence of these ids again with this runtime's engine; raises DeployError where one differs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployer:
+    """What a verification works with. `engine` and `version` are this runtime's.
+
+    `remote` None: the repository is taken as it is, without asking the forge.
+    """
+
+    repo: GitRepo
+    host: Host
+    stores: Stores
+    engine: str
+    version: str
+    rederive: Rederive
+    remote: Remote | None = None
+    progress: Callable[[str], None] = lambda _: None
+
+    def verify(self, name: str) -> Installed:
+        """Verify the release `name` in full, unless this runtime did so before, and return it installed.
+
+        Raises:
+            DeployError: any of it does not hold; nothing is installed.
+            AutarchError: it could not be decided (no forge, damaged repository, missing data).
+        """
+        trust = self.host.trust()
+        trust.require_runtime(self.version)
+        if not VERSION.match(name):
+            raise DeployError(f"{name!r} is not a release; a release is a tag like v0.1.0")
+        self.progress(f"fetching {name}")
+        object_id = self._fetch(name)
+        known = self._known(name, object_id, trust)
+        if known is not None:
+            self.progress(f"{name} was verified by this runtime before")
+            return known
+        return self._verify_in_full(name, trust)
+
+    def _verify_in_full(self, name: str, trust: Trust) -> Installed:
+        tag = self._tag(name, trust)
+        released = self._release(tag)
+        commit = tag.target
+        self.progress("checking ledger, data and policy")
+        head = self._ledger(released, trust)
+        lock, lock_path = self._dataset(released, trust)
+        portfolio, sources = self._portfolio(released)
+        demo = next(s.demo for s in trust.trusted("release") if s.fingerprint == signer_of(tag.signature))
+        walkthrough = self._policy(released, trust, portfolio, demo=demo)
+        self._evidence(released, trust)
+        self.progress(f"re-deriving {len(set(self._ids(released)))} evidence")
+        self.rederive(tuple(dict.fromkeys(self._ids(released))))
+        content, files = self._blobs(released, lock_path)
+        record = InstalledRecord(
+            schema=1,
+            tag_object=tag.oid,
+            engine=self.engine,
+            signer=signer_of(tag.signature),
+            demo=demo,
+            walkthrough=walkthrough,
+            released=released,
+            files=files,
+        )
+        self._verify_bars(lock, sources)
+        install(self.host.releases / name, record, content)
+        self.host.save_trust(self.host.trust().with_ledger_floor(head))
+        self.progress(f"{name} verified: commit {commit[:12]}")
+        return read_installed(self.host.releases / name)
+
+    def _fetch(self, name: str) -> str:
+        """Bring main, the ledger and the tag here, and return the tag's object id."""
+        ref = f"refs/tags/{name}"
+        here = self.repo.read_ref(ref)
+        if self.remote is not None:
+            there = self.repo.ls_remote(self.remote, ref).get(ref)
+            if there is None:
+                raise DeployError(f"the forge has no tag {name}; sign one with `autarch release {name}`")
+            if here is not None and here != there:
+                raise DeployError(
+                    f"tag {name} was moved: the forge has {there[:12]}, this clone has {here[:12]}; a released tag "
+                    "never moves. Find out who did it; sign a new version with `autarch release`"
+                )
+            self.repo.fetch(self.remote, [f"+refs/heads/main:{MAIN_REF}", *([] if here else [f"{ref}:{ref}"])])
+            here = there
+        if here is None:
+            raise DeployError(f"there is no tag {name} here; fetch it, or sign it with `autarch release {name}`")
+        folder = self.host.releases / name
+        if (folder / "release.json").is_file():
+            seen = read_installed(folder).record.tag_object
+            if seen != here:
+                raise DeployError(
+                    f"tag {name} was moved: this host verified {seen[:12]}, now it is {here[:12]}; a released tag "
+                    "never moves. Find out who did it; sign a new version with `autarch release`"
+                )
+        return here
+
+    def _known(self, name: str, object_id: str, trust: Trust) -> Installed | None:
+        trust.require_tag(name, object_id)
+        folder = self.host.releases / name
+        if not (folder / "release.json").is_file():
+            return None
+        installed = read_installed(folder)
+        if installed.record.engine != self.engine:
+            return None
+        require_still_trusted(installed, trust)
+        return installed
+
+    def _tag(self, name: str, trust: Trust) -> Tag:
+        if not trust.trusted("release"):
+            raise DeployError("this host trusts no release key yet; run `autarch live trust add KEY`")
+        try:
+            tag = verify_tag(self.repo, f"refs/tags/{name}", trust=trust.signing("release"))
+        except SignatureError as error:
+            raise DeployError(str(error)) from error
+        trust.require_tag(name, tag.oid)
+        return tag
+
+    def _release(self, tag: Tag) -> Released:
+        released = parse_release(tag.message)
+        if (released.tag, released.commit) != (tag.name, tag.target):
+            raise DeployError(
+                f"tag {tag.name} points at {tag.target[:12]} and its message speaks of {released.tag} at "
+                f"{released.commit[:12]}; sign it again with `autarch release`"
+            )
+        main = self.repo.resolve(MAIN_REF)
+        if main is None:
+            raise DeployError(f"this clone does not know the forge's main ({MAIN_REF}); fetch it")
+        if not self.repo.first_parent_contains(main, tag.target):
+            raise DeployError(
+                f"tag {tag.name} points at {tag.target[:12]}, which main never was at (tip {main[:12]}); "
+                "merge first, then release main"
+            )
+        if released.engine != self.engine:
+            raise DeployError(
+                f"{tag.name} was judged by engine {released.engine[:12]}, this runtime is {self.engine[:12]}, and no "
+                "recertification says that they agree; install the runtime of that release, or release again"
+            )
+        return released
+
+    def _ledger(self, released: Released, trust: Trust) -> str:
+        ledger = Ledger(self.repo, trust=self._ci(released, trust), remote=self.remote)
+        try:
+            head = ledger.sync()
+            if head is None:
+                raise DeployError("there is no ledger, so nothing was counted; check that this is the right forge")
+            for older, whose in ((released.ledger_head, released.tag), (trust.ledger_floor, "this host")):
+                if older is not None and not self._descends(head, older):
+                    raise DeployError(
+                        f"the ledger at {head[:12]} does not descend from {older[:12]}, the head {whose} knows; it was "
+                        "rewritten or this is another forge. Compare with a backup before anything trades"
+                    )
+            ledger.verify(head)
+        except LedgerError as error:
+            raise DeployError(f"the ledger does not verify: {error}") from error
+        return head
+
+    def _descends(self, head: str, older: str) -> bool:
+        try:
+            return self.repo.is_ancestor(older, head)
+        except GitError:
+            return False  # a head that nobody here has is not an ancestor
+
+    def _ci(self, released: Released, trust: Trust) -> SigningTrust:
+        """Return who may write the ledger: keys typed on this host, else those the tagged commit lists."""
+        return trust.signing("ci") if trust.trusted("ci") else trust_at(self.repo, released.commit, "ci")
+
+    def _dataset(self, released: Released, trust: Trust) -> tuple[DatasetLock, str]:
+        name = released.dataset.partition("@")[0]
+        path = f"ci/datasets/{name}.toml"
+        content = self.repo.blob_at(released.commit, path)
+        if content is None:
+            raise DeployError(f"{released.tag} names data set {name}, but its commit has no {path}; release again")
+        try:
+            lock = read_lock(content)
+        except DataError as error:
+            raise DeployError(f"{path} at {released.tag}: {error}") from error
+        if lock.ref != released.dataset:
+            raise DeployError(f"{path} at {released.tag} is {lock.ref}, the tag says {released.dataset}; release again")
+        trust.require_dataset(lock.ref)
+        return lock, path
+
+    def _verify_bars(self, lock: DatasetLock, sources: Sequence[StrategySource]) -> None:
+        wanted = {s for source in sources for s in (*source.manifest.symbols, *source.manifest.context)}
+        for series in lock.series:
+            if series.symbol not in wanted:
+                continue
+            for split in ("train", "forward"):
+                try:
+                    self.stores.read(split, series.block(split).sha256, label=f"{lock.name} {series.label}")
+                except DataError as error:
+                    raise DeployError(f"the data of {lock.name} does not verify: {error}") from error
+
+    def _portfolio(self, released: Released) -> tuple[Portfolio, tuple[StrategySource, ...]]:
+        content = self.repo.blob_at(released.commit, PORTFOLIO_PATH)
+        if content is None:
+            raise DeployError(f"{released.tag} has no {PORTFOLIO_PATH}; commit one and release again")
+        try:
+            portfolio = parse_portfolio(content)
+            sources = {slug: read_strategy(self.repo, released.commit, slug) for slug in portfolio.strategies}
+            check_portfolio(portfolio, {slug: source.manifest for slug, source in sources.items()})
+        except AutarchError as error:
+            raise DeployError(f"{PORTFOLIO_PATH} at {released.tag}: {error}") from error
+        wanted = [(a.name, s.strategy, s.tier, str(s.weight)) for a in portfolio.accounts for s in a.sleeves]
+        listed = [(item.account, item.strategy, item.tier, item.weight) for item in released.strategies]
+        if sorted(wanted) != sorted(listed):
+            raise DeployError(
+                f"{released.tag} lists {listed}, its portfolio wants {wanted}; "
+                "every sleeve needs evidence: release again"
+            )
+        return portfolio, tuple(sources.values())
+
+    def _policy(self, released: Released, trust: Trust, portfolio: Portfolio, *, demo: bool) -> bool:
+        """Check the policy for every venue; return whether it is one for paper alone."""
+        content = self.repo.blob_at(released.commit, released.policy_path)
+        found = sha256_of(content)
+        if found != released.policy:
+            raise DeployError(
+                f"{released.policy_path} at {released.tag} has SHA-256 {found}, the tag says {released.policy}; "
+                "release again"
+            )
+        paper_only = False
+        for account in portfolio.accounts:
+            known = trust.require_policy(released.policy, released.policy_path, venue=account.venue)
+            paper_only = paper_only or known.paper_only
+            if demo and account.venue != "paper":
+                raise DeployError(f"{released.tag} is signed by a demo key; account {account.name} is not paper")
+        return paper_only
+
+    def _evidence(self, released: Released, trust: Trust) -> None:
+        ids = tuple(dict.fromkeys(self._ids(released)))
+        if self.remote is not None:
+            missing = [
+                f"refs/autarch/evidence/{i}" for i in ids if self.repo.read_ref(f"refs/autarch/evidence/{i}") is None
+            ]
+            if missing:
+                try:
+                    self.repo.fetch(self.remote, [f"{ref}:{ref}" for ref in missing])
+                except GitError as error:
+                    raise DeployError(f"the forge lacks evidence that {released.tag} names: {error}") from error
+        signers = (trust.signing("release"), self._ci(released, trust))
+        policy = self.repo.blob_at(released.commit, released.policy_path) or b""
+        for item in released.strategies:
+            tree = strategy_tree(self.repo, released.commit, item.strategy)
+            if tree != item.tree:
+                raise DeployError(
+                    f"strategies/{item.strategy} at {released.tag} is tree {tree}, the tag says {item.tree}; "
+                    "it is not what was judged: release again"
+                )
+            check_claim(self.repo, Expected(released=released, item=item, policy=policy), signers)
+
+    @staticmethod
+    def _ids(released: Released) -> list[str]:
+        return [item.evidence for item in released.strategies]
+
+    def _blobs(self, released: Released, lock_path: str) -> tuple[dict[str, bytes], dict[str, str]]:
+        """Return the release's files by path in its folder, and their git blob ids."""
+        wanted = {PORTFOLIO: PORTFOLIO_PATH, DATASET: lock_path}
+        for item in released.strategies:
+            paths = [found.path for found in self.repo.ls_tree(released.commit, f"strategies/{item.strategy}")]
+            wanted.update(zip(paths, paths, strict=True))
+        content, files = {}, {}
+        for target, path in wanted.items():
+            entry = self.repo.entry_at(released.commit, path)
+            if entry is None or entry.mode not in {REGULAR, EXECUTABLE}:
+                raise DeployError(f"{path} at {released.tag} is not a regular file; release again without it")
+            content[target], files[target] = self.repo.cat_blob(entry.oid), entry.oid
+        return content, files
+
+
+def require_still_trusted(installed: Installed, trust: Trust) -> None:
+    """Refuse an installed release whose signer, tag, data or policy this host no longer trusts.
+
+    Raises:
+        DeployError: naming what was withdrawn.
+    """
+    record, released = installed.record, installed.record.released
+    trust.require_tag(released.tag, record.tag_object)
+    if record.signer not in {signer.fingerprint for signer in trust.trusted("release")}:
+        raise DeployError(f"{released.tag} is signed by {record.signer}, which this host does not trust (any more)")
+    trust.require_dataset(released.dataset)
+    for account in installed.portfolio.accounts:
+        trust.require_policy(released.policy, released.policy_path, venue=account.venue)
+
+
+def sha256_of(content: bytes | None) -> str:
+    """Return the SHA-256 of `content`, or `absent`."""
+    return "absent" if content is None else sha256_hex(content)

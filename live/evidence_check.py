@@ -1,0 +1,101 @@
+"""Does one released strategy's evidence say what the tag says it says? Pure but for reading objects."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+
+from autarch.errors import DeployError
+from autarch.evidence.attestation import Evidence, load_evidence, read_attestation
+from autarch.evidence.claim import Claim
+from autarch.evidence.released import Released, ReleasedStrategy
+from autarch.repo.git import GitRepo
+from autarch.repo.signing import SignatureError, Trust
+
+_AGAIN = "release again with `autarch release`"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """One sleeve of a release, and the bytes of the policy it was judged by."""
+
+    released: Released
+    item: ReleasedStrategy
+    policy: bytes
+
+
+def check_claim(repo: GitRepo, expected: Expected, signers: tuple[Trust, ...]) -> None:
+    """Refuse evidence that is absent, altered, unsigned, about something else, or not all green.
+
+    Raises:
+        DeployError: naming the strategy, the field, what was found and what was expected.
+    """
+    item = expected.item
+    evidence = load_evidence(repo, item.evidence)
+    _require_attested(evidence, item, signers)
+    for name, found, wanted in _facts(evidence.claim, expected):
+        if found != wanted:
+            raise DeployError(
+                f"evidence {item.evidence[:12]} of {item.strategy}: {name} is {found}, "
+                f"the release says {wanted}; {_AGAIN}"
+            )
+    _require_green(evidence.claim, expected)
+
+
+def _require_attested(evidence: Evidence, item: ReleasedStrategy, signers: tuple[Trust, ...]) -> None:
+    if evidence.record is None:
+        raise DeployError(f"evidence {item.evidence} of {item.strategy} has no attestation; {_AGAIN}")
+    problems = []
+    for trust in signers:
+        try:
+            read_attestation(evidence.record, evidence=item.evidence, trust=trust)
+        except SignatureError as error:
+            problems.append(str(error))
+        else:
+            return
+    raise DeployError(f"evidence {item.evidence[:12]} of {item.strategy}: {'; '.join(problems)}. {_AGAIN}")
+
+
+def _facts(claim: Claim, expected: Expected) -> tuple[tuple[str, object, object], ...]:
+    released, item = expected.released, expected.item
+    return (
+        ("strategy", claim.strategy.name, item.strategy),
+        ("tree", claim.strategy.tree, item.tree),
+        ("base", claim.base, released.commit),
+        ("decision digest", claim.digests.decisions, item.decisions),
+        ("engine", claim.engine, released.engine),
+        ("policy", claim.policy.sha256, released.policy),
+        ("data set", f"{claim.dataset.name}@{claim.dataset.digest}", released.dataset),
+        ("ledger", claim.ledger, released.ledger_head),
+        ("verdict", claim.verdict, "accepted"),
+    )
+
+
+def _require_green(claim: Claim, expected: Expected) -> None:
+    item, waivers = expected.item, expected.released.waivers
+    unlisted = [waiver for waiver in claim.waived if waiver not in waivers]
+    if unlisted:
+        raise DeployError(f"{item.strategy}: waiver {unlisted[0]!r} is not listed in the tag; {_AGAIN}")
+    answered = {check.name: check for check in claim.checks}
+    for name in required_checks(expected.policy, expected.released.policy_path):
+        if name not in answered:
+            raise DeployError(f"{item.strategy}: check {name} was never run, and the policy requires it; {_AGAIN}")
+    for check in claim.checks:
+        fine = check.verdict == "passed" or check.klass == "advice"
+        if not fine and not (check.verdict == "waived" and check.klass == "limit"):
+            raise DeployError(f"{item.strategy}: check {check.name} is {check.verdict}: {check.detail}")
+
+
+def required_checks(policy: bytes, path: str) -> tuple[str, ...]:
+    """Return the checks that the policy in these bytes requires of a strategy.
+
+    Raises:
+        DeployError: the bytes name none.
+    """
+    try:
+        names = tomllib.loads(policy.decode("utf-8"))["required"]["strategy"]
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+        raise DeployError(f"{path} names no required checks: {error!r}; {_AGAIN}") from error
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+        raise DeployError(f"{path} names no required checks; {_AGAIN}")
+    return tuple(names)
