@@ -6,7 +6,6 @@ Bytes are written before the lock that names them, so that a lock never promises
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -117,7 +116,7 @@ def build(recipe: Recipe) -> Built:
         series=tuple(_cut(raw, recipe.splits, blobs) for raw in raws),
         instruments=recipe.instruments,
         funding_schedule=tuple(
-            entry for symbol in dict.fromkeys(r.symbol for r in raws) for entry in _schedule(raws, symbol)
+            entry for symbol in dict.fromkeys(r.symbol for r in raws) for entry in _schedule(recipe, symbol)
         ),
         gaps=recipe.gaps,
     )
@@ -169,14 +168,15 @@ def _cut(raw: RawSeries, splits: Splits, blobs: list[tuple[Split, bytes]]) -> Se
     )
 
 
-def _schedule(raws: Sequence[RawSeries], symbol: str) -> list[ScheduleEntry]:
+def _schedule(recipe: Recipe, symbol: str) -> list[ScheduleEntry]:
     """Return the schedule of `symbol` from all its settlements, those outside the splits included."""
     entries: list[ScheduleEntry] = []
-    for raw in raws:
+    halts = [(gap.from_ms, gap.to_ms) for gap in recipe.gaps if gap.symbol == symbol]
+    for raw in recipe.raws:
         if raw.symbol == symbol and raw.kind == "funding":
             stamps = raw.table["ts"].astype(np.int64)
             entries += [
                 ScheduleEntry(symbol=symbol, from_ms=entry.from_ms, interval_min=entry.interval_min)
-                for entry in derive_schedule(stamps, label=raw.label)
+                for entry in derive_schedule(stamps, label=raw.label, halts=halts)
             ]
     return entries
