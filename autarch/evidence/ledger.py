@@ -11,10 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
+import msgspec
+
 from autarch.evidence.ledger_chain import Link, added_blob, check_chain, open_link
-from autarch.evidence.ledger_count import count_trials
+from autarch.evidence.ledger_count import count_trials, final_answer, find_reservation
 from autarch.evidence.ledger_entry import LedgerEntry, LedgerError, Sealed, entry_body, entry_path, record_digest
 from autarch.repo.git import GitRepo, Remote, StaleRefError
 from autarch.repo.history import Step, steps
@@ -25,8 +28,8 @@ LEDGER_REF = "refs/heads/autarch/ledger"
 APPEND_ATTEMPTS_MAX = 20
 VERIFY_THREADS = 4
 
-Draft = Callable[[int, str | None], LedgerEntry]
-"""Makes the entry for a place in the chain: (seq, digest of the record before it)."""
+Draft = Callable[[int, str | None], LedgerEntry | None]
+"""Makes the entry for a place in the chain: (seq, digest of the record before it). None: nothing to add."""
 
 
 class Ledger:
@@ -139,33 +142,83 @@ class Ledger:
         """Return how many trials the ledger holds up to `head`; see `count_trials`."""
         return count_trials(self.entries(head))
 
-    def append(self, draft: Draft, *, key: Path) -> Sealed:
-        """Add the entry that `draft` makes for its place in the chain, and return it once it is durable.
-
-        Somebody else's entry may come first; then `draft` is asked again for the next place.
+    def append(self, entry: LedgerEntry, *, key: Path) -> Sealed:
+        """Add `entry` in the next free place, whatever its own `seq` and `prev`, and return it once durable.
 
         Raises:
             LedgerError: the ledger does not verify, the key is not a listed signer's, or others
                 kept writing first.
             PushRefusedError: the forge's rules refuse it (the token's role may not write the ledger).
         """
+        added = self._append(lambda seq, prev: msgspec.structs.replace(entry, seq=seq, prev=prev), key=key)
+        if added is None:
+            raise LedgerError("an entry that must be added was not")
+        return added
+
+    def reserve(self, wanted: LedgerEntry, *, key: Path) -> Sealed:
+        """Return the reservation of the judgement `wanted` describes, adding it unless it is there.
+
+        Once this returns, the reservation is durable: only then may a score be computed.
+
+        Raises:
+            LedgerError: as `append`.
+            PushRefusedError: as `append`.
+        """
+        found: list[Sealed] = []
+
+        def draft(seq: int, prev: str | None) -> LedgerEntry | None:
+            found[:] = [s for s in (find_reservation(self.entries(), wanted),) if s is not None]
+            return None if found else msgspec.structs.replace(wanted, seq=seq, prev=prev)
+
+        return self._append(draft, key=key) or found[0]
+
+    def answer(self, reserved: Sealed, answer: LedgerEntry, *, key: Path) -> Sealed:
+        """Return the final answer to a reservation, adding `answer` unless there is one already.
+
+        Raises:
+            LedgerError: the ledger holds another final answer to the same judgement: two runs disagree.
+            PushRefusedError: as `append`.
+        """
+        found: list[Sealed] = []
+
+        def draft(seq: int, prev: str | None) -> LedgerEntry | None:
+            final = final_answer(self.entries(), reservation=reserved.digest)
+            found[:] = [] if final is None else [final]
+            return None if found else msgspec.structs.replace(answer, seq=seq, prev=prev)
+
+        added = self._append(draft, key=key)
+        if added is not None:
+            return added
+        there = found[0].entry
+        for name in ("kind", "verdict", "evidence", "decisions", "stopped"):
+            before, now = getattr(there, name), getattr(answer, name)
+            if before != now:
+                raise LedgerError(
+                    f"judging again gives {name} {now}, ledger entry {there.seq} says {before}: the judgement is "
+                    "not reproducible here. Compare with `autarch verify`, then push a new head"
+                )
+        return found[0]
+
+    # Inside
+
+    def _append(self, draft: Draft, *, key: Path) -> Sealed | None:
         for _ in range(APPEND_ATTEMPTS_MAX):
-            parent = self.sync()
-            if parent is None:
-                raise LedgerError("there is no ledger to append to; make the workspace with: autarch init")
-            last = self._tail(parent)
-            entry = draft(1 if last is None else last.entry.seq + 1, None if last is None else last.digest)
-            record = signed_record(entry_body(entry), key=key, namespace=NS_LEDGER)
-            commit = self._commit(entry, record, parent)
-            self._check_record(record, commit)
             try:
+                parent = self.sync()
+                if parent is None:
+                    raise LedgerError("there is no ledger to append to; make the workspace with: autarch init")
+                last = self._tail(parent)
+                entry = draft(1 if last is None else last.entry.seq + 1, None if last is None else last.digest)
+                if entry is None:
+                    return None
+                record = signed_record(entry_body(entry), key=key, namespace=NS_LEDGER)
+                commit = self._commit(entry, record, parent)
+                self._check_record(record, commit)
                 self._publish(commit, parent)
             except StaleRefError:
                 continue
             return Sealed(entry=entry, digest=record_digest(record), commit=commit)
         raise LedgerError(f"{APPEND_ATTEMPTS_MAX} times somebody else wrote to the ledger first; run it again")
-
-    # Inside
 
     def _check_descent(self, head: str | None, known: str) -> None:
         if head is None or not self._repo.is_ancestor(known, head):
@@ -209,9 +262,13 @@ class Ledger:
         return self._repo.commit_tree(grown, parents=[parent], message=message, author=author)
 
     def _publish(self, commit: str, parent: str | None) -> None:
-        if self._remote is not None:
-            self._repo.push(self._remote, {LEDGER_REF: commit}, leases={LEDGER_REF: parent})
-        self._repo.update_ref(LEDGER_REF, commit, old=parent)
+        if self._remote is None:
+            self._repo.update_ref(LEDGER_REF, commit, old=parent)
+            return
+        self._repo.push(self._remote, {LEDGER_REF: commit}, leases={LEDGER_REF: parent})
+        # The remote has it: another process of this clone that fetched it first takes nothing away.
+        with suppress(StaleRefError):
+            self._repo.update_ref(LEDGER_REF, commit, old=parent)
 
 
 def _beginning(step: Step) -> str:

@@ -37,28 +37,24 @@ def count_trials(entries: Iterable[Sealed]) -> int:
     return sum(groups.values()) + sum(studies.values())
 
 
-def open_reservation(entries: Sequence[Sealed], like: LedgerEntry) -> Sealed | None:
-    """Return the newest reservation of the judgement that `like` reserves, if it has no final answer.
+def find_reservation(entries: Sequence[Sealed], like: LedgerEntry) -> Sealed | None:
+    """Return the newest reservation of the judgement that `like` reserves, or None.
 
-    The same judgement is the same pull request, head, base, data set and epoch.
-
-    An undecided result is not final: the same judgement may be computed again under it.
+    The same judgement is the same pull request, head, base, data set and epoch: run again it gives the
+    same bytes, so it needs no second reservation.
     """
-    answers = _answers(entries)
-    for sealed in reversed(entries):
-        if sealed.entry.kind == "reservation" and _judgement(sealed.entry) == _judgement(like):
-            final = any(
-                answer.kind == "closed" or answer.verdict in {"accepted", "rejected"}
-                for answer in answers.get(sealed.digest, [])
-            )
-            return None if final else sealed
-    return None
+    same = [s for s in entries if s.entry.kind == "reservation" and _judgement(s.entry) == _judgement(like)]
+    return same[-1] if same else None
 
 
-def final_result(entries: Sequence[Sealed], *, reservation: str) -> Sealed | None:
-    """Return the newest result or closing of a reservation, or None."""
+def final_answer(entries: Iterable[Sealed], *, reservation: str) -> Sealed | None:
+    """Return the closing, or the newest accepted or rejected result, of a reservation; None while it is open.
+
+    An undecided result is not final: the same judgement may be computed again under its reservation.
+    """
     found = [sealed for sealed in entries if sealed.entry.reservation == reservation]
-    return found[-1] if found else None
+    final = [s for s in found if s.entry.kind == "closed" or s.entry.verdict in {"accepted", "rejected"}]
+    return final[-1] if final else None
 
 
 def causality_failures(entries: Iterable[Sealed], *, pr: int) -> int:

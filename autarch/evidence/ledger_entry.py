@@ -119,7 +119,7 @@ def _problem(entry: LedgerEntry) -> str | None:
         ((entry.kind == "closed") == (entry.stopped is not None), "only a closing names the check that stopped it"),
         (entry.kind != "study" or entry.inner is not None, "a study states its trials"),
         (entry.kind == "study" or None not in {entry.head, entry.base, entry.slug}, "it names head, base and slug"),
-        (entry.evidence is None or entry.kind == "result", "only a result has evidence"),
+        (entry.evidence is None or answers, "only results and closings have evidence"),
         (entry.inner is None or entry.inner.count >= 0, "a count of trials is not negative"),
         (entry.recorded_ms >= 0, "its time is negative"),
     )

@@ -48,21 +48,13 @@ def new_repo(path):
 
 def reservation(pr=1, **changes):
     fields = {"head": "a" * 40, "base": "b" * 40, "slug": "abc", "tree": "c" * 40, "dataset": "synthetic@d"} | changes
-
-    def draft(seq, prev):
-        return LedgerEntry(schema=1, seq=seq, prev=prev, kind="reservation", recorded_ms=5000, pr=pr, **fields)
-
-    return draft
+    fields = {"seq": 0, "prev": None} | fields
+    return LedgerEntry(schema=1, kind="reservation", recorded_ms=5000, pr=pr, **fields)
 
 
 def result(reserved, verdict="accepted", **changes):
-    entry = reserved.entry
-
-    def draft(seq, prev):
-        fields = {"kind": "result", "verdict": verdict, "reservation": reserved.digest, "seq": seq, "prev": prev}
-        return msgspec.structs.replace(entry, **fields, **changes)
-
-    return draft
+    fields = {"kind": "result", "verdict": verdict, "reservation": reserved.digest}
+    return msgspec.structs.replace(reserved.entry, **fields, **changes)
 
 
 def rewrite(repo, commit, *, parents, changes=None):
@@ -130,7 +122,7 @@ def test_a_commit_that_edits_removes_or_adds_two_files_is_refused(repo, ledger, 
 
 def test_an_entry_under_another_number_is_refused(repo, ledger, key):
     first = ledger.append(reservation(), key=key)
-    entry = reservation(2)(2, first.digest)
+    entry = reservation(2, seq=2, prev=first.digest)
     record = signed_record(msgspec.to_builtins(entry), key=key, namespace=NS_LEDGER)
     evil = rewrite(repo, first.commit, parents=[first.commit], changes={entry_path(7): record})
 
@@ -164,7 +156,7 @@ def test_a_strangers_entry_is_refused_at_the_tip_and_by_verify_below_it(tmp_path
 
 def test_a_signature_made_for_another_purpose_is_refused(repo, ledger, key):
     first = ledger.append(reservation(), key=key)
-    body = msgspec.to_builtins(reservation(2)(2, first.digest))
+    body = msgspec.to_builtins(reservation(2, seq=2, prev=first.digest))
     record = signed_record(body, key=key, namespace="autarch-check")
     evil = rewrite(repo, first.commit, parents=[first.commit], changes={entry_path(2): record})
 
@@ -201,26 +193,75 @@ def test_a_key_that_is_not_listed_cannot_append(tmp_path, ledger):
     assert ledger.head() == before
 
 
-def test_two_writers_at_once_both_get_in_one_after_the_other(tmp_path, repo, ledger, trust, key):
+def clones(tmp_path, repo, trust):
     remote = Remote(url=str(repo.path))
-    one = Ledger(new_repo(tmp_path / "one"), trust=trust, remote=remote)
-    two = Ledger(new_repo(tmp_path / "two"), trust=trust, remote=remote)
-    one.sync()
-    two.sync()
-    seen = []
+    return [Ledger(new_repo(tmp_path / name), trust=trust, remote=remote) for name in ("one", "two")]
 
-    def slow(seq, prev):
-        seen.append(seq)
-        if len(seen) == 1:
-            two.append(reservation(2), key=key)
-        return reservation(1)(seq, prev)
 
-    late = one.append(slow, key=key)
+class Interrupted(Ledger):
+    """A ledger whose first append is overtaken by `other` between drafting and publishing."""
 
-    assert seen == [1, 2]
+    def __init__(self, one, other):
+        super().__init__(one._repo, trust=one._trust, remote=one._remote)
+        self._other = other
+
+    def _commit(self, entry, record, parent):
+        other, self._other = self._other, lambda: None
+        other()
+        return super()._commit(entry, record, parent)
+
+
+def test_two_writers_at_once_both_get_in_one_after_the_other(tmp_path, repo, ledger, trust, key):
+    one, two = clones(tmp_path, repo, trust)
+
+    late = Interrupted(one, lambda: two.append(reservation(2), key=key)).append(reservation(1), key=key)
+
     assert late.entry.seq == 2
     assert [sealed.entry.pr for sealed in ledger.verify()] == [2, 1]
     assert [sealed.entry.pr for sealed in two.entries(two.sync())] == [2, 1]
+
+
+def test_two_gates_of_one_pull_request_share_one_reservation_and_one_answer(tmp_path, repo, ledger, trust, key):
+    one, two = clones(tmp_path, repo, trust)
+    other = []
+
+    mine = Interrupted(one, lambda: other.append(two.reserve(reservation(), key=key))).reserve(reservation(), key=key)
+    assert [mine] == other
+    again = Interrupted(one, lambda: two.answer(mine, result(mine), key=key)).answer(mine, result(mine), key=key)
+
+    assert [sealed.digest for sealed in ledger.entries()] == [mine.digest, again.digest]
+
+
+def test_a_second_run_that_disagrees_with_the_recorded_answer_is_refused(ledger, key):
+    reserved = ledger.reserve(reservation(), key=key)
+    ledger.answer(reserved, result(reserved, evidence="e" * 64), key=key)
+
+    with pytest.raises(LedgerError, match="not reproducible"):
+        ledger.answer(reserved, result(reserved, evidence="f" * 64), key=key)
+
+
+def test_an_undecided_answer_may_be_followed_by_a_final_one(ledger, key):
+    reserved = ledger.reserve(reservation(), key=key)
+    ledger.answer(reserved, result(reserved, "undecided"), key=key)
+    final = ledger.answer(reserved, result(reserved, "rejected"), key=key)
+
+    assert final.entry.verdict == "rejected"
+    assert ledger.trials() == 1
+
+
+def test_an_append_that_the_clone_learnt_of_meanwhile_is_not_written_twice(tmp_path, repo, ledger, trust, key):
+    one, _ = clones(tmp_path, repo, trust)
+    one.sync()
+
+    class Told(Ledger):
+        def _publish(self, commit, parent):
+            self._repo.push(self._remote, {LEDGER_REF: commit}, leases={LEDGER_REF: parent})
+            self._repo.update_ref(LEDGER_REF, commit, old=parent)
+            super()._publish(commit, parent)
+
+    Told(one._repo, trust=trust, remote=one._remote).append(reservation(), key=key)
+
+    assert len(ledger.entries()) == 1
 
 
 def test_a_remote_that_was_rewritten_or_lost_its_ledger_is_not_followed(tmp_path, repo, ledger, trust, key):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autarch.evidence.ledger_count import causality_failures, count_trials, final_result, open_reservation
+from autarch.evidence.ledger_count import causality_failures, count_trials, final_answer, find_reservation
 from autarch.evidence.ledger_entry import InnerTrials, LedgerEntry, LedgerError, Sealed, entry_path, parse_entry
 
 
@@ -60,14 +60,14 @@ def test_an_undecided_result_leaves_its_reservation_open_and_a_final_one_does_no
     reserved = sealed(1, "reservation", pr=3, dataset="x@1")
     undecided = sealed(2, "result", reservation="d1", verdict="undecided", pr=3)
 
-    assert open_reservation([reserved], reserved.entry) == reserved
-    assert open_reservation([reserved, undecided], reserved.entry) == reserved
+    assert find_reservation([reserved, undecided], reserved.entry) == reserved
+    assert final_answer([reserved, undecided], reservation="d1") is None
     for final in (
         sealed(3, "result", reservation="d1", verdict="rejected", pr=3),
         sealed(3, "closed", reservation="d1", stopped="scope", pr=3),
     ):
-        assert open_reservation([reserved, undecided, final], reserved.entry) is None
-        assert final_result([reserved, undecided, final], reservation="d1") == final
+        assert final_answer([reserved, undecided, final], reservation="d1") == final
+        assert find_reservation([reserved, undecided, final], reserved.entry) == reserved
 
 
 def test_another_head_base_data_set_or_epoch_is_another_judgement():
@@ -75,7 +75,7 @@ def test_another_head_base_data_set_or_epoch_is_another_judgement():
     for change in ({"head": "H"}, {"base": "B"}, {"dataset": "x@2"}, {"epoch": "f"}, {"pr": 4}):
         fields = {"pr": 3, "dataset": "x@1", "epoch": "e"} | change
 
-        assert open_reservation([reserved], sealed(9, "reservation", **fields).entry) is None
+        assert find_reservation([reserved], sealed(9, "reservation", **fields).entry) is None
 
 
 def test_causality_failures_are_counted_by_pull_request():
@@ -131,7 +131,7 @@ def test_a_well_formed_body_parses():
         ({"stopped": "scope"}, "stopped it"),
         ({"kind": "study", "head": None}, "states its trials"),
         ({"head": None}, "names head"),
-        ({"evidence": "e"}, "only a result"),
+        ({"evidence": "e"}, "only results and closings have"),
         ({"inner": {"count": -1, "sharpe_variance": None, "sidecar": None}}, "not negative"),
         ({"recorded_ms": -1}, "negative"),
     ],
