@@ -81,6 +81,12 @@ class SandboxLevel:
         """True when every required layer was reached."""
         return not self.missing
 
+    def summary(self) -> str:
+        """Return one line: `full on Linux 6.18`, or what is missing."""
+        absent = [layer.name for layer in self.layers if not layer.reached]
+        state = "full" if self.is_full else "weak, not a verdict"
+        return f"{state} on {self.kernel}" + (f", without {', '.join(absent)}" if absent else "")
+
     def to_json(self) -> dict[str, object]:
         """Return the object an attestation and a report carry."""
         return {

@@ -1,0 +1,146 @@
+"""Ask a confined strategy about a market: whole blocks, single bars in prefix form, or one live bar."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from autarch.decisions import Decisions, empty_decisions
+from autarch.errors import UsageError
+from autarch.evaluation.blocks import Block
+from autarch.evaluation.frames import Frames, Transform, frames_of
+from autarch.manifest import ParamValue, StrategySource
+from autarch.market.types import Market
+from autarch.sandbox.session import Session
+from autarch.sandbox.values import TargetRows
+from autarch.sandbox.worker import Worker
+
+_NAMES = ("exposure", "stop_loss", "take_profit")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """One decision to ask for in prefix form. `symbol_index` is the manifest's column; 0 for a panel."""
+
+    symbol_index: int
+    row: int
+
+
+def decide_blocks(  # noqa: PLR0913  all but three are named at the call
+    worker: Worker,
+    source: StrategySource,
+    market: Market,
+    *,
+    params: Mapping[str, ParamValue] | None = None,
+    anchor_shift: int = 0,
+    history: int = 1,
+    transform: Transform | None = None,
+) -> Decisions:
+    """Return the decisions of every counting block, from one fresh child.
+
+    Args:
+        worker: Where the strategy runs.
+        source: The strategy.
+        market: Any split; every symbol of the manifest and its context, at its interval.
+        params: Values that replace the manifest's.
+        anchor_shift: Moves the blocks by this many bars; for checks.
+        history: Multiplies the warm-up; for checks.
+        transform: Changes each symbol's columns before any is shown; for checks.
+
+    Raises:
+        StrategyError: the strategy failed; the text says how and where.
+        UsageError: the market does not fit the manifest.
+        SandboxError: it could not be confined, or its process was killed from outside.
+    """
+    frames = frames_of(source.manifest, market, transform=transform)
+    decisions = empty_decisions(source.manifest, n_bars=market.n_bars)
+    # Ascending in time over all symbols, so that the child never holds a bar far beyond its question.
+    asked = sorted(
+        (block.first, column, block)
+        for column, target in enumerate(frames.targets())
+        for block in frames.anchoring(target, anchor_shift=anchor_shift, history=history).blocks()
+    )
+    with worker.session(source, params) as session:
+        for _, column, block in asked:
+            answer = session.decide(frames.window(frames.targets()[column], block), keep=block.keep)
+            columns = slice(None) if source.manifest.mode == "panel" else column
+            for name in _NAMES:
+                getattr(decisions, name)[block.first : block.end, columns] = getattr(answer, name)
+            decisions.counts[block.first : block.end, columns] = True
+    return decisions
+
+
+def decide_at(  # noqa: PLR0913  all but four are named at the call
+    worker: Worker,
+    source: StrategySource,
+    market: Market,
+    cuts: Sequence[Cut],
+    *,
+    params: Mapping[str, ParamValue] | None = None,
+    transform: Transform | None = None,
+) -> TargetRows:
+    """Return one decision for each cut, each made on a window that ends with the cut's bar.
+
+    One fresh child answers all in ascending order of bars, so it never holds a later bar than it is
+    asked about. Answers come in the order of `cuts`: arrays (n_cuts,), or (n_cuts, n_symbols) for a panel.
+
+    Raises:
+        StrategyError, SandboxError: as `decide_blocks`.
+        UsageError: a cut names no symbol, or a bar that does not count.
+    """
+    frames = frames_of(source.manifest, market, transform=transform)
+    blocks = [_block_of(frames, cut) for cut in cuts]
+    width = (len(source.manifest.symbols),) if source.manifest.mode == "panel" else ()
+    found = {name: np.full((len(cuts), *width), np.nan) for name in _NAMES}
+    order = sorted(range(len(cuts)), key=lambda i: (cuts[i].row, cuts[i].symbol_index))
+    with worker.session(source, params) as session:
+        for index in order:
+            answer = _last_row(session, frames, frames.targets()[cuts[index].symbol_index], blocks[index])
+            for name in _NAMES:
+                found[name][index] = getattr(answer, name)[0]
+    return TargetRows(**found)
+
+
+def decide_live(session: Session, frames: Frames, *, row: int) -> Decisions:
+    """Return the decisions for all symbols at `row` in live form: one row, asked in prefix form.
+
+    The same bytes as `decide_blocks` gives for that row, if `decide` is causal. A symbol whose bar
+    does not count is flat.
+
+    Args:
+        session: A fresh child, or one that was last asked about an earlier row of the same bars.
+        frames: Bars up to `row` at least; later ones are not shown.
+        row: Row of the bar that has just closed.
+
+    Raises:
+        StrategyError, SandboxError: as `decide_blocks`.
+    """
+    decisions = empty_decisions(frames.manifest, n_bars=1)
+    for column, target in enumerate(frames.targets()):
+        block = frames.anchoring(target).prefix(row)
+        if block is None:
+            continue
+        answer = _last_row(session, frames, target, block)
+        columns = slice(None) if target is None else column
+        for name in _NAMES:
+            getattr(decisions, name)[0, columns] = getattr(answer, name)[0]
+        decisions.counts[0, columns] = True
+    return decisions
+
+
+def _last_row(session: Session, frames: Frames, target: str | None, block: Block) -> TargetRows:
+    return session.decide(frames.window(target, block), keep=1)
+
+
+def _block_of(frames: Frames, cut: Cut) -> Block:
+    targets = frames.targets()
+    if not (0 <= cut.symbol_index < len(targets) and 0 <= cut.row < frames.n_bars):
+        raise UsageError(f"{cut} is outside {len(targets)} columns and {frames.n_bars} rows")
+    block = frames.anchoring(targets[cut.symbol_index]).prefix(cut.row)
+    if block is None:
+        raise UsageError(
+            f"row {cut.row} of {targets[cut.symbol_index] or 'the panel'} does not count: no whole warm-up"
+        )
+    return block
