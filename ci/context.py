@@ -10,9 +10,10 @@ from autarch.canonical import Sha256
 from autarch.decisions import Decisions
 from autarch.engine import Backtest
 from autarch.manifest import StrategySource
-from autarch.market import DatasetLock, Stores
+from autarch.market.lock_types import DatasetLock
+from autarch.market.stores import Stores
 from autarch.market.types import Market
-from autarch.sandbox import Worker
+from autarch.sandbox.worker import Worker
 from autarch.verdict import Measure
 from ci.candidate import Candidate
 from ci.policy import Policy
@@ -29,7 +30,8 @@ class GateInputs:
     """All that a verdict depends on beside the candidate itself.
 
     `engine` and `numerics` name the code and the arithmetic; `ledger` is the head that `trials`
-    was counted at. Only the train split is ever read from `stores`.
+    was counted at. Only the train split is ever read from `stores`. With `allow_weak` a missing
+    layer of confinement stops nothing, and then the outcome is no verdict and carries no claim.
     """
 
     policy: Policy
@@ -39,6 +41,7 @@ class GateInputs:
     numerics: Sha256
     ledger: str | None = None
     trials: int = 0
+    allow_weak: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

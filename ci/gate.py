@@ -8,11 +8,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from autarch.decisions import Decisions
-from autarch.errors import UsageError
+from autarch.errors import UndecidedError, UsageError
 from autarch.manifest import StrategySource
-from autarch.market import load_market
+from autarch.market.load import load_market
 from autarch.market.types import Market
-from autarch.sandbox import Worker
+from autarch.sandbox.worker import Worker
 from autarch.verdict import overall
 from ci.candidate import Candidate
 from ci.checklist import Checklist, with_those_they_rest_on
@@ -62,7 +62,7 @@ def judge(
     if candidate.source is not None and checklist.is_clear("determinism"):
         _run_strategy(candidate, candidate.source, inputs, checklist, found)
     outcome = _outcome(candidate, inputs, checklist, found)
-    if wanted != frozenset(CHECK_NAMES):
+    if wanted != frozenset(CHECK_NAMES) or not found.confined:
         return outcome
     return dataclasses.replace(outcome, claim=claim_of(outcome, inputs))
 
@@ -75,6 +75,7 @@ class _Found:
     decisions: Decisions | None = None
     judged: Judged | None = None
     sandbox: str = "no strategy code was run"
+    confined: bool = True
 
 
 def _wanted(candidate: Candidate, only: frozenset[str] | None) -> frozenset[str]:
@@ -102,13 +103,13 @@ def _run_strategy(
         def determined() -> Answer:
             shared.append(_prepare(candidate, source, inputs, stack, checklist.progress))
             found.market = shared[0].market
+            found.sandbox, found.confined = _confinement(shared[0])
             answer, found.decisions = determinism.check(shared[0])
             return answer
 
         if not checklist.ask("determinism", determined) or found.decisions is None:
             return
         evaluated, decisions = shared[0], found.decisions
-        found.sandbox = evaluated.main.level.summary()
         with ThreadPoolExecutor(max_workers=1) as pool:  # the two checks ask different workers
             second = pool.submit(checklist.ask, "warmup", lambda: warmup.check(evaluated, decisions))
             checklist.ask("causality", lambda: causality.check(evaluated, decisions))
@@ -120,22 +121,36 @@ def _run_strategy(
 def _prepare(
     candidate: Candidate, source: StrategySource, inputs: GateInputs, stack: ExitStack, progress: Progress
 ) -> Evaluated:
+    """Start both workers, which import while the market is loaded here."""
     manifest = source.manifest
-    progress(f"loading {inputs.lock.name} train and starting two workers")
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        starts = [
-            pool.submit(stack.enter_context, Worker(hash_seed=0)),
-            pool.submit(stack.enter_context, Worker(hash_seed=OTHER_HASH_SEED, clock_shift_s=OTHER_CLOCK_SHIFT_S)),
-        ]
-        market = load_market(
-            inputs.lock,
-            split="train",
-            symbols=(*manifest.symbols, *manifest.context),
-            interval=manifest.interval,
-            stores=inputs.stores,
-        )
-        main, other = (start.result() for start in starts)
+    progress(f"starting two workers, loading {inputs.lock.name} train")
+    main = stack.enter_context(Worker(hash_seed=0, allow_weak=inputs.allow_weak))
+    other = stack.enter_context(
+        Worker(hash_seed=OTHER_HASH_SEED, clock_shift_s=OTHER_CLOCK_SHIFT_S, allow_weak=inputs.allow_weak)
+    )
+    market = load_market(
+        inputs.lock,
+        split="train",
+        symbols=(*manifest.symbols, *manifest.context),
+        interval=manifest.interval,
+        stores=inputs.stores,
+    )
+    for worker in (main, other):
+        if worker.numerics != inputs.numerics:
+            raise UndecidedError(
+                f"a worker's numeric self-test is {worker.numerics}, this process has {inputs.numerics}: "
+                "their arithmetic differs; run through the command line, which sets the numeric pin"
+            )
     return Evaluated(candidate=candidate, source=source, policy=inputs.policy, market=market, main=main, other=other)
+
+
+def _confinement(evaluated: Evaluated) -> tuple[str, bool]:
+    """Return the confinement both workers reach, in words, and whether a verdict may rest on it."""
+    levels = (evaluated.main.level, evaluated.other.level)
+    missing = sorted({layer.name for level in levels for layer in level.missing})
+    if missing:
+        return f"weak, not a verdict: no {', '.join(missing)} (kernel {levels[0].kernel})", False
+    return f"full, {len(levels[0].layers)} layers, kernel {levels[0].kernel}", True
 
 
 def _score(evaluated: Evaluated, decisions: Decisions, inputs: GateInputs, found: _Found) -> Answer:

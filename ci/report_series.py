@@ -36,13 +36,11 @@ def curves(result: Backtest, market: Market, *, points_max: int = POINTS_MAX) ->
     starts = np.arange(0, n, width)
     lasts = np.append(starts[1:], n) - 1
     closes_s = (market.ts + market.interval_ms) // 1000
-    peaks = np.maximum.accumulate(result.equity)
-    depth = np.where(peaks > 0, result.equity / np.where(peaks > 0, peaks, 1.0) - 1.0, -1.0)
-    held = result.exposure.reshape(n, -1)
+    held = np.nan_to_num(result.exposure)  # NaN once there is no equity to divide by
     return Curves(
         time_s=[int(t) for t in closes_s[lasts]],
         equity=_rounded(result.equity[lasts]),
-        drawdown=_rounded(np.minimum.reduceat(depth, starts)),
+        drawdown=_rounded(-np.maximum.reduceat(result.drawdown, starts)),
         exposure=_rounded(held.sum(axis=1)[lasts]),
         gross=_rounded(np.maximum.reduceat(np.abs(held).sum(axis=1), starts)),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autarch.sandbox import check_source
+from autarch.sandbox.source_policy import check_source
 from autarch.verdict import Measure
 from ci.candidate import Candidate
 from ci.context import Answer
