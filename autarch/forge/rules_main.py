@@ -104,7 +104,7 @@ def judge_head(book: Rulebook, *, base: str, head: str, number: int) -> Approval
         kind=kind,
         tree=merged.tree,
         evidence=evidence,
-        ledger=_ledger_head(book, base),
+        ledger=_ledger_head(book, base, kind),
         policy=required.digest,
     )
 
@@ -212,14 +212,23 @@ def _one_evidence(book: Rulebook, records: tuple[CheckRecord, ...]) -> str | Non
     return named[0]
 
 
-def _ledger_head(book: Rulebook, base: str) -> str:
+def _ledger_head(book: Rulebook, base: str, kind: str) -> str:
     tip = book.repo.read_ref(LEDGER)
+    last = _last_ledger_head(book, base)
     if tip is None:
-        raise refuse("ledger", "the forge has no ledger, so nothing counts attempts", "run: autarch init")
-    last = book.repo.read_commit(base).trailers.get("Ledger-Head")
+        if last is not None:
+            raise refuse("ledger", f"the ledger is gone; main records {last[:12]}", _RESTORE)
+        if kind == "strategy":
+            raise refuse("ledger", "the ledger is empty, so nothing counted this attempt", "let the gate run first")
+        return NONE
     if last is not None and not book.repo.is_ancestor(last, tip):
         raise refuse("ledger", f"the ledger does not descend from {last[:12]}, which main records", _RESTORE)
     return tip
+
+
+def _last_ledger_head(book: Rulebook, base: str) -> str | None:
+    named = book.repo.read_commit(base).trailers.get("Ledger-Head", NONE)
+    return None if named == NONE else named
 
 
 _RESTORE = "restore autarch/ledger from a backup or another clone"
@@ -251,12 +260,12 @@ def _expected_trailers(approval: Approval, *, login: str) -> dict[str, str]:
 
 
 def _need_ledger_trailer(book: Rulebook, named: str, approval: Approval) -> None:
-    last = book.repo.read_commit(approval.base).trailers.get("Ledger-Head")
-    known = book.repo.resolve(named) == named
-    if (
-        not known
-        or not book.repo.is_ancestor(named, approval.ledger)
-        or (last and not book.repo.is_ancestor(last, named))
-    ):
+    if named == approval.ledger:
+        return
+    last = _last_ledger_head(book, approval.base)
+    older = (
+        approval.ledger != NONE and book.repo.resolve(named) == named and book.repo.is_ancestor(named, approval.ledger)
+    )
+    if not older or (last is not None and not book.repo.is_ancestor(last, named)):
         why = f"Ledger-Head {named[:12]} is not between main's last ({(last or NONE)[:12]}) and the ledger's tip"
         raise refuse("ledger", why, _LET_FORGE)

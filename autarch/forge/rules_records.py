@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from autarch.canonical import sha256_hex
+from autarch.evidence.ledger import Ledger
+from autarch.evidence.ledger_entry import LedgerError
 from autarch.forge import checks
 from autarch.forge.checks import CI_SIGNERS
-from autarch.forge.rules import LEDGER, Move, Rulebook, need_role, refuse
+from autarch.forge.rules import Move, Rulebook, need_role, refuse
 from autarch.repo.objects import REGULAR
-from autarch.repo.signing import SignatureError
+from autarch.repo.signing import CI_PRINCIPAL, SignatureError, Trust
 
 EVIDENCE_FILES = ("attestation.signed", "claim.json")
 CLAIM_BYTES_MAX = 1_000_000
@@ -73,37 +75,27 @@ def judge_study(book: Rulebook, move: Move) -> None:
 
 
 def judge_ledger(book: Rulebook, move: Move) -> None:
-    """Refuse unless CI appends to the ledger: commits in one line, each adding one file and changing none.
+    """Refuse unless CI appends signed entries to the ledger: one line of commits, each adding one file.
 
     Raises:
         RuleRefusedError: which rule, why, and the cure.
     """
     need_role(book, ("ci",), "the ledger")
-    fix = "fetch autarch/ledger and append to its tip"
     if move.new is None:
-        raise refuse("ledger-append", "the ledger is never deleted", fix)
+        raise refuse("ledger-append", "the ledger is never deleted", _APPEND)
     if move.old is not None and not book.repo.is_ancestor(move.old, move.new):
-        raise refuse("ledger-append", f"{move.new[:12]} does not descend from {move.old[:12]}", fix)
+        raise refuse("ledger-append", f"{move.new[:12]} does not descend from {move.old[:12]}", _APPEND)
     added = book.repo.commits(move.new, exclude=move.old)
     if len(added) > LEDGER_COMMITS_MAX:
         raise refuse("ledger-append", f"{len(added)} commits at once; at most {LEDGER_COMMITS_MAX}", "push in parts")
-    expected = move.old
-    for oid in reversed(added):
-        _need_append(book, oid, parent=expected)
-        expected = oid
+    trust = Trust(signers=book.signers(CI_SIGNERS), principal=CI_PRINCIPAL)
+    try:
+        Ledger(book.repo, trust=trust).extension(move.old, move.new)
+    except (LedgerError, SignatureError) as error:
+        raise refuse("ledger-append", str(error), _APPEND) from error
 
 
-def _need_append(book: Rulebook, oid: str, *, parent: str | None) -> None:
-    commit = book.repo.read_commit(oid)
-    if commit.parents != (() if parent is None else (parent,)):
-        raise refuse("ledger-append", f"{oid[:12]} does not follow {parent or 'nothing'} alone", "append in one line")
-    if parent is None:
-        changed = [("A", entry.mode) for entry in book.repo.ls_tree(oid, recursive=True)]
-    else:
-        changed = [(entry.status, entry.new_mode) for entry in book.repo.diff_tree(parent, oid)]
-    if changed != [("A", REGULAR)]:
-        why = f"{oid[:12]} does {', '.join(status for status, _ in changed) or 'nothing'}; expected one added file"
-        raise refuse("ledger-append", f"{why} in {LEDGER.removeprefix('refs/heads/')}", "add one entry a commit")
+_APPEND = "fetch autarch/ledger and append signed entries to its tip"
 
 
 def _first_write(move: Move, rule: str) -> str:

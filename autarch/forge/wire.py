@@ -54,7 +54,10 @@ class GateSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pull:
-    """One pull request. `mergeable` is None where it was not computed, as in lists."""
+    """One pull request. `mergeable` is None where it was not computed, as in lists.
+
+    `gate`, `blocked_by` and `provenance` are told by the local forge alone.
+    """
 
     number: int
     title: str
@@ -73,6 +76,7 @@ class Pull:
     merge_commit: str | None = None
     gate: GateSummary | None = None
     blocked_by: str = ""
+    provenance: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +155,7 @@ def parse_pull(raw: Mapping[str, Any]) -> Pull:
         merge_commit=raw.get("merge_commit_sha"),
         gate=GateSummary(**{key: str(gate[key]) for key in ("state", "head", "base", "sentence")}) if gate else None,
         blocked_by=str(local.get("blocked_by") or ""),
+        provenance=tuple((str(key), str(value)) for key, value in (local.get("provenance") or {}).items()),
     )
 
 
