@@ -3,6 +3,9 @@
 A checkout could be edited, an archive rewrites files that ask for it (export-subst), so blobs are
 written and what lies on disk is hashed back to the tree's id. Files carry one fixed modification
 time and compiled code, so that caches keyed by path, size and time stay warm between runs.
+
+Only what runs is written (`RUNS`): strategies are read as blobs when they are judged, so merging one
+leaves the path of the code, and every cache keyed by it, as it was.
 """
 
 from __future__ import annotations
@@ -19,18 +22,23 @@ from pathlib import Path
 from autarch.errors import UndecidedError
 from autarch.paths import cache_root, private_directory
 from autarch.repo import objects
+from autarch.repo.engine import LOCK_NAME, running_root
 from autarch.repo.environment import environment_problems
 from autarch.repo.git import GitError, GitRepo
 from autarch.repo.objects import EXECUTABLE, FOLDER, REGULAR, TreeEntry
 
-__all__ = ["environment_problems", "hash_tree", "run_trusted", "write_tree_from"]
+__all__ = ["RUNS", "ensure_trusted", "environment_problems", "hash_tree", "run_trusted", "write_tree_from"]
+
+RUNS = ("autarch", "ci", "agents", "live", LOCK_NAME)
+"""What of a commit is written: its packages, with policies and data set locks, and its lock."""
 
 FIXED_MTIME_S = 946_684_800  # 2000-01-01: any constant that zip and git accept
 _COMPILED = "__pycache__"
+_EXEC_GUARD = "AUTARCH_TRUSTED_EXEC"
 
 
 def write_tree_from(repo: GitRepo, commit: str) -> Path:
-    """Return a folder that holds exactly the files of `commit`, under <cache>/trees/<tree id>.
+    """Return a folder that holds exactly the `RUNS` of `commit`, under <cache>/trees/<git tree id of just those>.
 
     One that exists is hashed again and, if it differs by a byte, a name or a mode, replaced. Links
     and submodules are refused: a link could point out of the tree.
@@ -39,14 +47,18 @@ def write_tree_from(repo: GitRepo, commit: str) -> Path:
         GitError: an object is missing or damaged, or the tree holds a link, a submodule or a name
             that no plain folder can have.
     """
-    tree = repo.tree_of(commit)
+    top = [entry for entry in repo.ls_tree(repo.tree_of(commit)) if entry.path in RUNS]
+    tree = objects.object_id("tree", objects.format_tree(top), like=commit)
     trees = private_directory(private_directory(cache_root()) / "trees")
     target = trees / tree
     if target.is_dir():
         if hash_tree(target, like=tree) == tree:
             return target
         _set_aside(target)
-    entries = repo.ls_tree(tree, recursive=True)
+    entries = [entry for entry in top if entry.mode != FOLDER]
+    for folder in top:
+        if folder.mode == FOLDER:
+            entries += repo.ls_tree(commit, folder.path, recursive=True)
     _refuse_odd(entries, tree)
     building = Path(tempfile.mkdtemp(prefix=f".{tree[:12]}-", dir=trees))
     try:
@@ -97,20 +109,50 @@ def run_trusted(  # noqa: PLR0913  a process has this many sides
         UndecidedError: the installed distributions are not those of the commit's lock.
         GitError: the tree cannot be written.
     """
+    root = _ready_tree(repo, commit)
+    command = [sys.executable, "-P", "-m", "autarch", *argv]
+    extra = {**(environment or {}), "PYTHONPATH": str(root)}
+    return subprocess.run(
+        command, cwd=cwd, env={**_inherited(), **extra}, capture_output=True, check=False, timeout=timeout_s
+    )
+
+
+def ensure_trusted(repo: GitRepo, commit: str, argv: Sequence[str]) -> None:
+    """Return when this process runs the code of `commit`; else become `autarch *argv` running it.
+
+    exec keeps the process id and the descriptors, so a caller waiting for us waits for the trusted one.
+
+    Raises:
+        UndecidedError: the installed distributions are not those of the commit's lock, or the code
+            that runs after the exec is still another.
+        GitError: the tree cannot be written.
+    """
+    root = _ready_tree(repo, commit)
+    if running_root() == root:
+        return
+    if os.environ.get(_EXEC_GUARD) == f"{os.getpid()} {root}":
+        raise UndecidedError(
+            f"re-executed to run the code in {root}, and {running_root()} runs; remove what puts it first"
+        )
+    environment = {**_inherited(), "PYTHONPATH": str(root), _EXEC_GUARD: f"{os.getpid()} {root}"}
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execve(sys.executable, [sys.executable, "-P", "-m", "autarch", *argv], environment)  # noqa: S606  becoming it is the point
+
+
+def _ready_tree(repo: GitRepo, commit: str) -> Path:
     root = write_tree_from(repo, commit)
-    problems = environment_problems((root / "requirements.lock").read_bytes())
+    problems = environment_problems((root / LOCK_NAME).read_bytes())
     if problems:
         raise UndecidedError(f"cannot run the code of {commit[:12]} here: {' '.join(problems)}")
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "GIT_"))}
-    # -P keeps the working directory off sys.path; safe_path also stops a stray autarch/ beside cwd.
-    return subprocess.run(
-        [sys.executable, "-P", "-m", "autarch", *argv],
-        cwd=cwd,
-        env={**inherited, **(environment or {}), "PYTHONPATH": str(root)},
-        capture_output=True,
-        check=False,
-        timeout=timeout_s,
-    )
+    return root
+
+
+def _inherited() -> dict[str, str]:
+    # PYTHON* could put other code first, GIT_* another repository. The hash seed is part of the numeric
+    # pin, and a process that is pinned already must stay so through our exec.
+    dropped = ("PYTHON", "GIT_")
+    return {key: value for key, value in os.environ.items() if key == "PYTHONHASHSEED" or not key.startswith(dropped)}
 
 
 def _refuse_odd(entries: Sequence[TreeEntry], tree: str) -> None:

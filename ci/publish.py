@@ -1,0 +1,205 @@
+"""Gate one pull request for everybody to see: count, judge, record, publish, in this order.
+
+The reservation is durable on the forge before anything is computed; the answer is durable before
+anybody can read a verdict. Killed anywhere, the same command run again finds its reservation, judges
+again to the same bytes, and publishes what is missing; until then the reservation counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from autarch.errors import AutarchError, ConfigError, UndecidedError, UsageError
+from autarch.evidence.ledger import Ledger
+from autarch.evidence.ledger_count import causality_failures
+from autarch.evidence.ledger_entry import InnerTrials, Sealed
+from autarch.forge.client import ForgeClient
+from autarch.forge.wire import GATE_CONTEXT, StatusState
+from autarch.market import DatasetLock, Stores, read_lock
+from autarch.numerics import selftest_digest
+from autarch.repo.engine import engine_digest, engine_digest_at
+from autarch.repo.git import GitRepo, Remote
+from autarch.repo.signers import trust_at
+from autarch.verdict import CheckVerdict, GateVerdict
+from ci import gate
+from ci.candidate import Candidate
+from ci.context import Clock, GateInputs, Progress
+from ci.outcome import GateOutcome
+from ci.policy import Policy, parse_policy
+from ci.publish_records import Press, Subject, answer_to, publish_records, reservation
+from ci.publish_study import STUDY_REF, inner_trials
+from ci.report import markdown
+from ci.report_text import summary
+from ci.target import candidate_of_commits
+
+COMMITS_MAX = 500
+"""Commits of one proposal whose trailers are read."""
+
+Judge = Callable[[Candidate, GateInputs], GateOutcome]
+
+_STATE: dict[GateVerdict, StatusState] = {"accepted": "success", "rejected": "failure", "undecided": "error"}
+_CHECK_STATE: dict[CheckVerdict, StatusState] = {
+    "passed": "success",
+    "waived": "success",
+    "failed": "failure",
+    "undecided": "error",
+    "skipped": "error",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateDesk:
+    """Where CI works: its clone, the forge by git and by HTTP, its key, and what it judges with.
+
+    `policy_path` is relative to the project's root and read from main; `dataset` None means the
+    policy's first. `clock_ms` is epoch ms, `clock` monotonic seconds.
+    """
+
+    repo: GitRepo
+    remote: Remote
+    forge: ForgeClient
+    key: Path
+    stores: Stores
+    policy_path: str
+    clock_ms: Callable[[], int]
+    clock: Clock
+    progress: Progress
+    dataset: str | None = None
+    judge: Judge | None = None
+
+
+def main_of(repo: GitRepo, remote: Remote) -> str:
+    """Return where the forge's main is, fetched: the commit whose code must judge (`ensure_trusted`).
+
+    Raises:
+        UndecidedError: the forge has no main or cannot be reached.
+    """
+    base = repo.ls_remote(remote, "refs/heads/main").get("refs/heads/main")
+    if base is None:
+        raise UndecidedError(f"{remote.url} has no main; make the forge with: autarch init")
+    repo.fetch(remote, [base])
+    return base
+
+
+def publish_gate(desk: GateDesk, number: int) -> GateOutcome:
+    """Judge pull request `number` on main as it is now, record and publish the verdict, and return it.
+
+    Raises:
+        UsageError: there is no such open pull request.
+        UndecidedError: this process does not run main's code, or the verdict cannot be computed
+            or recorded; the head's status then says so.
+        RefusedError: the ledger does not verify, or the forge refuses what CI writes.
+    """
+    subject = _fetch(desk, number)
+    desk.forge.set_status(subject.head, context=GATE_CONTEXT, state="pending", description="the gate is judging")
+    try:
+        outcome = _judge_and_record(desk, subject)
+    except AutarchError as error:
+        with suppress(AutarchError):  # the first error is the one to tell
+            desk.forge.set_status(subject.head, context=GATE_CONTEXT, state="error", description=str(error))
+        raise
+    _tell(desk, subject, outcome)
+    return outcome
+
+
+def _fetch(desk: GateDesk, number: int) -> Subject:
+    pull = desk.forge.pull(number)
+    if pull.state != "open":
+        raise UsageError(f"pull request {number} is {'merged' if pull.merged else 'closed'}; only open ones are judged")
+    base = main_of(desk.repo, desk.remote)
+    ref = f"refs/pull/{number}/head"
+    head = desk.repo.ls_remote(desk.remote, ref).get(ref)
+    if head is None:
+        raise UndecidedError(f"the forge has no {ref}, so the head of pull request {number} cannot be fetched")
+    desk.repo.fetch(desk.remote, [head])
+    return Subject(number=number, head=head, base=base)
+
+
+def _judge_and_record(desk: GateDesk, subject: Subject) -> GateOutcome:
+    policy, lock = _rules(desk, subject.base)
+    engine = engine_digest()
+    if engine != engine_digest_at(desk.repo, subject.base):
+        raise UndecidedError(
+            f"this process runs engine {engine[:12]}, main at {subject.base[:12]} is another; only main's code judges: "
+            "run the gate from the forge, or update this clone to main"
+        )
+    candidate = candidate_of_commits(desk.repo, base=subject.base, head=subject.head)
+    ledger = Ledger(desk.repo, trust=trust_at(desk.repo, subject.base, "ci"), remote=desk.remote)
+    reserved = _reserve(desk, subject, candidate, ledger, dataset=lock.ref)
+    head = ledger.sync() if reserved is None else reserved.commit
+    inputs = GateInputs(
+        policy=policy,
+        lock=lock,
+        stores=desk.stores,
+        engine=engine,
+        numerics=selftest_digest(),
+        ledger=head,
+        trials=ledger.trials(head),
+    )
+    outcome = desk.judge(candidate, inputs) if desk.judge is not None else _judge(desk, candidate, inputs)
+    if reserved is not None:
+        failures = causality_failures(ledger.entries(reserved.commit), pr=subject.number)
+        answer = answer_to(reserved, outcome, causality_failures=failures, now_ms=desk.clock_ms())
+        ledger.answer(reserved, answer, key=desk.key)
+    press = Press(repo=desk.repo, remote=desk.remote, key=desk.key)
+    publish_records(press, subject, outcome, now_ms=desk.clock_ms())
+    return outcome
+
+
+def _judge(desk: GateDesk, candidate: Candidate, inputs: GateInputs) -> GateOutcome:
+    return gate.judge(candidate, inputs, progress=desk.progress, clock=desk.clock)
+
+
+def _rules(desk: GateDesk, base: str) -> tuple[Policy, DatasetLock]:
+    content = desk.repo.blob_at(base, desk.policy_path)
+    if content is None:
+        raise ConfigError(f"main at {base[:12]} has no {desk.policy_path}; name a policy that main holds: --policy")
+    policy = parse_policy(content, path=desk.policy_path)
+    name = desk.dataset or policy.data.datasets[0]
+    if name not in policy.data.datasets:
+        known = ", ".join(policy.data.datasets)
+        raise UsageError(f"data set {name!r} does not count under {desk.policy_path}; these do: {known}")
+    locked = desk.repo.blob_at(base, f"ci/datasets/{name}.toml")
+    if locked is None:
+        raise ConfigError(
+            f"main at {base[:12]} has no ci/datasets/{name}.toml, which {desk.policy_path} names; merge it"
+        )
+    return policy, read_lock(locked)
+
+
+def _reserve(desk: GateDesk, subject: Subject, candidate: Candidate, ledger: Ledger, *, dataset: str) -> Sealed | None:
+    """Return the reservation of this judgement; None for a proposal that no check can score."""
+    if candidate.source is None:
+        return None
+    wanted = reservation(subject, candidate, dataset=dataset, inner=_inner(desk, subject), now_ms=desk.clock_ms())
+    return ledger.reserve(wanted, key=desk.key)
+
+
+def _inner(desk: GateDesk, subject: Subject) -> InnerTrials | None:
+    commits = desk.repo.commits(subject.head, exclude=subject.base)[:COMMITS_MAX]
+
+    def read_study(digest: str) -> bytes | None:
+        ref = f"{STUDY_REF}{digest}"
+        oid = desk.repo.ls_remote(desk.remote, ref).get(ref)
+        if oid is None:
+            return None
+        desk.repo.fetch(desk.remote, [oid])
+        return desk.repo.cat_blob(oid) if desk.repo.kind_of(oid) == "blob" else None
+
+    return inner_trials([desk.repo.read_commit(oid).trailers for oid in commits], read_study)
+
+
+def _tell(desk: GateDesk, subject: Subject, outcome: GateOutcome) -> None:
+    for check in outcome.checks:
+        state = _CHECK_STATE[check.verdict]
+        desk.forge.set_status(
+            subject.head, context=f"autarch/{check.name}", state=state, description=f"{check.verdict}: {check.detail}"
+        )
+    desk.forge.set_report(subject.number, markdown(outcome))
+    # Last, because whoever waits for the verdict waits for this one.
+    desk.forge.set_status(
+        subject.head, context=GATE_CONTEXT, state=_STATE[outcome.verdict], description=summary(outcome)
+    )
