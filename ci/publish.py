@@ -9,26 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from autarch.errors import AutarchError, ConfigError, UndecidedError, UsageError
+from autarch.errors import AutarchError, UndecidedError, UsageError
 from autarch.evidence.ledger import Ledger
 from autarch.evidence.ledger_count import causality_failures
 from autarch.evidence.ledger_entry import InnerTrials, Sealed
 from autarch.forge.client import ForgeClient
 from autarch.forge.wire import GATE_CONTEXT, StatusState
-from autarch.market import DatasetLock, Stores, read_lock
-from autarch.numerics import selftest_digest
-from autarch.repo.engine import engine_digest, engine_digest_at
+from autarch.repo.engine import engine_digest_at
 from autarch.repo.git import GitRepo, Remote
 from autarch.repo.signers import trust_at
 from autarch.verdict import CheckVerdict, GateVerdict
 from ci import gate
 from ci.candidate import Candidate
 from ci.context import Clock, GateInputs, Progress
+from ci.inputs import Choice, inputs_at_commit
 from ci.outcome import GateOutcome
-from ci.policy import Policy, parse_policy
 from ci.publish_records import Press, Subject, answer_to, publish_records, reservation
 from ci.publish_study import STUDY_REF, inner_trials
 from ci.report import markdown
@@ -54,20 +52,17 @@ _CHECK_STATE: dict[CheckVerdict, StatusState] = {
 class GateDesk:
     """Where CI works: its clone, the forge by git and by HTTP, its key, and what it judges with.
 
-    `policy_path` is relative to the project's root and read from main; `dataset` None means the
-    policy's first. `clock_ms` is epoch ms, `clock` monotonic seconds.
+    Policy and data set lock are read from main. `clock_ms` is epoch ms, `clock` monotonic seconds.
     """
 
     repo: GitRepo
     remote: Remote
     forge: ForgeClient
     key: Path
-    stores: Stores
-    policy_path: str
+    choice: Choice
     clock_ms: Callable[[], int]
     clock: Clock
     progress: Progress
-    dataset: str | None = None
     judge: Judge | None = None
 
 
@@ -119,26 +114,12 @@ def _fetch(desk: GateDesk, number: int) -> Subject:
 
 
 def _judge_and_record(desk: GateDesk, subject: Subject) -> GateOutcome:
-    policy, lock = _rules(desk, subject.base)
-    engine = engine_digest()
-    if engine != engine_digest_at(desk.repo, subject.base):
-        raise UndecidedError(
-            f"this process runs engine {engine[:12]}, main at {subject.base[:12]} is another; only main's code judges: "
-            "run the gate from the forge, or update this clone to main"
-        )
+    inputs = _inputs(desk, subject.base)
     candidate = candidate_of_commits(desk.repo, base=subject.base, head=subject.head)
     ledger = Ledger(desk.repo, trust=trust_at(desk.repo, subject.base, "ci"), remote=desk.remote)
-    reserved = _reserve(desk, subject, candidate, ledger, dataset=lock.ref)
+    reserved = _reserve(desk, subject, candidate, ledger, dataset=inputs.lock.ref)
     head = ledger.sync() if reserved is None else reserved.commit
-    inputs = GateInputs(
-        policy=policy,
-        lock=lock,
-        stores=desk.stores,
-        engine=engine,
-        numerics=selftest_digest(),
-        ledger=head,
-        trials=ledger.trials(head),
-    )
+    inputs = replace(inputs, ledger=head, trials=ledger.trials(head))
     outcome = desk.judge(candidate, inputs) if desk.judge is not None else _judge(desk, candidate, inputs)
     if reserved is not None:
         failures = causality_failures(ledger.entries(reserved.commit), pr=subject.number)
@@ -153,21 +134,19 @@ def _judge(desk: GateDesk, candidate: Candidate, inputs: GateInputs) -> GateOutc
     return gate.judge(candidate, inputs, progress=desk.progress, clock=desk.clock)
 
 
-def _rules(desk: GateDesk, base: str) -> tuple[Policy, DatasetLock]:
-    content = desk.repo.blob_at(base, desk.policy_path)
-    if content is None:
-        raise ConfigError(f"main at {base[:12]} has no {desk.policy_path}; name a policy that main holds: --policy")
-    policy = parse_policy(content, path=desk.policy_path)
-    name = desk.dataset or policy.data.datasets[0]
-    if name not in policy.data.datasets:
-        known = ", ".join(policy.data.datasets)
-        raise UsageError(f"data set {name!r} does not count under {desk.policy_path}; these do: {known}")
-    locked = desk.repo.blob_at(base, f"ci/datasets/{name}.toml")
-    if locked is None:
-        raise ConfigError(
-            f"main at {base[:12]} has no ci/datasets/{name}.toml, which {desk.policy_path} names; merge it"
+def _inputs(desk: GateDesk, base: str) -> GateInputs:
+    inputs = inputs_at_commit(desk.repo, base, desk.choice)
+    if inputs.engine != engine_digest_at(desk.repo, base):
+        raise UndecidedError(
+            f"this process runs engine {inputs.engine[:12]}, main at {base[:12]} is another; only main's code judges: "
+            "run the gate from the forge, or update this clone to main"
         )
-    return policy, read_lock(locked)
+    counting = inputs.policy.data.datasets
+    if inputs.lock.name not in counting:
+        raise UsageError(
+            f"data set {inputs.lock.name!r} does not count under {inputs.policy.path}; these do: {', '.join(counting)}"
+        )
+    return inputs
 
 
 def _reserve(desk: GateDesk, subject: Subject, candidate: Candidate, ledger: Ledger, *, dataset: str) -> Sealed | None:
