@@ -1,0 +1,162 @@
+"""`autarch gate`: judge one strategy and say why."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from autarch.errors import ConfigError, UsageError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb `gate`."""
+    app.command("gate")(gate)
+
+
+def gate(  # noqa: PLR0913  one argument an option
+    target: Annotated[str | None, typer.Argument(help="A strategy's folder, or a range base..head.")] = None,
+    *,
+    pr: Annotated[int | None, typer.Option(min=1, help="Judge this pull request of the workspace's forge.")] = None,
+    publish: Annotated[bool, typer.Option("--publish", help="With --pr, as CI: count, sign and publish.")] = False,
+    dataset: Annotated[str | None, typer.Option(help="Data set; default: the policy's first.")] = None,
+    policy: Annotated[str, typer.Option(help="Policy file in the project.")] = "ci/policy.toml",
+    only: Annotated[str | None, typer.Option(help="Checks to answer, comma-separated; gives no evidence.")] = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
+    html: Annotated[Path | None, typer.Option(help="Write the report as one HTML file.")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Write the report as Markdown.")] = None,
+    local_dev: Annotated[
+        bool, typer.Option("--local-dev", help="Go on without full confinement; the answer is then no verdict.")
+    ] = False,
+) -> int:
+    """Judge a strategy by the laws and limits of ci/policy.toml, on train bars alone.
+
+    Exit code 0 accepted, 1 rejected, 2 misuse, 3 undecided.
+
+    Example: autarch gate strategies/ema_trend --html report.html
+
+    Example: autarch gate main..agent/tuner/ema_trend-3 --json
+    """
+    if (target is None) == (pr is None):
+        raise UsageError("name one thing to judge: a folder, a range base..head, or --pr N; see: autarch gate --help")
+    if publish and (pr is None or only or local_dev):
+        raise UsageError("--publish goes with --pr and a whole run: no --only, no --local-dev")
+    for path in (html, markdown):
+        if path is not None and not path.absolute().parent.is_dir():
+            raise UsageError(f"{path.absolute().parent} is no folder, so {path.name} could not be written; create it")
+    if publish:
+        outcome = _publish(int(pr or 0), policy=policy, dataset=dataset)
+    else:
+        _pin()
+        outcome = _judge(target, pr, policy=policy, dataset=dataset, only=only, allow_weak=local_dev)
+    return _show(outcome, as_json=json_, html=html, markdown=markdown)
+
+
+def _judge(  # noqa: PLR0913  the options, passed on
+    target: str | None, pr: int | None, *, policy: str, dataset: str | None, only: str | None, allow_weak: bool
+) -> Any:
+    from autarch.cli.main import load
+
+    inputs, judging = load("ci.inputs"), load("ci.judging")
+    root = inputs.find_root(_start(target))
+    choice = inputs.Choice(
+        stores=_stores(),
+        policy_path=inputs.relative_policy(root, policy),
+        dataset=dataset,
+        allow_weak=allow_weak,
+    )
+    names = None if only is None else frozenset(name.strip() for name in only.split(","))
+    bench = judging.Bench(choice=choice, progress=_progress, clock=time.monotonic, only=names)
+    if pr is None:
+        return judging.judge_target(str(target), bench, cwd=Path.cwd())
+    base, head = _fetch_pull(pr)
+    return judging.judge_commits(_workspace().repo, bench, base=base, head=head)
+
+
+def _publish(pr: int, *, policy: str, dataset: str | None) -> Any:
+    """Judge as CI does: with main's code, whatever this process was started from."""
+    from autarch.cli.main import load
+    from autarch.forge.client import ForgeClient
+    from autarch.repo.trusted import ensure_trusted
+
+    publishing, workspace = load("ci.publish"), _workspace()
+    repo, remote = workspace.repo, workspace.remote("ci")
+    ensure_trusted(repo, publishing.main_of(repo, remote), sys.argv[1:])
+    _pin()
+    with ForgeClient(workspace.forge_url, workspace.forge_repository, workspace.token("ci")) as forge:
+        desk = publishing.GateDesk(
+            repo=repo,
+            remote=remote,
+            forge=forge,
+            key=workspace.key("ci"),
+            stores=workspace.stores(),
+            policy_path=policy,
+            clock_ms=lambda: time.time_ns() // 1_000_000,
+            clock=time.monotonic,
+            progress=_progress,
+            dataset=dataset,
+        )
+        return publishing.publish_gate(desk, pr)
+
+
+def _fetch_pull(pr: int) -> tuple[str, str]:
+    """Fetch main and a pull request's head, to read only, and return both commits."""
+    workspace = _workspace()
+    repo, remote = workspace.repo, workspace.remote("human")
+    wanted = ("refs/heads/main", f"refs/pull/{pr}/head")
+    there = repo.ls_remote(remote, *wanted)
+    missing = [ref for ref in wanted if ref not in there]
+    if missing:
+        raise UsageError(f"the forge has no {missing[0]}; list pull requests with: autarch pr ls")
+    repo.fetch(remote, [there[ref] for ref in wanted])
+    return there[wanted[0]], there[wanted[1]]
+
+
+def _show(outcome: Any, *, as_json: bool, html: Path | None, markdown: Path | None) -> int:
+    from autarch.cli.main import load
+
+    if html is not None:
+        html.write_text(load("ci.report_html").html(outcome), encoding="utf-8")
+        _progress(f"report written to {html}")
+    if markdown is not None:
+        markdown.write_text(load("ci.report").markdown(outcome), encoding="utf-8")
+        _progress(f"report written to {markdown}")
+    print(json.dumps(outcome.to_json(), allow_nan=False) if as_json else load("ci.report_text").terminal(outcome))
+    return int(outcome.exit_code)
+
+
+def _start(target: str | None) -> Path:
+    """Return where to look for the clone: the folder named, else the working directory."""
+    named = Path(target) if target is not None else Path.cwd()
+    return named if named.is_dir() else Path.cwd()
+
+
+def _workspace() -> Any:
+    from autarch.workspace import Workspace
+
+    return Workspace.find()
+
+
+def _stores() -> Any:
+    """Return the workspace's data stores, or the default ones in a clone that is no workspace."""
+    from autarch.market.stores import Stores
+
+    try:
+        return _workspace().stores()
+    except ConfigError:
+        return Stores.default()
+
+
+def _pin() -> None:
+    from autarch.numerics import ensure_pinned
+
+    ensure_pinned(sys.argv[1:])
+
+
+def _progress(line: str) -> None:
+    sys.stderr.write(f"autarch: {line}\n")
+    sys.stderr.flush()

@@ -1,0 +1,132 @@
+"""Gather what a verdict depends on: policy and data set lock, from a commit or from a work tree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from autarch.canonical import Sha256
+from autarch.errors import ConfigError, DataError, UsageError
+from autarch.market.lock import read_lock
+from autarch.market.lock_types import DatasetLock
+from autarch.market.stores import Stores
+from autarch.numerics import selftest_digest
+from autarch.repo.engine import engine_digest
+from autarch.repo.git import GitRepo
+from ci.context import GateInputs
+from ci.policy import DEFAULT_PATH, Policy, parse_policy
+
+LOCK_FOLDER = "ci/datasets"
+
+Reader = Callable[[str], bytes | None]
+"""Path relative to the project's root -> its bytes, or None."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What the caller chooses; None for a data set means the policy's first."""
+
+    stores: Stores
+    policy_path: str = DEFAULT_PATH
+    dataset: str | None = None
+    allow_weak: bool = False
+
+
+def find_root(start: Path) -> Path:
+    """Return the root of the clone `start` lies in.
+
+    Raises:
+        UsageError: no folder upwards is a clone.
+    """
+    first = start.resolve()
+    for folder in (first, *first.parents):
+        if (folder / ".git").exists():
+            return folder
+    raise UsageError(f"{first} is in no clone of a project; change into one, or name a folder in one")
+
+
+def inputs_at_commit(
+    repo: GitRepo, commit: str, choice: Choice, *, ledger: str | None = None, trials: int = 0
+) -> GateInputs:
+    """Return the inputs as `commit` (main, as judged against) states them, whatever the work tree holds.
+
+    Raises:
+        ConfigError: the policy is missing or malformed.
+        DataError: the lock is missing or malformed.
+    """
+    return _inputs(lambda path: repo.blob_at(commit, path), choice, where=commit[:12], ledger=ledger, trials=trials)
+
+
+def inputs_in_worktree(root: Path, choice: Choice) -> GateInputs:
+    """Return the inputs as the files under `root` state them, for a folder that is not in the ledger.
+
+    Raises:
+        ConfigError, DataError: as `inputs_at_commit`.
+    """
+    return _inputs(lambda path: _file(root / path), choice, where=str(root), ledger=None, trials=0)
+
+
+def relative_policy(root: Path, given: str) -> str:
+    """Return the policy's path relative to the project's root.
+
+    Args:
+        root: The clone.
+        given: A path relative to it, or absolute inside it.
+
+    Raises:
+        ConfigError: it is outside, where `verify` could not find it again.
+    """
+    try:
+        return (root / given).resolve().relative_to(root.resolve()).as_posix()
+    except ValueError as error:
+        raise ConfigError(f"policy {given} is outside the project {root}; commit it inside, under ci/") from error
+
+
+def policy_from(read: Reader, path: str, *, where: str) -> Policy:
+    """Return the policy at `path`.
+
+    Raises:
+        ConfigError: missing or malformed.
+    """
+    content = read(path)
+    if content is None:
+        raise ConfigError(f"there is no policy {path} in {where}; the default is {DEFAULT_PATH}")
+    return parse_policy(content, path=path)
+
+
+def lock_from(read: Reader, name: str, *, where: str) -> DatasetLock:
+    """Return the lock of the data set `name`.
+
+    Raises:
+        DataError: missing, malformed, or another data set's.
+    """
+    content = read(f"{LOCK_FOLDER}/{name}.toml")
+    if content is None:
+        raise DataError(
+            f"there is no {LOCK_FOLDER}/{name}.toml in {where}; `autarch data ls` shows what exists, "
+            "`autarch data synth` and `autarch data import` make one (commit it)"
+        )
+    lock = read_lock(content)
+    if lock.name != name:
+        raise DataError(f"{LOCK_FOLDER}/{name}.toml in {where} holds the lock of {lock.name!r}; rename one of them")
+    return lock
+
+
+def _inputs(read: Reader, choice: Choice, *, where: str, ledger: str | None, trials: int) -> GateInputs:
+    policy = policy_from(read, choice.policy_path, where=where)
+    name = choice.dataset or policy.data.datasets[0]
+    return GateInputs(
+        policy=policy,
+        lock=lock_from(read, name, where=where),
+        stores=choice.stores,
+        engine=engine_digest(),
+        numerics=Sha256(selftest_digest()),
+        ledger=ledger,
+        trials=trials,
+        allow_weak=choice.allow_weak,
+    )
+
+
+def _file(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None

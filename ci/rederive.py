@@ -1,0 +1,88 @@
+"""Derive a claim again, from the object store and the data stores alone, and say where it differs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from autarch.errors import DeployError, UndecidedError, UsageError
+from autarch.evidence.claim import Claim, Difference, differences
+from autarch.evidence.ledger import Ledger
+from autarch.manifest import SLUG
+from autarch.market.stores import Stores
+from autarch.repo.engine import engine_digest
+from autarch.repo.git import GitRepo
+from autarch.repo.signing import Trust
+from ci.context import Clock, Progress
+from ci.gate import judge
+from ci.inputs import Choice, inputs_at_commit
+from ci.target import candidate_of_tree
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """Where a claim is derived from: objects, bars, and who may have signed the ledger (None: not checked here)."""
+
+    repo: GitRepo
+    stores: Stores
+    ledger_trust: Trust | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rederived:
+    """What came of it: `differs` is empty exactly when every byte of the claim was found again."""
+
+    differs: tuple[Difference, ...]
+    engine: str
+
+
+def verify_claim(claim: Claim, sources: Sources, *, progress: Progress, clock: Clock) -> Rederived:
+    """Derive `claim` again and compare every field.
+
+    Another engine's claim is not computed: its numbers may differ for good reasons, so the answer is
+    the one difference `engine`, with both digests.
+
+    Raises:
+        DeployError, UsageError, DataError, UndecidedError: as `rederive`.
+    """
+    ours = engine_digest()
+    if claim.engine != ours:
+        return Rederived(differs=(Difference(field="engine", claimed=claim.engine, found=ours),), engine=ours)
+    found = rederive(claim, sources, progress=progress, clock=clock)
+    if found.verdict == "undecided" and claim.verdict != "undecided":
+        stuck = next(check for check in found.checks if check.verdict == "undecided")
+        raise UndecidedError(f"check {stuck.name} could not be computed again: {stuck.detail}")
+    return Rederived(differs=differences(claim, found), engine=ours)
+
+
+def rederive(claim: Claim, sources: Sources, *, progress: Progress, clock: Clock) -> Claim:
+    """Return the claim that judging the same tree against the same base, policy and data gives today.
+
+    Raises:
+        UsageError: the claim is of a folder outside Git, so its bytes cannot be found again.
+        DeployError: the base has no policy or lock, or judging gives no claim at all.
+        DataError: bars are missing or changed.
+        UndecidedError: an object is missing, or workers cannot be confined.
+    """
+    tree, base = claim.strategy.tree, claim.base
+    if tree is None or base is None:
+        raise UsageError(
+            f"the claim is of a folder outside Git ({claim.strategy.name}); commit it and gate the range instead"
+        )
+    if not SLUG.match(claim.strategy.name):
+        raise DeployError(f"the claim names a strategy {claim.strategy.name!r}, which is no slug")
+    candidate = candidate_of_tree(sources.repo, slug=claim.strategy.name, tree=tree, base=base)
+    choice = Choice(stores=sources.stores, policy_path=claim.policy.path, dataset=claim.dataset.name)
+    inputs = inputs_at_commit(sources.repo, base, choice, ledger=claim.ledger, trials=_trials(claim, sources))
+    found = judge(candidate, inputs, progress=progress, clock=clock).claim
+    if found is None:
+        raise DeployError("judging the strategy again gives no claim: it cannot even be read as a strategy now")
+    return found
+
+
+def _trials(claim: Claim, sources: Sources) -> int:
+    """Return the trials counted again at the claim's ledger head, or the claim's own without a ledger to count."""
+    if claim.ledger is None:
+        return 0
+    if sources.ledger_trust is None:
+        return claim.trials
+    return Ledger(sources.repo, trust=sources.ledger_trust).trials(claim.ledger)
