@@ -1,4 +1,4 @@
-"""Make a local forge: a bare repository with main, the pre-receive hook and no way around either."""
+"""Make a local forge: a bare repository with main, an empty ledger and the pre-receive hook."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from pathlib import Path
 
 import autarch
 from autarch.errors import ConfigError, UsageError
+from autarch.evidence.ledger import Ledger
 from autarch.forge.rules import MAIN
 from autarch.forge.state import ForgeState, Settings
 from autarch.forge.wire import LOCAL_REPOSITORY
 from autarch.paths import private_directory
 from autarch.repo.git import GitRepo
 from autarch.repo.runner import SAFE_ENVIRONMENT, Remote
+from autarch.repo.signing import CI_PRINCIPAL, Trust
 
 PUSH_BYTES_MAX = 64 * 1024 * 1024
 """Largest pack one push may send."""
@@ -67,6 +69,8 @@ def create_forge(
     repo.fetch(Remote(url=str(main_from.resolve())), [f"{start}:{MAIN}"])
     for key, value in _CONFIG.items():
         repo.run("config", key, value)
+    # The beginning is empty and the same everywhere, so nobody needs to be trusted for it.
+    Ledger(repo, trust=Trust(signers=b"", principal=CI_PRINCIPAL)).begin()
     install_hook(state)
     state.write_settings(Settings(repository=repository, policy_path=policy_path))
     return state

@@ -104,7 +104,7 @@ def judge_head(book: Rulebook, *, base: str, head: str, number: int) -> Approval
         kind=kind,
         tree=merged.tree,
         evidence=evidence,
-        ledger=_ledger_head(book, base, kind),
+        ledger=_ledger_head(book, base),
         policy=required.digest,
     )
 
@@ -212,23 +212,18 @@ def _one_evidence(book: Rulebook, records: tuple[CheckRecord, ...]) -> str | Non
     return named[0]
 
 
-def _ledger_head(book: Rulebook, base: str, kind: str) -> str:
+def _ledger_head(book: Rulebook, base: str) -> str:
     tip = book.repo.read_ref(LEDGER)
-    last = _last_ledger_head(book, base)
     if tip is None:
-        if last is not None:
-            raise refuse("ledger", f"the ledger is gone; main records {last[:12]}", _RESTORE)
-        if kind == "strategy":
-            raise refuse("ledger", "the ledger is empty, so nothing counted this attempt", "let the gate run first")
-        return NONE
+        raise refuse("ledger", "the forge has no ledger, so nothing counts attempts", _RESTORE)
+    last = _last_ledger_head(book, base)
     if last is not None and not book.repo.is_ancestor(last, tip):
         raise refuse("ledger", f"the ledger does not descend from {last[:12]}, which main records", _RESTORE)
     return tip
 
 
 def _last_ledger_head(book: Rulebook, base: str) -> str | None:
-    named = book.repo.read_commit(base).trailers.get("Ledger-Head", NONE)
-    return None if named == NONE else named
+    return book.repo.read_commit(base).trailers.get("Ledger-Head")
 
 
 _RESTORE = "restore autarch/ledger from a backup or another clone"

@@ -122,7 +122,7 @@ def _listening(state: ForgeState, options: ServeOptions, make_gate: MakeGate | N
         url = f"http://{options.host}:{listener.getsockname()[1]}"
         office = open_office(state, url=url, clock=wall_clock, policy_path=options.policy_path)
         install_hook(state)
-        office.repo.run("gc", "--auto", "--quiet", "--no-detach", check=False)
+        office.repo.run("-c", "gc.autoDetach=false", "gc", "--auto", "--quiet", check=False)
         runner = None if make_gate is None else Runner(office.talk, make_gate(office), logs=state.logs)
         office.desk.notice()
         if runner is not None:

@@ -1,0 +1,243 @@
+"""A forge with keys, tokens and a project small enough to be made for each test."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from autarch.canonical import canonical_json, sha256_hex
+from autarch.evidence.ledger import LEDGER_REF, Ledger
+from autarch.evidence.ledger_entry import LedgerEntry
+from autarch.forge.checks import CheckRecord, sign_check
+from autarch.forge.client import ForgeClient
+from autarch.forge.create import create_forge
+from autarch.forge.serve import serving
+from autarch.forge.state import ForgeState, issue_token
+from autarch.forge.wire import LOCAL_REPOSITORY, Pull, Role
+from autarch.repo import signing
+from autarch.repo.git import GitRepo
+from autarch.repo.objects import REGULAR, Person, TreeEntry
+from autarch.repo.runner import SAFE_ENVIRONMENT, Remote
+from autarch.repo.signers import signers_file
+from autarch.repo.strategies import strategy_tree
+
+POLICY = b"""schema = 1
+[required]
+strategy = ["scope", "backtest"]
+platform = ["scope"]
+"""
+MANIFEST = b"""schema = 1
+name = "ema_trend"
+title = "EMA trend"
+symbols = ["BTCUSDT"]
+interval = "15m"
+mode = "each"
+warmup = 400
+max_leverage = 1.0
+[params]
+fast = 20
+"""
+PERSON = Person(name="Somebody", email="somebody@autarch.invalid", when_s=1_700_000_000)
+
+
+@dataclass(frozen=True)
+class Keys:
+    ci: Path
+    release: Path
+    stranger: Path
+
+
+@pytest.fixture(scope="session")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
+    folder = tmp_path_factory.mktemp("keys")
+    made = Keys(ci=folder / "ci", release=folder / "release", stranger=folder / "stranger")
+    for path in (made.ci, made.release, made.stranger):
+        signing.generate_key(path, comment=path.name)
+    return made
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory, keys: Keys) -> GitRepo:
+    """A project whose main lists the signers, a policy, and one strategy."""
+    path = tmp_path_factory.mktemp("project") / "project.git"
+    plain_git("init", "--quiet", "--bare", "--initial-branch=main", str(path))
+    repo = GitRepo(path)
+    files: dict[str, bytes | None] = {
+        "README.md": b"a project\n",
+        "ci/policy.toml": POLICY,
+        "ci/signers/ci": signers_file("ci", (signing.public_key(keys.ci),)),
+        "ci/signers/release": signers_file("release", (signing.public_key(keys.release),)),
+    }
+    commit = repo.commit_tree(repo.with_files(None, files), parents=[], message="Begin\n", author=PERSON)
+    repo.update_ref("refs/heads/main", commit, old=None)
+    return repo
+
+
+def plain_git(*arguments: str, cwd: Path | None = None, env: dict[str, str] | None = None) -> tuple[int, str]:
+    """Run the git that a pusher would run, and return its exit code and all it said."""
+    environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", **SAFE_ENVIRONMENT, **(env or {})}
+    answer = subprocess.run(["git", *arguments], cwd=cwd, env=environment, capture_output=True, check=False)
+    return answer.returncode, (answer.stdout + answer.stderr).decode("utf-8", "replace")
+
+
+@dataclass
+class Yard:
+    """One served forge and a clone to push from. Every push is a real one, over HTTP."""
+
+    url: str
+    state: ForgeState
+    clone: GitRepo
+    keys: Keys
+    tokens: dict[str, str] = field(default_factory=dict)
+    clients: dict[str, ForgeClient] = field(default_factory=dict)
+
+    @property
+    def bare(self) -> GitRepo:
+        return GitRepo(self.state.repo)
+
+    @property
+    def main(self) -> str:
+        found = self.bare.read_ref("refs/heads/main")
+        assert found is not None
+        return found
+
+    def client(self, login: str) -> ForgeClient:
+        if login not in self.clients:
+            self.clients[login] = ForgeClient(self.url, LOCAL_REPOSITORY, self.tokens[login])
+        return self.clients[login]
+
+    def close(self) -> None:
+        for client in self.clients.values():
+            client.close()
+
+    def remote(self, login: str) -> Remote:
+        return self.client(login).git_remote()
+
+    def push(self, login: str, spec: str, *options: str) -> tuple[int, str]:
+        """Push `spec` from the clone as `login`; return exit code and what was said."""
+        remote = self.remote(login)
+        return plain_git("push", *options, remote.url, spec, cwd=self.clone.path, env=remote.environment())
+
+    def commit(self, files: dict[str, bytes | None], *, parent: str | None = None, message: str = "Propose\n") -> str:
+        at = parent or self.main
+        self.fetch()
+        tree = self.clone.with_files(self.clone.tree_of(at), files)
+        return self.clone.commit_tree(tree, parents=[at], message=message, author=PERSON)
+
+    def strategy(self, slug: str = "ema_trend", *, code: bytes = b'"""A thesis."""\n', parent: str | None = None) -> str:
+        manifest = MANIFEST.replace(b"ema_trend", slug.encode())
+        return self.commit(
+            {f"strategies/{slug}/manifest.toml": manifest, f"strategies/{slug}/strategy.py": code}, parent=parent
+        )
+
+    def fetch(self) -> None:
+        plain_git("fetch", "--quiet", str(self.state.repo), "+refs/*:refs/forge/*", cwd=self.clone.path)
+
+    def propose(self, head: str, *, branch: str = "agent/tuner/ema_trend-1", title: str = "Propose") -> Pull:
+        code, said = self.push("agent", f"{head}:refs/heads/{branch}")
+        assert code == 0, said
+        return self.client("agent").create_pull(head=branch, title=title, body="Because.")
+
+    def record(self, head: str, name: str, **changes: object) -> CheckRecord:
+        slug = changes.pop("slug", "ema_trend")
+        base = str(changes.pop("base", self.main))
+        fields: dict[str, object] = {
+            "name": name,
+            "klass": "law",
+            "verdict": "passed",
+            "head": head,
+            "base": base,
+            "kind": "strategy" if slug else "platform",
+            "strategy": slug,
+            "tree": strategy_tree(self.clone, head, str(slug)) if slug else None,
+            "evidence": sha256_hex(self.claim(head)) if slug else None,
+            "engine": "e" * 64,
+            "policy": sha256_hex(POLICY),
+            "policy_path": "ci/policy.toml",
+            "dataset": None,
+        }
+        return CheckRecord(**(fields | changes))  # type: ignore[arg-type]
+
+    def claim(self, head: str) -> bytes:
+        return canonical_json({"about": head})
+
+    def evidence_tree(self, claim: bytes) -> str:
+        files = {"claim.json": claim, "attestation.signed": b"signed\n"}
+        entries = [TreeEntry(mode=REGULAR, oid=self.clone.write_blob(c), path=n) for n, c in files.items()]
+        return self.clone.write_tree(entries)
+
+    def publish(self, record: CheckRecord, *, key: Path | None = None, login: str = "ci", ref: str | None = None) -> str:
+        """Push one record and return what was said when refused, else the empty text."""
+        blob = self.clone.write_blob(sign_check(record, key=key or self.keys.ci))
+        code, said = self.push(login, f"{blob}:{ref or record.ref}")
+        return "" if code == 0 else said
+
+    def plant(self, ref: str, content: bytes) -> None:
+        """Write a record behind the forge's back, as whoever may write its files could."""
+        self.bare.update_ref(ref, self.bare.write_blob(content), old=self.bare.read_ref(ref))
+
+    def publish_evidence(self, head: str) -> str:
+        claim = self.claim(head)
+        ref = f"refs/autarch/evidence/{sha256_hex(claim)}"
+        code, said = self.push("ci", f"{self.evidence_tree(claim)}:{ref}")
+        assert code == 0, said
+        return ref
+
+    def approve_checks(self, head: str, *, slug: str | None = "ema_trend", base: str | None = None) -> None:
+        """Publish what a gate publishes for an accepted head."""
+        if slug:
+            self.publish_evidence(head)
+        for name in ("scope", "backtest") if slug else ("scope",):
+            said = self.publish(self.record(head, name, slug=slug, base=base or self.main))
+            assert said == "", said
+
+    def append_ledger(self, login: str = "ci", *, slug: str = "ema_trend", key: Path | None = None) -> str:
+        trust = signing.Trust(signers=self.bare.blob_at(self.main, "ci/signers/ci") or b"", principal="ci@autarch")
+        ledger = Ledger(self.clone, trust=trust, remote=self.remote(login))
+        ledger.sync()
+        entry = LedgerEntry(
+            schema=1, seq=1, prev=None, kind="reservation", recorded_ms=1, head="a" * 40, base="b" * 40, slug=slug
+        )
+        return ledger.append(entry, key=key or self.keys.ci).commit
+
+    @property
+    def ledger(self) -> str:
+        found = self.bare.read_ref(LEDGER_REF)
+        assert found is not None
+        return found
+
+
+LOGINS: dict[str, Role] = {
+    "human": "human",
+    "ci": "ci",
+    "agent": "agent",
+    "tuner": "agent",
+    "rival": "agent",
+    "deployer": "deployer",
+}
+
+
+def make_state(folder: Path, project: GitRepo) -> tuple[ForgeState, dict[str, str]]:
+    state = create_forge(folder / "forge", main_from=project.path)
+    return state, {login: issue_token(state.root, login=login, role=role) for login, role in LOGINS.items()}
+
+
+def make_clone(folder: Path, project: GitRepo) -> GitRepo:
+    plain_git("clone", "--quiet", "--bare", str(project.path), str(folder / "clone.git"))
+    return GitRepo(folder / "clone.git")
+
+
+@pytest.fixture
+def yard(tmp_path: Path, project: GitRepo, keys: Keys) -> Iterator[Yard]:
+    """A forge that serves without judging by itself."""
+    state, tokens = make_state(tmp_path, project)
+    with serving(state) as running:
+        made = Yard(url=running.url, state=state, clone=make_clone(tmp_path, project), keys=keys, tokens=tokens)
+        with contextlib.closing(made):
+            yield made
