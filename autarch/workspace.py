@@ -152,6 +152,15 @@ class Workspace:
         """
         return Remote(url=self.git_url, token=self.token(role))
 
+    def reading_remote(self) -> Remote:
+        """Return the forge's repository for fetching alone; a local forge need not run for it.
+
+        Raises:
+            ConfigError: the forge is elsewhere, and the human token is missing.
+        """
+        local = self.forge_folder / "repo.git"
+        return self.remote("human") if self.config.forge.url else Remote(url=str(local))
+
     def token(self, role: TokenRole) -> str:
         """Return the forge token of `role`.
 

@@ -20,6 +20,7 @@ from autarch.forge.client import ForgeClient
 from autarch.forge.wire import GATE_CONTEXT, StatusState
 from autarch.repo.engine import engine_digest_at
 from autarch.repo.git import GitRepo, Remote
+from autarch.repo.mainline import fetch_main
 from autarch.repo.signers import trust_at
 from autarch.verdict import CheckVerdict, GateVerdict
 from ci import gate
@@ -66,19 +67,6 @@ class GateDesk:
     judge: Judge | None = None
 
 
-def main_of(repo: GitRepo, remote: Remote) -> str:
-    """Return where the forge's main is, fetched: the commit whose code must judge (`ensure_trusted`).
-
-    Raises:
-        UndecidedError: the forge has no main or cannot be reached.
-    """
-    base = repo.ls_remote(remote, "refs/heads/main").get("refs/heads/main")
-    if base is None:
-        raise UndecidedError(f"{remote.url} has no main; make the forge with: autarch init")
-    repo.fetch(remote, [base])
-    return base
-
-
 def publish_gate(desk: GateDesk, number: int) -> GateOutcome:
     """Judge pull request `number` on main as it is now, record and publish the verdict, and return it.
 
@@ -104,7 +92,7 @@ def _fetch(desk: GateDesk, number: int) -> Subject:
     pull = desk.forge.pull(number)
     if pull.state != "open":
         raise UsageError(f"pull request {number} is {'merged' if pull.merged else 'closed'}; only open ones are judged")
-    base = main_of(desk.repo, desk.remote)
+    base = fetch_main(desk.repo, desk.remote)
     ref = f"refs/pull/{number}/head"
     head = desk.repo.ls_remote(desk.remote, ref).get(ref)
     if head is None:
