@@ -41,7 +41,7 @@ _NUMPY = _words(
     "invert isclose isfinite isin isinf isnan isneginf isposinf isscalar kron less less_equal lexsort linspace log "
     "log10 log1p log2 logaddexp logaddexp2 logical_and logical_not logical_or logical_xor logspace matmul max maximum "
     "mean median meshgrid min minimum mod modf moveaxis multiply nan nan_to_num nanargmax nanargmin nancumprod "
-    "nancumsum nanmax nanmean nanmedian nanmin nanpercentile nanprod nanquantile nanstd nansum nanvar ndarray ndim "
+    "nancumsum nanmax nanmean nanmedian nanmin nanpercentile nanprod nanquantile nanstd nansum nanvar ndim "
     "negative newaxis nextafter nonzero not_equal ones ones_like outer pad partition percentile pi piecewise place "
     "polyfit polyval positive pow power prod ptp putmask quantile rad2deg radians ravel reciprocal remainder repeat "
     "reshape rint round searchsorted select shape sign signbit sin sinc sinh size sort split sqrt square squeeze stack "
@@ -145,6 +145,7 @@ CURES: dict[str, str] = {
     "interpolate": "it uses later values; use ffill()",
     "lib": "use ops, or pandas rolling windows",
     "next": "loop over the values instead",
+    "ndarray": "unfilled, it holds whatever memory held; use np.zeros or np.full",
     "open": "a strategy reads only its arguments; the opening price is bars.open",
     "pipe": "call the function directly",
     "print": "a strategy has no output but its Targets",

@@ -8,14 +8,13 @@ import re
 from collections.abc import Collection, Iterable
 
 from autarch.sandbox.source_finding import Finding
+from autarch.sandbox.source_imports import read_imports
 from autarch.sandbox.source_names import (
     BUILTINS,
     CONTRACT,
     CURES,
     INSTANCE,
-    MODULE_ALIASES,
     MODULE_NAMES,
-    OPS,
     SUBMODULES,
 )
 from autarch.sandbox.source_nodes import (
@@ -36,7 +35,12 @@ _ERRSTATE = frozenset({"all", "divide", "over", "under", "invalid"})
 _ANNOTATIONS = frozenset(
     {"Bars", "Params", "Resampled", "Targets", "bool", "dict", "float", "int", "list", "str", "tuple"}
 )
+_ARRAYS = frozenset({("numpy", "ndarray"), ("numpy", "float64"), ("pandas", "Series"), ("pandas", "DataFrame")})
 _CLOCK = re.compile(r"(?i)\s*(now|today)\s*\Z|datetime|timedelta|\A[<>=|]?[Mm]8")
+_REDUCTIONS = frozenset(
+    {"all", "any", "max", "mean", "min", "nanmax", "nanmean", "nanmin", "nansum", "prod", "std", "sum", "var"}
+)
+_APPLY = "call it with a lambda or a function of this file first; a string would call a method by name"
 _GENERAL = "it is not on the list of what a strategy may use"
 
 
@@ -45,9 +49,12 @@ class Rules(ast.NodeVisitor):
 
     def __init__(self, tree: ast.Module, *, p: str | None = None, params: Collection[str] = ()) -> None:
         self._p, self._params = p, params
-        self.findings: list[Finding] = []
-        self.modules: dict[str, str] = {}
-        self.functions: frozenset[str] = frozenset(n.name for n in tree.body if isinstance(n, ast.FunctionDef))
+        imports = read_imports(tree)
+        self.findings: list[Finding] = list(imports.findings)
+        self.modules = imports.modules
+        constants = bound_names(n for n in tree.body if not isinstance(n, ast.FunctionDef))
+        self._functions = {n.name for n in tree.body if isinstance(n, ast.FunctionDef)} - constants
+        self._applied: set[int] = set()
         self._scopes: list[frozenset[str]] = [bound_names(tree.body)]
 
     def refuse(self, node: ast.AST, construct: str, cure: str) -> None:
@@ -66,10 +73,7 @@ class Rules(ast.NodeVisitor):
     # module level
 
     def visit_Module(self, node: ast.Module) -> None:
-        """Admit a docstring, imports, constants and functions; imports first, for their names."""
-        for statement in node.body:
-            if isinstance(statement, ast.Import | ast.ImportFrom):
-                self._import(statement)
+        """Admit a docstring, imports, constants and functions."""
         for index, statement in enumerate(node.body):
             if isinstance(statement, ast.FunctionDef):
                 self.visit(statement)
@@ -96,37 +100,6 @@ class Rules(ast.NodeVisitor):
             )
         else:
             self.visit(node.value)
-
-    def _import(self, node: ast.Import | ast.ImportFrom) -> None:
-        if isinstance(node, ast.ImportFrom):
-            self._import_from(node)
-            return
-        for alias in node.names:
-            allowed = MODULE_ALIASES.get(alias.name)
-            if allowed is None:
-                known = "numpy, pandas, talib, math and autarch.strategy"
-                self.refuse(node, f"import {alias.name}", f"a strategy imports only {known}; remove it")
-            elif (alias.asname or alias.name) not in allowed:
-                names = " or ".join(sorted(allowed))
-                self.refuse(node, f"import {alias.name} as {alias.asname}", f"bind it to {names}")
-            else:
-                self.modules[alias.asname or alias.name] = alias.name
-
-    def _import_from(self, node: ast.ImportFrom) -> None:
-        module = "." * node.level + (node.module or "")
-        allowed = _importable(module)
-        for alias in node.names:
-            construct = f"from {module} import {alias.name}"
-            if allowed is None:
-                self.refuse(node, construct, "import from numpy, pandas, talib, math or autarch.strategy alone")
-            elif alias.name not in allowed:
-                self.refuse(node, construct, CURES.get(alias.name, _GENERAL))
-            elif module == "autarch.strategy" and alias.asname not in {None, alias.name}:
-                self.refuse(node, f"{construct} as {alias.asname}", "keep the contract's own names")
-            elif alias.name == "ops":
-                self.modules["ops"] = "ops"
-            elif module != "__future__":
-                self._bind_name(node, alias.asname or alias.name, imported=True)
 
     def visit_Import(self, node: ast.Import) -> None:
         """Refuse an import below module level, where visit_Module does not look."""
@@ -213,22 +186,19 @@ class Rules(ast.NodeVisitor):
             self.refuse(node, node.id, CURES.get(node.id, _GENERAL if known else "it is not defined in this file"))
 
     def _bind(self, node: ast.AST, name: str) -> None:
-        self._bind_name(node, name, imported=False)
-
-    def _bind_name(self, node: ast.AST, name: str, *, imported: bool) -> None:
         if name.startswith("__"):
             self.refuse(node, name, "names that begin with two underscores are Python's own; choose another")
-        elif name in self.modules or (not imported and name in CONTRACT):
+        elif name in self.modules or name in CONTRACT:
             self.refuse(node, name, "it names an import; choose another name")
 
     def _annotation(self, node: ast.AST) -> None:
-        if isinstance(node, ast.Name) and (node.id in _ANNOTATIONS):
+        if isinstance(node, ast.Name) and node.id in _ANNOTATIONS:
             return
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in self.modules:
-            self.visit(node)
-        elif isinstance(node, ast.Constant) and node.value in {None, ...}:
+        if isinstance(node, ast.Attribute) and self._module_path(node) in _ARRAYS:
             return
-        elif isinstance(node, ast.Subscript):
+        if isinstance(node, ast.Constant) and node.value in {None, ...}:
+            return
+        if isinstance(node, ast.Subscript):
             self._annotation(node.value)
             self._annotation(node.slice)
         elif isinstance(node, ast.Tuple):
@@ -242,6 +212,13 @@ class Rules(ast.NodeVisitor):
                 node, "annotation", "write Bars, Params, Targets, np.ndarray, float, int, bool, tuple[...], or none"
             )
 
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
+        """Check an annotated local, whose annotation must be one of ours."""
+        self._annotation(node.annotation)
+        self.visit(node.target)
+        if node.value is not None:
+            self.visit(node.value)
+
     # attributes and calls
 
     def visit_Attribute(self, node: ast.Attribute) -> None:
@@ -250,6 +227,8 @@ class Rules(ast.NodeVisitor):
             self.refuse(node, f".{node.attr}", "attributes that begin with an underscore are out of reach; remove it")
         elif not isinstance(node.ctx, ast.Load):
             self.refuse(node, f".{node.attr} =", "values are not changed by attribute; bind a local name")
+        elif node.attr == "apply" and id(node) not in self._applied:
+            self.refuse(node, ".apply", _APPLY)
         elif (path := self._module_path(node)) is not None:
             self._module_attribute(node, path)
             return
@@ -292,10 +271,10 @@ class Rules(ast.NodeVisitor):
                 self.refuse(keyword, "center=", "a centred window sees later bars; remove it")
         if attribute == "shift" and any(_is_negative(a) for a in [*node.args, *(k.value for k in node.keywords)]):
             self.refuse(node, ".shift", "a negative shift shows later bars; shift by 1 or more")
-        if attribute == "apply" and not self._applies_function(node):
-            self.refuse(
-                node, ".apply", "pass a lambda or a function of this file first; a string calls a method by name"
-            )
+        if attribute == "apply" and self._applies_function(node):
+            self._applied.add(id(node.func))
+        if isinstance(node.func, ast.Attribute) and self._leaves_holes(node.func, node.keywords):
+            self.refuse(node, "where=", "without out= the other values are whatever memory held; add out=np.zeros(...)")
         self.generic_visit(node)
 
     def _applies_function(self, node: ast.Call) -> bool:
@@ -304,8 +283,20 @@ class Rules(ast.NodeVisitor):
         first = node.args[0]
         hidden = isinstance(first, ast.Name) and any(first.id in scope for scope in self._scopes[1:])
         return isinstance(first, ast.Lambda) or (
-            isinstance(first, ast.Name) and first.id in self.functions and not hidden
+            isinstance(first, ast.Name) and first.id in self._functions and not hidden
         )
+
+    def _leaves_holes(self, function: ast.Attribute, keywords: list[ast.keyword]) -> bool:
+        path = self._module_path(function)
+        given = {keyword.arg for keyword in keywords}
+        return path is not None and path[-1] not in _REDUCTIONS and "where" in given and "out" not in given
+
+    def visit_While(self, node: ast.While) -> None:
+        """Refuse a loop that says itself that it never ends; the watchdog ends the others."""
+        leaves = any(isinstance(inner, ast.Break | ast.Return) for inner in ast.walk(node))
+        if isinstance(node.test, ast.Constant) and node.test.value and not leaves:
+            self.refuse(node, "while", "it never ends; give it a condition or a break")
+        self.generic_visit(node)
 
     def visit_With(self, node: ast.With) -> None:
         """Admit `with np.errstate(divide="ignore"):` alone."""
@@ -335,6 +326,8 @@ class Rules(ast.NodeVisitor):
             self.refuse(node, "number", f"above {INT_MAX:.0e}; work with ratios, which survive a change of scale")
         elif isinstance(value, float) and not abs(value) <= FLOAT_MAX:
             self.refuse(node, "number", f"above {FLOAT_MAX:.0e}; work with ratios, which survive a change of scale")
+        elif value == "empty":
+            self.refuse(node, "'empty'", "its values are whatever memory held; name a fill value")
         elif isinstance(value, str) and _CLOCK.search(value):
             self.refuse(node, repr(value[:20]), "a strategy knows no dates; use bars.hour and bars.weekday")
 
@@ -345,16 +338,6 @@ class Rules(ast.NodeVisitor):
             if big or (isinstance(node.right, ast.BinOp) and isinstance(node.right.op, ast.Pow | ast.LShift)):
                 self.refuse(node, "power", f"exponents above {EXPONENT_MAX} and towers of powers are refused; simplify")
         self.generic_visit(node)
-
-
-def _importable(module: str) -> frozenset[str] | None:
-    if module == "__future__":
-        return frozenset({"annotations"})
-    if module == "autarch.strategy":
-        return CONTRACT
-    if module == "autarch.strategy.ops":
-        return OPS
-    return MODULE_NAMES.get(module) if module in MODULE_ALIASES else None
 
 
 def _is_docstring(node: ast.AST, index: int) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 
 from autarch.sandbox.source_finding import Finding
 
@@ -30,7 +31,9 @@ def parse_text(code: bytes) -> tuple[ast.Module | None, tuple[Finding, ...]]:
     if found:
         return None, found
     try:
-        return ast.parse(text, filename="strategy.py"), ()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an odd escape in a docstring is no reason to print or refuse
+            return ast.parse(text, filename="strategy.py"), ()
     except SyntaxError as error:
         return None, (_finding(error.lineno or 0, error.offset or 0, "syntax", f"{error.msg}; correct it"),)
     except (RecursionError, MemoryError, ValueError) as error:
