@@ -1,0 +1,98 @@
+"""The policy file: parsed strictly, named by its bytes, the walk-through's laws as hard as the real one's."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from autarch.errors import ConfigError
+from ci.policy import CHECK_NAMES, Policy, load_policy, parse_policy
+
+LIMIT_TABLES = ("causality", "warmup", "backtest", "risk", "tiers")
+
+
+@pytest.fixture
+def content(root: Path) -> bytes:
+    return (root / "ci/policy.toml").read_bytes()
+
+
+def parsed(content: bytes, old: str, new: str) -> Policy:
+    text = content.decode()
+    assert old in text
+    return parse_policy(text.replace(old, new, 1).encode(), path="ci/policy.toml")
+
+
+def test_both_committed_policies_parse_and_only_one_is_a_walk_through(root: Path) -> None:
+    real, walk = load_policy(root), load_policy(root, "ci/policy.walkthrough.toml")
+
+    assert (real.walkthrough, walk.walkthrough) == (False, True)
+    assert walk.data.datasets == ("bybit-15m",)
+    assert walk.classes == real.classes
+    assert walk.causality == real.causality
+    assert walk.required == real.required
+
+
+def test_the_digest_is_the_sha256_of_the_bytes(root: Path, content: bytes) -> None:
+    assert load_policy(root).digest == hashlib.sha256(content).hexdigest()
+
+
+def test_every_check_is_required_of_a_strategy(root: Path) -> None:
+    assert load_policy(root).required_checks("strategy") == CHECK_NAMES
+    assert load_policy(root).required_checks("platform") == ("scope",)
+
+
+@pytest.mark.parametrize("name", ["policy.toml", "policy.walkthrough.toml"])
+def test_one_sentence_stands_above_every_limit(root: Path, name: str) -> None:
+    lines = (root / "ci" / name).read_text().splitlines()
+    tables = tomllib.loads("\n".join(lines))
+    limits = {key for table in LIMIT_TABLES for key in tables[table]}
+
+    for number, line in enumerate(lines):
+        found = re.match(r"([a-z_]+) = ", line)
+        if found and found[1] in limits:
+            assert lines[number - 1].startswith("# "), f"{name}:{number + 1} {found[1]} has no sentence"
+            assert lines[number - 1].endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ("schema = 1", "schema = 2", "schema is 2"),
+        ("walkthrough = false", "walkthrough = 0", "walkthrough"),
+        ("walkthrough = false", "walkthrough = false\nwalk = true", "walk"),
+        ("cuts = 6000", "cutz = 6000", "cutz"),
+        ("cuts = 6000", "cuts = 0", "causality.cuts is out of range at 0"),
+        ("cuts = 6000", 'cuts = "6000"', "cuts"),
+        ("history_multiple = 4", "history_multiple = 1", "warmup.history_multiple"),
+        ("drawdown_frac_max = 0.35", "drawdown_frac_max = nan", "risk.drawdown_frac_max"),
+        ("drawdown_frac_max = 0.35", "drawdown_frac_max = -0.1", "risk.drawdown_frac_max"),
+        ("probe_capital_frac = 0.02", "probe_capital_frac = 2.0", "tiers.probe_capital_frac"),
+        ('platform = ["scope"]', 'platform = ["scop"]', "scop"),
+        ('platform = ["scope"]', "platform = []", "required"),
+        ('risk = "limit"', 'risk = "advice"', "risk"),
+        ('risk = "limit"', 'risk = "soft"', "soft"),
+        ('datasets = ["synthetic"]', "datasets = []", "datasets"),
+    ],
+)
+def test_a_policy_that_is_not_one_is_refused_by_name(content: bytes, old: str, new: str, named: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(named)):
+        parsed(content, old, new)
+
+
+def test_a_missing_class_is_refused(content: bytes) -> None:
+    with pytest.raises(ConfigError, match="classes"):
+        parsed(content, 'risk = "limit"\n', "")
+
+
+def test_a_policy_outside_the_project_is_refused(root: Path, tmp_path: Path) -> None:
+    stray = tmp_path / "policy.toml"
+    stray.write_bytes((root / "ci/policy.toml").read_bytes())
+
+    with pytest.raises(ConfigError, match="outside the project"):
+        load_policy(root, str(stray))
+    with pytest.raises(ConfigError, match="does not exist"):
+        load_policy(root, "ci/other.toml")
