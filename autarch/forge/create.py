@@ -8,9 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import autarch
 from autarch.errors import ConfigError, UsageError
 from autarch.evidence.ledger import Ledger
+from autarch.forge import hook as hook_file
 from autarch.forge.rules import MAIN
 from autarch.forge.state import ForgeState, Settings
 from autarch.forge.wire import LOCAL_REPOSITORY
@@ -79,15 +79,14 @@ def create_forge(
 def install_hook(state: ForgeState) -> None:
     """Write the pre-receive hook for this interpreter and this installation; done again at each start.
 
-    The hook is the forge's, not the repository's: it runs the code that serves, with Python's
-    isolated mode, so that nothing a pusher sets in the environment is imported.
+    The hook is the forge's, not the repository's: it is run in Python's isolated mode, so that nothing
+    a pusher sets in the environment is imported.
     """
-    root = str(Path(autarch.__file__).resolve().parent.parent)
-    code = f"import sys; sys.path.insert(0, {root!r}); from autarch.forge.hook import main; sys.exit(main())"
+    code = str(Path(hook_file.__file__).resolve())
     hook = state.repo / "hooks" / "pre-receive"
     hook.parent.mkdir(exist_ok=True)
     written = hook.with_name("pre-receive.new")
-    written.write_text(f"#!/bin/sh\nexec {shlex.quote(sys.executable)} -I -c {shlex.quote(code)}\n")
+    written.write_text(f"#!/bin/sh\nexec {shlex.quote(sys.executable)} -I -S {shlex.quote(code)}\n")
     written.chmod(0o700)
     written.replace(hook)
 

@@ -60,9 +60,9 @@ class Desk:
         """Return where main is."""
         return self.book(_FORGE).main()
 
-    def book(self, account: Account) -> Rulebook:
-        """Return the rules as they apply to `account`."""
-        return Rulebook(repo=self.repo, pusher=account, policy_path=self.policy_path)
+    def book(self, account: Account, repo: GitRepo | None = None) -> Rulebook:
+        """Return the rules as they apply to `account`; `repo` shows objects that are not accepted yet."""
+        return Rulebook(repo=repo or self.repo, pusher=account, policy_path=self.policy_path)
 
     def pull(self, number: int) -> PullRecord:
         """Return one pull request.

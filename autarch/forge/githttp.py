@@ -1,7 +1,7 @@
 """Git's smart HTTP through `git http-backend`: bodies are streamed both ways, nothing is buffered.
 
-The environment is built from nothing: the caller's name and role are put there after
-authentication, and `http.receivepack` stays unset, so that git itself refuses an anonymous push.
+The environment is built from nothing: the caller's name and a ticket for the hook are put there
+after authentication, and `http.receivepack` stays unset, so that git itself refuses an anonymous push.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from autarch.forge.create import PUSH_BYTES_MAX, clean_environment
-from autarch.forge.hook import LOGIN, POLICY, ROLE
+from autarch.forge.gatekeeper import Gatekeeper
 from autarch.forge.wire import Account
 
 BODY_BYTES_MAX = PUSH_BYTES_MAX + 1024 * 1024
@@ -37,7 +37,7 @@ class GitService:
     """Serves one bare repository. `on_push` runs after a push, before the pusher hears of it."""
 
     repo: Path
-    policy_path: str
+    gatekeeper: Gatekeeper
     on_push: Callable[[], None]
 
     async def respond(self, request: Request, account: Account, path: str) -> Response:
@@ -47,8 +47,13 @@ class GitService:
             return PlainTextResponse("only git's smart protocol is served here\n", status_code=404)
         if service == "git-receive-pack" and account.role in _READ_ONLY_ROLES:
             return PlainTextResponse(f"role {account.role} reads and does not push\n", status_code=403)
-        pushed = request.method == "POST" and service == "git-receive-pack"
-        return await self._run(request, self._environment(request, account, path), pushed=pushed)
+        environment = self._environment(request, account, path)
+        if request.method != "POST" or service != "git-receive-pack":
+            return await self._run(request, environment, ended=None)
+        admitted = contextlib.ExitStack()
+        environment |= admitted.enter_context(self.gatekeeper.admit(account))
+        admitted.callback(self.on_push)
+        return await self._run(request, environment, ended=admitted)
 
     def _environment(self, request: Request, account: Account, path: str) -> dict[str, str]:
         headers = request.headers
@@ -68,12 +73,12 @@ class GitService:
             "QUERY_STRING": request.url.query,
             "REQUEST_METHOD": request.method,
             "REMOTE_ADDR": request.client.host if request.client else "",
-            LOGIN: account.login,
-            ROLE: account.role or "",
-            POLICY: self.policy_path,
+            "REMOTE_USER": account.login,
         }
 
-    async def _run(self, request: Request, environment: dict[str, str], *, pushed: bool) -> Response:
+    async def _run(
+        self, request: Request, environment: dict[str, str], *, ended: contextlib.ExitStack | None
+    ) -> Response:
         process = await asyncio.create_subprocess_exec(
             "git",
             "http-backend",
@@ -89,12 +94,12 @@ class GitService:
             async with asyncio.timeout(SERVICE_S_MAX):
                 status, headers = await _read_head(process)
         except BaseException:
-            await _end(process, pump)
+            await _finish(process, pump, ended)
             raise
-        return StreamingResponse(self._body(process, pump, pushed=pushed), status_code=status, headers=headers)
+        return StreamingResponse(self._body(process, pump, ended), status_code=status, headers=headers)
 
     async def _body(
-        self, process: asyncio.subprocess.Process, pump: asyncio.Task[None], *, pushed: bool
+        self, process: asyncio.subprocess.Process, pump: asyncio.Task[None], ended: contextlib.ExitStack | None
     ) -> AsyncIterator[bytes]:
         assert process.stdout is not None  # noqa: S101  it was asked for
         try:
@@ -102,9 +107,7 @@ class GitService:
                 while chunk := await process.stdout.read(CHUNK_BYTES):
                     yield chunk
         finally:
-            await _end(process, pump)
-            if pushed:
-                await run_in_threadpool(self.on_push)
+            await _finish(process, pump, ended)
 
 
 def _service(request: Request, path: str) -> str | None:
@@ -149,6 +152,14 @@ async def _read_head(process: asyncio.subprocess.Process) -> tuple[int, dict[str
     if not headers:
         return 502, {}
     return status, headers
+
+
+async def _finish(
+    process: asyncio.subprocess.Process, pump: asyncio.Task[None], ended: contextlib.ExitStack | None
+) -> None:
+    await _end(process, pump)
+    if ended is not None:
+        await run_in_threadpool(ended.close)
 
 
 async def _end(process: asyncio.subprocess.Process, pump: asyncio.Task[None]) -> None:

@@ -1,61 +1,66 @@
-"""The pre-receive hook: reads the moves git proposes, asks the rules, and tells the pusher.
+"""The pre-receive hook: tells the running forge what a push would move, and passes its answer on.
 
-The forge starts git with the role of an authenticated caller in the environment of that one process.
-A push that reaches the repository by its path has no role and is refused; who may write the files
+It is run as a file, with the standard library alone, because a push should not wait for imports. It
+decides nothing: the forge knows from the ticket who pushes, so a role cannot be claimed by setting a
+variable. Without a forge that answers, everything is refused. Who may write the repository's files
 could skip the hook altogether, which is why readers trust signatures and never references.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import socket
 import sys
-from collections.abc import Mapping
-from pathlib import Path
-from typing import TextIO, get_args
 
-from autarch.forge.rules import Move, Rulebook, judge_all
-from autarch.forge.wire import Account, Role
-from autarch.repo.git import GitRepo
-
-ROLE, LOGIN, POLICY = "AUTARCH_FORGE_ROLE", "REMOTE_USER", "AUTARCH_FORGE_POLICY"
-MOVES_MAX = 500
-"""References one push may move."""
+SOCKET, TICKET = "AUTARCH_FORGE_SOCKET", "AUTARCH_FORGE_TICKET"
+QUARANTINE = ("GIT_QUARANTINE_PATH", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES")
+ANSWER_S = 120.0
+CHUNK_BYTES = 65_536
+NO_FORGE = (
+    "REFUSED\n  rule: role\n  why : the push did not come through the forge, so nobody says who pushes\n"
+    "  fix : push to the forge's URL: autarch forge serve"
+)
 
 
 def main() -> int:
-    """Judge the push on stdin; 0 lets it in, 1 keeps all of it out."""
-    return receive(sys.stdin, sys.stderr, os.environ, Path.cwd())
+    """Ask the forge about the push on stdin; 0 lets it in, 1 keeps all of it out."""
+    address, ticket = os.environ.get(SOCKET), os.environ.get(TICKET)
+    if not address or not ticket:
+        return _refused(NO_FORGE)
+    quarantine = {name: os.environ[name] for name in QUARANTINE if name in os.environ}
+    try:
+        answer = ask(address, {"ticket": ticket, "lines": sys.stdin.read(), "quarantine": quarantine})
+    except (OSError, ValueError) as error:
+        return _refused(f"REFUSED\n  rule: undecided\n  why : the forge did not answer: {error}\n  fix : push again")
+    if answer.get("accepted") is not True:
+        return _refused(str(answer.get("told") or NO_FORGE))
+    return 0
 
 
-def receive(lines: TextIO, told: TextIO, environment: Mapping[str, str], folder: Path) -> int:
-    """Judge the moves in `lines` (`old new ref`), tell refusals to `told`, return the hook's exit code."""
-    moves = tuple(parse_move(line) for line in lines.read().splitlines())
-    if len(moves) > MOVES_MAX:
-        told.write(f"autarch: REFUSED {len(moves)} references in one push; at most {MOVES_MAX}: push in parts\n")
-        return 1
-    book = Rulebook(
-        repo=GitRepo(folder, quarantine=True),
-        pusher=Account(login=environment.get(LOGIN, "nobody"), role=_role(environment.get(ROLE))),
-        policy_path=environment.get(POLICY, "ci/policy.toml"),
-    )
-    refusals = judge_all(book, moves)
-    told.writelines(f"autarch: {refusal}\n" for refusal in refusals)
-    return 1 if refusals else 0
-
-
-def parse_move(line: str) -> Move:
-    """Return the move in one line of a hook's input.
+def ask(address: str, question: dict[str, object]) -> dict[str, object]:
+    """Send one question to the forge's socket and return its answer.
 
     Raises:
-        ValueError: it is no such line.
+        OSError: nobody listens, or no answer within `ANSWER_S`.
+        ValueError: the answer is no JSON object.
     """
-    old, new, ref = line.split(" ", 2)
-    return Move(ref=ref, old=_known(old), new=_known(new))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
+        line.settimeout(ANSWER_S)
+        line.connect(address)
+        line.sendall(json.dumps(question).encode())
+        line.shutdown(socket.SHUT_WR)
+        received = b"".join(iter(lambda: line.recv(CHUNK_BYTES), b""))
+    answer = json.loads(received)
+    if not isinstance(answer, dict):
+        raise ValueError("its answer is no JSON object")  # noqa: TRY004  a peer's bad bytes are no type error of ours
+    return answer
 
 
-def _known(oid: str) -> str | None:
-    return None if set(oid) == {"0"} else oid
+def _refused(told: str) -> int:
+    sys.stderr.write("".join(f"autarch: {line}\n" for line in told.splitlines()))
+    return 1
 
 
-def _role(named: str | None) -> Role | None:
-    return next((role for role in get_args(Role) if role == named), None)
+if __name__ == "__main__":
+    sys.exit(main())

@@ -18,6 +18,7 @@ import uvicorn
 from autarch.canonical import EpochMs
 from autarch.errors import ConfigError, UsageError
 from autarch.forge.create import install_hook
+from autarch.forge.gatekeeper import Gatekeeper
 from autarch.forge.office import Office, open_office
 from autarch.forge.runner import Gate, Runner
 from autarch.forge.server import build_app
@@ -128,8 +129,11 @@ def _listening(state: ForgeState, options: ServeOptions, make_gate: MakeGate | N
         if runner is not None:
             runner.start()
             stack.callback(runner.stop)
+        desk = office.desk
+        gatekeeper = Gatekeeper(state.repo, lambda repo, pusher: desk.book(pusher, repo))
+        stack.enter_context(gatekeeper)
         config = uvicorn.Config(
-            build_app(office),
+            build_app(office, gatekeeper),
             lifespan="off",
             log_level="warning",
             access_log=False,

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from autarch.errors import AutarchError, RefusedError
 from autarch.forge import pages
 from autarch.forge.desk import DeniedError
+from autarch.forge.gatekeeper import Gatekeeper
 from autarch.forge.githttp import GitService
 from autarch.forge.office import Office
 from autarch.forge.routes import ROUTES, Call, Handler, Reply
@@ -37,9 +38,9 @@ _log = logging.getLogger(__name__)
 _Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def build_app(office: Office) -> ASGIApp:
+def build_app(office: Office, gatekeeper: Gatekeeper) -> ASGIApp:
     """Return the application that answers for one forge."""
-    git = GitService(repo=office.state.repo, policy_path=office.policy_path, on_push=office.desk.notice)
+    git = GitService(repo=office.state.repo, gatekeeper=gatekeeper, on_push=office.desk.notice)
     routes = [_rest_route(office, method, path, handler) for method, path, handler in ROUTES]
     routes.append(Route("/{owner}/{name}.git/{service:path}", _git_endpoint(office, git), methods=["GET", "POST"]))
     routes.append(Route("/", _page_endpoint(office, pages.front), methods=["GET"]))

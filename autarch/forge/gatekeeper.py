@@ -1,0 +1,147 @@
+"""Answers the pre-receive hook from inside the running forge, where who pushes is known.
+
+Each push gets a ticket that is good once. The hook sends it with the moves over a private socket;
+role and login come from memory, never from a variable that a pusher could set.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import secrets
+import shutil
+import socketserver
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+import msgspec
+
+from autarch.forge.hook import QUARANTINE, SOCKET, TICKET
+from autarch.forge.rules import Move, Rulebook, judge_all
+from autarch.forge.wire import Account
+from autarch.repo.git import GitRepo
+from autarch.repo.runner import Answer, Runner
+
+MOVES_MAX = 500
+"""References one push may move."""
+
+QUESTION_BYTES_MAX = 1_000_000
+QUESTION_S_MAX = 30.0
+_log = logging.getLogger(__name__)
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the hook sends: its ticket, git's lines `old new ref`, and where the pushed objects are."""
+
+    ticket: str
+    lines: str
+    quarantine: dict[str, str]
+
+
+@dataclass(frozen=True)
+class QuarantinedRunner(Runner):
+    """Runs git so that it sees the objects of one push that is not accepted yet."""
+
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+    def run(
+        self, *arguments: str, stdin: bytes = b"", environment: dict[str, str] | None = None, check: bool = True
+    ) -> Answer:
+        """Run one git command to its end; see `Runner.run`."""
+        seen = {**self.variables, **(environment or {})}
+        return Runner.run(self, *arguments, stdin=stdin, environment=seen, check=check)
+
+
+class QuarantinedRepo(GitRepo):
+    """A repository with the objects of one push in view."""
+
+    def __init__(self, path: Path, variables: Mapping[str, str]) -> None:
+        super().__init__(path)
+        self._runner = QuarantinedRunner(path, variables=variables)
+
+
+class Gatekeeper:
+    """A socket, its thread, and the tickets of the pushes that are running; a context manager."""
+
+    def __init__(self, repo: Path, book: Callable[[GitRepo, Account], Rulebook]) -> None:
+        """Judge pushes to `repo` by the rules `book(repository in view, pusher)`."""
+        self._repo = repo
+        self._book = book
+        self._tickets: dict[str, Account] = {}
+        self._lock = threading.Lock()
+        # A socket's address is at most 108 bytes, which a state directory's path may exceed.
+        self._folder = Path(tempfile.mkdtemp(prefix="autarch-forge-"))
+        self._server = _server(self._folder / "hook", self.answer)
+        self._thread = threading.Thread(target=self._server.serve_forever, name="forge-gatekeeper", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def admit(self, account: Account) -> Iterator[dict[str, str]]:
+        """Yield the variables with which one git process may ask on behalf of `account`."""
+        ticket = secrets.token_urlsafe(32)
+        with self._lock:
+            self._tickets[ticket] = account
+        try:
+            yield {SOCKET: str(self._folder / "hook"), TICKET: ticket}
+        finally:
+            with self._lock:
+                self._tickets.pop(ticket, None)
+
+    def answer(self, content: bytes) -> dict[str, object]:
+        """Return what the hook is told about one question."""
+        try:
+            question = msgspec.json.decode(content, type=Question, strict=True)
+            moves = tuple(parse_move(line) for line in question.lines.splitlines())
+        except (msgspec.DecodeError, ValueError) as error:
+            return {"accepted": False, "told": f"REFUSED: the forge does not understand its hook: {error}"}
+        with self._lock:
+            account = self._tickets.pop(question.ticket, Account(login="nobody"))
+        if len(moves) > MOVES_MAX:
+            told = f"REFUSED {len(moves)} references in one push; at most {MOVES_MAX}: push in parts"
+            return {"accepted": False, "told": told}
+        variables = {name: value for name, value in question.quarantine.items() if name in QUARANTINE}
+        refusals = judge_all(self._book(QuarantinedRepo(self._repo, variables), account), moves)
+        for refusal in refusals:
+            _log.info("refused %s by %s: %s", refusal.ref, account.login, refusal.rule)
+        return {"accepted": not refusals, "told": "\n".join(str(refusal) for refusal in refusals)}
+
+
+def parse_move(line: str) -> Move:
+    """Return the move in one line of a hook's input.
+
+    Raises:
+        ValueError: it is no such line.
+    """
+    old, new, ref = line.split(" ", 2)
+    return Move(ref=ref, old=_known(old), new=_known(new))
+
+
+def _known(oid: str) -> str | None:
+    return None if set(oid) == {"0"} else oid
+
+
+def _server(address: Path, answer: Callable[[bytes], dict[str, object]]) -> socketserver.ThreadingUnixStreamServer:
+    class Handler(socketserver.StreamRequestHandler):
+        timeout = QUESTION_S_MAX
+
+        def handle(self) -> None:
+            content = self.rfile.read(QUESTION_BYTES_MAX)
+            self.wfile.write(msgspec.json.encode(answer(content)))
+
+    class Server(socketserver.ThreadingUnixStreamServer):
+        daemon_threads = True
+
+    return Server(str(address), Handler)
