@@ -27,11 +27,11 @@ GENESIS = "0" * 64
 KINDS = (
     "opened",  # a run begins: tag, engine, portfolio
     "decision",  # what the worker wanted at a bar, all symbols of a sleeve, and the digest of its inputs
+    "plan",  # a bar opened with something to do: which symbols traded, what was skipped and why
     "intent",  # an order, written before it is sent
     "ack",  # the venue accepted it
     "rejected",  # the venue, or a limit of ours, refused it
     "execution",  # a fill, a funding payment, a liquidation
-    "skipped",  # wanted, but below the venue's minimum
     "missed",  # a bar that came late: its entries were dropped
     "state",  # ACTIVE, REDUCING or HALTED, and why
 )

@@ -19,13 +19,17 @@ DAY_MS = 86_400_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderName:
-    """What makes an order the same order after a restart. `bar` is the decision bar's open in epoch ms."""
+    """What makes an order the same order after a restart. `bar` is the decision bar's open in epoch ms.
+
+    `part` counts the orders of one bar and symbol: a leg above the venue's largest order is several.
+    """
 
     account: str
     strategy: str
     symbol: str
     bar: EpochMs
     leg: Leg
+    part: int = 0
     attempt: int = 0
 
     @property
@@ -34,7 +38,7 @@ class OrderName:
 
         Source: DESIGN section 9 and Bybit's order/create page (36 characters of [A-Za-z0-9_-]).
         """
-        parts = (self.account, self.strategy, self.symbol, str(self.bar), self.leg, str(self.attempt))
+        parts = (self.account, self.strategy, self.symbol, str(self.bar), self.leg, str(self.part), str(self.attempt))
         digest = hashlib.sha256("|".join(parts).encode()).digest()[:20]
         return "at-" + base64.b32encode(digest).decode("ascii").lower()
 
@@ -85,18 +89,20 @@ class RiskGate:
         return self.reason if (self.state, self.latched) != before else None
 
     def refuse(self, order: Proposed) -> str | None:
-        """Return why `order` may not be sent, or None and count it as sent.
+        """Return why `order` may not be sent, or None; `note_sent` counts it once it is written down.
 
         What reduces a position passes every limit but HALTED: a limit must not keep risk open.
         """
         if self.state == "HALTED":
             return f"the account is halted: {self.reason}"
         if not order.reduces:
-            found = self._entry_refusal(order)
-            if found is not None:
-                return found
-        self.sent_ms.append(order.time_ms)
+            return self._entry_refusal(order)
         return None
+
+    def note_sent(self, time_ms: EpochMs) -> None:
+        """Count one order towards orders_per_minute."""
+        self.sent_ms = [sent for sent in self.sent_ms if sent > time_ms - MINUTE_MS]
+        self.sent_ms.append(time_ms)
 
     def _entry_refusal(self, order: Proposed) -> str | None:
         if self.state == "REDUCING":
@@ -108,8 +114,7 @@ class RiskGate:
                 f"gross notional {order.gross_after:.2f} would exceed max_gross_leverage "
                 f"{self.limits.max_gross_leverage} of {self.capital}"
             )
-        self.sent_ms = [sent for sent in self.sent_ms if sent > order.time_ms - MINUTE_MS]
-        if len(self.sent_ms) >= self.limits.orders_per_minute:
-            limit = self.limits.orders_per_minute
-            return f"{len(self.sent_ms)} orders in the last minute; orders_per_minute is {limit}"
+        recent = sum(1 for sent in self.sent_ms if sent > order.time_ms - MINUTE_MS)
+        if recent >= self.limits.orders_per_minute:
+            return f"{recent} orders in the last minute; orders_per_minute is {self.limits.orders_per_minute}"
         return None

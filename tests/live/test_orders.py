@@ -50,10 +50,16 @@ def test_every_link_id_is_one_the_venue_accepts(account, strategy, bar, attempt)
 
 def test_any_other_fact_gives_another_link_id():
     others = [
-        {"account": "b"}, {"strategy": "two"}, {"symbol": "ETHUSDT"}, {"bar": 1}, {"leg": "close"}, {"attempt": 1},
-    ]  # fmt: skip
+        {"account": "b"},
+        {"strategy": "two"},
+        {"symbol": "ETHUSDT"},
+        {"bar": 1},
+        {"leg": "close"},
+        {"part": 1},
+        {"attempt": 1},
+    ]
 
-    assert len({name(**other).order_link_id for other in [{}, *others]}) == 7
+    assert len({name(**other).order_link_id for other in [{}, *others]}) == 8
 
 
 @pytest.mark.parametrize(
@@ -71,8 +77,9 @@ def test_an_entry_beyond_a_limit_is_refused_and_at_the_limit_it_passes(proposed,
 def test_the_third_entry_in_a_minute_is_refused_and_a_minute_later_it_passes():
     account = gate()
 
-    assert account.refuse(order(time_ms=0)) is None
-    assert account.refuse(order(time_ms=1)) is None
+    account.note_sent(0)
+    account.note_sent(1)
+
     assert "orders_per_minute" in account.refuse(order(time_ms=59_999))
     assert account.refuse(order(time_ms=60_000)) is None  # the one at 0 has left the window (0, 60,000]
 
