@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 class GateOutcome:
     """One verdict. `claim` is None when only some checks ran or the pull request holds no strategy.
 
-    `waived` names a walk-through policy, whose limits are wide open, as well as waivers.
-    `assumed` names values of the data set that nobody measured. `elapsed_s` is wall time by check and `sandbox` the confinement the parent measured: for the
-    attestation and for eyes; neither enters the claim.
+    `waived` names a walk-through policy, whose limits are wide open, as well as waivers. `assumed`
+    names values of the data set that nobody measured. `elapsed_s` is wall time by check and
+    `sandbox` the confinement the parent measured: for the attestation and for eyes; neither enters
+    the claim.
     """
 
     verdict: GateVerdict

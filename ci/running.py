@@ -1,0 +1,92 @@
+"""The part of a gate run that runs the strategy: evaluate, ask again, score. Fills in what it finds."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+from autarch.decisions import Decisions
+from autarch.errors import UndecidedError
+from autarch.manifest import StrategySource
+from autarch.market.load import load_market
+from autarch.market.types import Market
+from ci.candidate import Candidate
+from ci.checklist import Checklist
+from ci.checks import backtest, causality, determinism, risk, warmup
+from ci.context import Answer, Evaluated, GateInputs, Judged
+from ci.workers import Workers, started_workers
+
+
+@dataclass(kw_only=True)
+class StrategyRun:
+    """One strategy's way through the checks that run it; the last fields are what it has found so far."""
+
+    candidate: Candidate
+    source: StrategySource
+    inputs: GateInputs
+    checklist: Checklist
+    workers: Workers | None = None
+    market: Market | None = None
+    decisions: Decisions | None = None
+    judged: Judged | None = None
+    sandbox: str = "no strategy code was run"
+    confined: bool = True
+    _stack: ExitStack = field(default_factory=ExitStack)
+    _evaluated: Evaluated | None = None
+
+    def run(self) -> None:
+        """Ask every check that is still clear, in order; the market stays loaded for the report."""
+        with self._stack:
+            self.checklist.ask("determinism", self._determinism)
+            evaluated, decisions = self._evaluated, self.decisions
+            if evaluated is None or decisions is None:
+                return
+            with ThreadPoolExecutor(max_workers=1) as pool:  # the machine's second core, while causality asks
+                second = pool.submit(self.checklist.ask, "warmup", lambda: warmup.check(evaluated, decisions))
+                self.checklist.ask("causality", lambda: causality.check(evaluated, decisions))
+                second.result()
+        self.checklist.ask("backtest", lambda: self._backtest(evaluated.market, decisions))
+        self.checklist.ask("risk", self._risk)
+
+    def _determinism(self) -> Answer:
+        self._evaluated = evaluated = self._prepare()
+        answer, self.decisions = determinism.check(evaluated)
+        return answer
+
+    def _prepare(self) -> Evaluated:
+        """Start the workers, which import while the market is loaded here."""
+        manifest, inputs = self.source.manifest, self.inputs
+        self.checklist.progress(f"loading {inputs.lock.name} train, starting workers")
+        workers = self.workers or self._stack.enter_context(started_workers(allow_weak=inputs.allow_weak))
+        self.market = load_market(
+            inputs.lock,
+            split="train",
+            symbols=(*manifest.symbols, *manifest.context),
+            interval=manifest.interval,
+            stores=inputs.stores,
+        )
+        for found in workers.numerics:
+            if found != inputs.numerics:
+                raise UndecidedError(
+                    f"a worker's numeric self-test is {found}, this process has {inputs.numerics}: their arithmetic "
+                    "differs; run through the command line, which sets the numeric pin"
+                )
+        self.sandbox, self.confined = workers.confinement()
+        return Evaluated(
+            candidate=self.candidate,
+            source=self.source,
+            policy=inputs.policy,
+            market=self.market,
+            main=workers.main,
+            other=workers.other,
+        )
+
+    def _backtest(self, market: Market, decisions: Decisions) -> Answer:
+        answer, self.judged = backtest.check(market, decisions, lock=self.inputs.lock, policy=self.inputs.policy)
+        return answer
+
+    def _risk(self) -> Answer:
+        if self.judged is None:
+            return Answer(verdict="undecided", detail="there is no backtest to measure")
+        return risk.check(self.judged, policy=self.inputs.policy)

@@ -1,0 +1,44 @@
+"""The two workers a gate asks: they differ in all that must not matter to a strategy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from autarch.sandbox.worker import Worker
+
+OTHER_HASH_SEED = 4_211
+OTHER_CLOCK_SHIFT_S = 86_400 * 1_009
+"""The second worker's clock stands years later; a strategy must not be able to tell."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workers:
+    """`main` answers the decisions that count; `other` has another hash seed and clock."""
+
+    main: Worker
+    other: Worker
+
+    @property
+    def numerics(self) -> tuple[str, str]:
+        """The numeric self-test as each of them computed it."""
+        return self.main.numerics, self.other.numerics
+
+    def confinement(self) -> tuple[str, bool]:
+        """Return the confinement both reach, in words, and whether a verdict may rest on it."""
+        levels = (self.main.level, self.other.level)
+        missing = sorted({layer.name for level in levels for layer in level.missing})
+        if missing:
+            return f"weak, not a verdict: no {', '.join(missing)} (kernel {levels[0].kernel})", False
+        return f"full, {len(levels[0].layers)} layers, kernel {levels[0].kernel}", True
+
+
+@contextmanager
+def started_workers(*, allow_weak: bool = False) -> Iterator[Workers]:
+    """Start both workers, which import in the background, and end them afterwards."""
+    with (
+        Worker(hash_seed=0, allow_weak=allow_weak) as main,
+        Worker(hash_seed=OTHER_HASH_SEED, clock_shift_s=OTHER_CLOCK_SHIFT_S, allow_weak=allow_weak) as other,
+    ):
+        yield Workers(main=main, other=other)
