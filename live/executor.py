@@ -97,6 +97,7 @@ class Executor:
 
     def _resume(self, schedule: list[Instant]) -> int:
         """Rebuild what we knew, move the venue to the same instant, settle what was in flight."""
+        self.journal.verify()
         events = list(self.journal.events())
         self._refold(events)
         now = max((e.time_ms for e in events if e.kind in {"decision", "plan", "intent"}), default=None)
