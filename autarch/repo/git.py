@@ -270,7 +270,8 @@ class GitRepo:
             GitError: git failed for another reason than a conflict.
         """
         answer = self.run("merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", ours, theirs, check=False)
-        if answer.code not in {0, 1}:
+        # A commit that is not here gives 1 like a conflict, but no tree.
+        if answer.code not in {0, 1} or not answer.stdout:
             raise GitError(f"cannot merge {theirs[:12]} into {ours[:12]}: {answer.stderr.strip()}")
         tree, *conflicts = objects.text(answer.stdout).rstrip("\0\n").split("\0")
         if answer.code == 0:

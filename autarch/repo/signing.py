@@ -28,6 +28,7 @@ CI_NAMESPACES = (NS_CHECK, NS_LEDGER, NS_EVIDENCE)
 RELEASE_NAMESPACES = (NS_TAG, NS_EVIDENCE)
 RECORD_BYTES_MAX = 4 * 1024 * 1024
 _ARMOUR = b"-----BEGIN SSH SIGNATURE-----"
+_ARMOUR_END = b"-----END SSH SIGNATURE-----\n"
 _TIMEOUT_S = 30.0
 
 
@@ -97,7 +98,10 @@ def sign_bytes(content: bytes, *, key: Path, namespace: str) -> bytes:
 
 def verify_bytes(content: bytes, signature: bytes, *, trust: Trust, namespace: str) -> bool:
     """Return True when `trust.principal` signed exactly `content` for `namespace` with a listed key."""
-    if not signature.startswith(_ARMOUR) or not trust.signers.strip():
+    # ssh-keygen overlooks what follows the armour, so that text nobody signed would travel with it.
+    if not signature.startswith(_ARMOUR) or signature.find(_ARMOUR_END) + len(_ARMOUR_END) != len(signature):
+        return False
+    if not trust.signers.strip():
         return False
     with tempfile.TemporaryDirectory(prefix="autarch-verify-") as folder:
         signers, armour = Path(folder, "signers"), Path(folder, "signature")
@@ -203,19 +207,19 @@ def verify_tag(repo: GitRepo, ref: str, *, trust: Trust, oid: str | None = None)
     covered = content[: len(content) - len(tag.signature)]
     if not verify_bytes(covered, tag.signature, trust=trust, namespace=NS_TAG):
         raise SignatureError(
-            f"tag {name} is not signed by a key of {trust.principal}: {signer_of(tag.signature)} signed it, "
+            f"tag {name} is not signed by a key of {trust.principal}: {signer_of(covered, tag.signature)} signed it, "
             "or it was altered since. Sign a new version with a listed key: autarch release"
         )
     return tag
 
 
-def signer_of(signature: bytes) -> str:
-    """Return the fingerprint inside an armoured signature, for a message; it proves nothing by itself."""
+def signer_of(content: bytes, signature: bytes) -> str:
+    """Return the fingerprint of the tag key that signed `content`, listed or not, for a message."""
     with tempfile.TemporaryDirectory(prefix="autarch-verify-") as folder:
         armour = Path(folder, "signature")
         armour.write_bytes(signature)
-        answer = _run("-Y", "check-novalidate", "-n", NS_TAG, "-s", str(armour), stdin=b"")
-    words = (answer.stdout + answer.stderr).decode("utf-8", "replace").split()
+        answer = _run("-Y", "check-novalidate", "-n", NS_TAG, "-s", str(armour), stdin=content)
+    words = answer.stdout.decode("utf-8", "replace").split()
     return next((word for word in words if word.startswith("SHA256:")), "an unknown key")
 
 
