@@ -148,7 +148,7 @@ def _too_small(s: Floats, terms: Floats, steps: float) -> bool:
 
 
 @compiled
-def _split(terms: Floats, kind: int, steps: float, orders: Floats, count: int) -> tuple[int, float]:
+def _split(terms: Floats, kind: float, steps: float, orders: Floats, count: int) -> tuple[int, float]:
     """Write `steps` as even orders from row `count` on; return the new count and the steps that did not fit."""
     most = terms[MAX_ORDER_STEPS] * ORDERS_A_LEG
     now = rules.sign(steps) * min(abs(steps), most)
@@ -160,7 +160,7 @@ def _split(terms: Floats, kind: int, steps: float, orders: Floats, count: int) -
 
 
 @compiled
-def _skip(s: Floats, terms: Floats, reason: int, steps: float, out: Floats, n: int) -> int:
+def _skip(s: Floats, terms: Floats, reason: float, steps: float, out: Floats, n: int) -> int:
     qty = rules.to_value(steps, terms[QTY_UNIT], terms[QTY_SCALE])
     emit(out, n, reason, AT_OPEN, steps, qty, s[DECIDED_CLOSE], s[DECIDED_CLOSE])
     out[n, E_POSITION] = rules.to_value(s[POSITION], terms[QTY_UNIT], terms[QTY_SCALE])

@@ -23,3 +23,8 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
     division by zero gives an infinity as numpy's does; the rules guard theirs.
     """
     return cast("Callable[P, R]", numba.njit(cache=True, error_model="numpy")(function))
+
+
+def inlined(function: Callable[P, R]) -> Callable[P, R]:
+    """Return `function` compiled into each of its callers, for the few lines that run on every bar."""
+    return cast("Callable[P, R]", numba.njit(inline="always", error_model="numpy")(function))

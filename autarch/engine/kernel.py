@@ -13,15 +13,21 @@ from typing import Final
 import numpy as np
 
 from autarch.engine.decision import on_decision, on_wanted_quantity
-from autarch.engine.jit import compiled
+from autarch.engine.jit import compiled, inlined
 from autarch.engine.layout import (
     AT_OPEN,
+    DECIDED,
+    E_KIND,
     E_ROW,
     E_SYMBOL,
     E_TIME,
     ENTRY,
     EVENTS_A_BAR,
+    FEES,
+    FUNDING,
+    FUNDING_PAID,
     INSIDE,
+    LATCH,
     LIQUIDATION,
     LIQUIDATION_GAP,
     N_EVENT,
@@ -30,13 +36,14 @@ from autarch.engine.layout import (
     ORDERS_MAX,
     PENDING,
     POSITION,
+    REALISED,
     STOP,
     STOP_DISTANCE,
     TAKE,
     TAKE_DISTANCE,
 )
-from autarch.engine.position import inside_bar, own_equity, pay_funding
-from autarch.engine.rules import to_value
+from autarch.engine.position import inside_bar, pay_funding
+from autarch.engine.rules import differs, equity_part, latch_after, reached, sign, to_value
 from autarch.engine.state import open_bar
 from autarch.engine.terms import QTY_SCALE, QTY_UNIT
 from autarch.market.types import Bools, Floats, Ints
@@ -99,50 +106,72 @@ def play(
     n_symbols, n_bars = closes.shape
     states = _new_states(n_symbols)
     equity = np.empty(n_bars)
-    exposure = np.zeros((n_bars, n_symbols))
+    exposure = np.empty((n_bars, n_symbols))
     log = np.empty((_LOG_ROWS, N_EVENT))
     orders = np.empty((ORDERS_MAX, 2))
-    cursor = offsets[:n_symbols].copy()
-    n = 0
-    ruined = -1
+    cursor = np.zeros(n_symbols, dtype=np.int64)
+    n = int(np.int64(0))  # a bare 0 is a type of its own to numba: every callee would be compiled twice
+    ruined = False
+    ruined_row = -1
     for row in range(n_bars):
         until = ts[row] + interval_ms
         for j in range(n_symbols):
-            s = states[j]
-            if s[POSITION] == 0.0 and s[PENDING] == NOTHING:
-                continue
+            if states[j, PENDING] == NOTHING:
+                if states[j, POSITION] == 0.0:
+                    continue
+                due = offsets[j] + cursor[j] < offsets[j + 1] and stamps[offsets[j] + cursor[j]] < until
+                if not due and _stays_quiet(states, j, highs[j, row], lows[j, row]):
+                    continue
             first = n
-            cursor[j] = _skip_to(stamps, cursor[j], offsets[j + 1], ts[row])
-            log, n, cursor[j] = _settle(
-                s, terms[j], stamps, rates, marks, cursor[j], offsets[j + 1], ts[row] + 1, AT_OPEN, log, n
-            )
+            s, t = states[j], terms[j]
+            k, end = _skip_to(stamps, offsets[j] + cursor[j], offsets[j + 1], ts[row]), offsets[j + 1]
+            log, n, k = _settle(s, t, stamps, rates, marks, k, end, ts[row] + 1, AT_OPEN, log, n)
             log = _with_room(log, n)
-            begin = n
             window = turnover[j, max(0, row - TURNOVER_BARS) : row]
-            n = open_bar(s, terms[j], tiers[j], opens[j, row], traded[j, row], window, orders, log, n)
+            n = open_bar(s, t, tiers[j], opens[j, row], traded[j, row], window, orders, log, n)
             if traded[j, row]:
-                n = inside_bar(s, terms[j], tiers[j], opens[j, row], highs[j, row], lows[j, row], window, log, n)
-            log[begin:n, E_TIME] = ts[row]
-            log, n, cursor[j] = _settle(
-                s, terms[j], stamps, rates, marks, cursor[j], offsets[j + 1], until, INSIDE, log, n
-            )
-            log[first:n, E_ROW] = row
-            log[first:n, E_SYMBOL] = j
+                n = inside_bar(s, t, tiers[j], opens[j, row], highs[j, row], lows[j, row], window, log, n)
+            log, n, k = _settle(s, t, stamps, rates, marks, k, end, until, INSIDE, log, n)
+            cursor[j] = k - offsets[j]
+            _label(log, first, n, row, j, ts[row])
         equity[row] = _mark(states, terms, closes, row, capital, exposure)
-        if ruined < 0 and equity[row] <= 0.0:
-            ruined = row
+        if not ruined and equity[row] <= 0.0:
+            ruined = True
+            ruined_row = row
         if row < n_bars - 1:
-            _decide(states, terms, closes, row, equity[row], wanted, stops, takes, in_coins, ruined >= 0)
-    return equity, exposure, log[:n].copy(), states, ruined
+            _decide(states, terms, closes, row, equity[row], wanted, stops, takes, in_coins, ruined)
+    return equity, exposure, log[:n], states, ruined_row
 
 
 @compiled
 def _new_states(n_symbols: int) -> Floats:
     states = np.zeros((n_symbols, N_STATE))
-    for field in (STOP_DISTANCE, TAKE_DISTANCE, ENTRY, STOP, TAKE, LIQUIDATION):
-        states[:, field] = np.nan
-    states[:, LIQUIDATION_GAP] = np.inf
+    for j in range(n_symbols):
+        for field in (STOP_DISTANCE, TAKE_DISTANCE, ENTRY, STOP, TAKE, LIQUIDATION):
+            states[j, field] = np.nan
+        states[j, LIQUIDATION_GAP] = np.inf
     return states
+
+
+@inlined
+def _stays_quiet(states: Floats, j: int, high: float, low: float) -> bool:
+    """Return whether a held position meets none of its triggers in this bar; note its liquidation gap if so.
+
+    A short cut past `open_bar` and `inside_bar`, which would do nothing else. A bar that is not
+    traded is flat at the last close, which met no trigger either.
+    """
+    side = sign(states[j, POSITION])
+    adverse = low if side > 0.0 else high
+    favourable = high if side > 0.0 else low
+    if (
+        reached(-side, adverse, states[j, STOP])
+        or reached(-side, adverse, states[j, LIQUIDATION])
+        or reached(side, favourable, states[j, TAKE])
+    ):
+        return False
+    gap = side * (adverse - states[j, LIQUIDATION]) / adverse
+    states[j, LIQUIDATION_GAP] = min(states[j, LIQUIDATION_GAP], gap)
+    return True
 
 
 @compiled
@@ -151,14 +180,28 @@ def _with_room(log: Floats, used: int) -> Floats:
     if used + EVENTS_A_BAR <= log.shape[0]:
         return log
     longer = np.empty((2 * log.shape[0], log.shape[1]))
-    longer[:used] = log[:used]
+    for row in range(used):
+        for field in range(log.shape[1]):
+            longer[row, field] = log[row, field]
     return longer
+
+
+@compiled
+def _label(log: Floats, first: int, end: int, row: int, symbol: int, time: int) -> None:
+    """Say when events first to end happened; a funding keeps the time of its stamp."""
+    for event in range(first, end):
+        log[event, E_ROW] = row
+        log[event, E_SYMBOL] = symbol
+        if log[event, E_KIND] != FUNDING_PAID:
+            log[event, E_TIME] = time
 
 
 @compiled
 def _skip_to(stamps: Ints, cursor: int, end: int, since: int) -> int:
     """Return the first stamp at or after `since`: earlier ones met no position."""
-    return cursor + int(np.searchsorted(stamps[cursor:end], since))
+    while cursor < end and stamps[cursor] < since:
+        cursor += 1
+    return cursor
 
 
 @compiled
@@ -171,7 +214,7 @@ def _settle(
     cursor: int,
     end: int,
     before: int,
-    phase: int,
+    phase: float,
     log: Floats,
     n: int,
 ) -> tuple[Floats, int, int]:
@@ -179,26 +222,30 @@ def _settle(
     while cursor < end and stamps[cursor] < before:
         log = _with_room(log, n)
         after = pay_funding(s, terms, rates[cursor], marks[cursor], phase, log, n)
-        log[n:after, E_TIME] = stamps[cursor]
+        log[n, E_TIME] = stamps[cursor]
         n = after
         cursor += 1
     return log, n, cursor
 
 
-@compiled
+@inlined
 def _mark(states: Floats, terms: Floats, closes: Floats, row: int, capital: float, exposure: Floats) -> float:
     """Return the sleeve's equity at the close of `row` and write its exposures."""
     equity = capital
     for j in range(states.shape[0]):
-        equity += own_equity(states[j], terms[j], closes[j, row])
-    for j in range(states.shape[0]):
+        booked = states[j, REALISED] - states[j, FEES] - states[j, FUNDING]
+        qty = 0.0
         if states[j, POSITION] != 0.0:
             qty = to_value(states[j, POSITION], terms[j, QTY_UNIT], terms[j, QTY_SCALE])
-            exposure[row, j] = qty * closes[j, row] / equity if equity > 0.0 else np.nan
+        equity += equity_part(booked, qty, states[j, ENTRY], closes[j, row])
+        exposure[row, j] = qty * closes[j, row]
+    for j in range(states.shape[0]):
+        if exposure[row, j] != 0.0:
+            exposure[row, j] = exposure[row, j] / equity if equity > 0.0 else np.nan
     return equity
 
 
-@compiled
+@inlined
 def _decide(
     states: Floats,
     terms: Floats,
@@ -214,6 +261,9 @@ def _decide(
     """Take every symbol's decision at the close of `row`; after ruin each is to be flat."""
     for j in range(states.shape[0]):
         target = 0.0 if ruined else wanted[row, j]
+        latch = states[j, LATCH]
+        if not differs(target, states[j, DECIDED]) and (latch == 0.0 or latch_after(latch, target) == latch):
+            continue  # a short cut: on_decision would find nothing new and no latch to let go
         if in_coins:
             on_wanted_quantity(states[j], terms[j], target, stops[row, j], takes[row, j], closes[j, row])
         else:

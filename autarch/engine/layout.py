@@ -40,10 +40,12 @@ FRESH: Final = 1.0  # decided, not yet planned
 PURSUE: Final = 2.0  # planned; whatever still lowers is planned again
 
 # Kinds of event. Fills first; a kind from STOP_OUT to LIQUIDATED is a forced exit.
-CLOSE, REDUCE, ENTRY_FILL, STOP_OUT, TAKE_PROFIT, LIQUIDATED = 1, 2, 3, 4, 5, 6
-FUNDING_PAID: Final = 10
-SKIP_TOO_SMALL, SKIP_NOT_TRADED, SKIP_LATCHED, SKIP_NOT_FLAT, SKIP_TOO_LARGE = 20, 21, 22, 23, 24
-KIND_NAMES: Final = {
+# Kinds and phases are floats: each integer constant is a type of its own to numba, and every function
+# it is passed to would be compiled once a constant.
+CLOSE, REDUCE, ENTRY_FILL, STOP_OUT, TAKE_PROFIT, LIQUIDATED = 1.0, 2.0, 3.0, 4.0, 5.0, 6.0
+FUNDING_PAID: Final = 10.0
+SKIP_TOO_SMALL, SKIP_NOT_TRADED, SKIP_LATCHED, SKIP_NOT_FLAT, SKIP_TOO_LARGE = 20.0, 21.0, 22.0, 23.0, 24.0
+KIND_NAMES: Final[dict[float, str]] = {
     CLOSE: "close",
     REDUCE: "reduce",
     ENTRY_FILL: "entry",
@@ -57,7 +59,7 @@ KIND_NAMES: Final = {
     SKIP_NOT_FLAT: "old position not closed yet",
     SKIP_TOO_LARGE: "beyond the orders one leg may take",
 }
-AT_OPEN, INSIDE = 0, 1  # phase of an event within its bar
+AT_OPEN, INSIDE = 0.0, 1.0  # phase of an event within its bar
 
 E_ROW, E_SYMBOL, E_TIME, E_KIND, E_PHASE, E_STEPS, E_QTY, E_PRICE, E_REFERENCE = range(9)
 E_FEE, E_SLIPPAGE, E_REALISED, E_POSITION, E_RATE, N_EVENT = range(9, 15)

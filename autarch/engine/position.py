@@ -31,6 +31,7 @@ from autarch.engine.layout import (
     LIQUIDATED,
     LIQUIDATION,
     LIQUIDATION_GAP,
+    N_EVENT,
     NOTHING,
     PENDING,
     POSITION,
@@ -57,7 +58,7 @@ from autarch.market.types import Floats
 
 
 @compiled
-def pay_funding(s: Floats, terms: Floats, rate: float, mark: float, phase: int, out: Floats, n: int) -> int:
+def pay_funding(s: Floats, terms: Floats, rate: float, mark: float, phase: float, out: Floats, n: int) -> int:
     """Settle one funding stamp on the position held at that instant; a flat symbol pays nothing."""
     if s[POSITION] == 0.0:
         return n
@@ -82,7 +83,7 @@ def jumped_at_open(s: Floats, terms: Floats, tiers: Floats, open_: float, window
     if s[POSITION] == 0.0:
         return n
     kind = _exit_kind(s, open_, open_)
-    if kind == 0:
+    if kind == 0.0:
         return n
     _note_gap(s, open_)
     return _force_exit(s, terms, tiers, kind, AT_OPEN, open_, window, out, n)
@@ -116,7 +117,7 @@ def inside_bar(
     elif kind == TAKE_PROFIT and not rules.reached(side, open_, s[TAKE]):
         reference = s[TAKE]
     _note_gap(s, reference if kind == STOP_OUT else adverse)
-    if kind == 0:
+    if kind == 0.0:
         return n
     return _force_exit(s, terms, tiers, kind, INSIDE, reference, window, out, n)
 
@@ -126,8 +127,8 @@ def fill_market(
     s: Floats,
     terms: Floats,
     tiers: Floats,
-    kind: int,
-    phase: int,
+    kind: float,
+    phase: float,
     steps: float,
     reference: float,
     window: Floats,
@@ -151,7 +152,7 @@ def fill_market(
         notional = s[taken]
     slippage = 0.0
     if kind != LIQUIDATED:
-        median = np.median(window) if window.size > 0 and terms[IMPACT_K] > 0.0 else 0.0
+        median = rules.median(window) if terms[IMPACT_K] > 0.0 else 0.0
         slippage = rules.slippage_frac(notional, median, terms[HALF_SPREAD], terms[IMPACT_K], terms[IMPACT_CAP])
     price = rules.fill_price(reference, side, slippage, terms[TICK_UNIT], terms[TICK_SCALE])
     fee = qty * price * terms[TAKER_FEE]
@@ -169,7 +170,7 @@ def apply_fill(
     s: Floats,
     terms: Floats,
     tiers: Floats,
-    kind: int,
+    kind: float,
     steps: float,
     price: float,
     fee: float,
@@ -209,15 +210,12 @@ def apply_fill(
 @compiled
 def own_equity(s: Floats, terms: Floats, close: float) -> float:
     """Return the symbol's part of sleeve equity beyond the capital: realised + unrealised - fees - funding."""
-    booked = float(s[REALISED] - s[FEES] - s[FUNDING])
-    if s[POSITION] == 0.0:
-        return booked
-    unrealised = rules.to_value(s[POSITION], terms[QTY_UNIT], terms[QTY_SCALE]) * (close - s[ENTRY])
-    return booked + float(unrealised)
+    qty = rules.to_value(s[POSITION], terms[QTY_UNIT], terms[QTY_SCALE])
+    return rules.equity_part(s[REALISED] - s[FEES] - s[FUNDING], qty, s[ENTRY], close)
 
 
 @compiled
-def _exit_kind(s: Floats, adverse: float, favourable: float) -> int:
+def _exit_kind(s: Floats, adverse: float, favourable: float) -> float:
     side = rules.sign(s[POSITION])
     stopped = rules.reached(-side, adverse, s[STOP])
     liquidated = rules.reached(-side, adverse, s[LIQUIDATION])
@@ -225,7 +223,7 @@ def _exit_kind(s: Floats, adverse: float, favourable: float) -> int:
         return STOP_OUT
     if liquidated:
         return LIQUIDATED
-    return TAKE_PROFIT if rules.reached(side, favourable, s[TAKE]) else 0
+    return TAKE_PROFIT if rules.reached(side, favourable, s[TAKE]) else 0.0
 
 
 @compiled
@@ -233,8 +231,8 @@ def _force_exit(
     s: Floats,
     terms: Floats,
     tiers: Floats,
-    kind: int,
-    phase: int,
+    kind: float,
+    phase: float,
     reference: float,
     window: Floats,
     out: Floats,
@@ -253,9 +251,12 @@ def _note_gap(s: Floats, price: float) -> None:
 
 
 @compiled
-def emit(out: Floats, n: int, kind: int, phase: int, steps: float, qty: float, price: float, reference: float) -> None:
+def emit(
+    out: Floats, n: int, kind: float, phase: float, steps: float, qty: float, price: float, reference: float
+) -> None:
     """Write one event to row `n`; columns not named here start at zero."""
-    out[n, :] = 0.0
+    for column in range(N_EVENT):
+        out[n, column] = 0.0
     out[n, E_KIND] = kind
     out[n, E_PHASE] = phase
     out[n, E_STEPS] = steps

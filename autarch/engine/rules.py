@@ -13,6 +13,8 @@ from __future__ import annotations
 import math
 from typing import Final
 
+import numpy as np
+
 from autarch.engine.jit import compiled
 from autarch.engine.terms import TIER_DEDUCTION, TIER_NOTIONAL_MAX, TIER_RATE
 from autarch.market.types import Floats
@@ -135,6 +137,26 @@ def order_steps(steps: float, count: int, index: int) -> float:
 
 
 @compiled
+def median(values: Floats) -> float:
+    """Return the median, the mean of the middle two of an even count, 0.0 of none.
+
+    By insertion into a copy: at most 96 values, and no sorting library to compile.
+    """
+    count = values.size
+    if count == 0:
+        return 0.0
+    ordered = np.empty(count)
+    for index in range(count):
+        place = index
+        while place > 0 and ordered[place - 1] > values[index]:
+            ordered[place] = ordered[place - 1]
+            place -= 1
+        ordered[place] = values[index]
+    upper = float(ordered[count // 2])
+    return upper if count % 2 == 1 else (float(ordered[count // 2 - 1]) + upper) / 2.0
+
+
+@compiled
 def slippage_frac(
     notional: float, median_turnover: float, half_spread: float, impact_k: float, impact_cap: float
 ) -> float:
@@ -199,6 +221,19 @@ def average_entry(position: float, entry: float, added: float, price: float) -> 
 def funding_payment(qty: float, mark: float, rate: float) -> float:
     """Return what the holder of signed `qty` coins pays, quote: a long pays a positive rate (Bybit docs)."""
     return qty * mark * rate
+
+
+@compiled
+def equity_part(booked: float, qty: float, entry: float, close: float) -> float:
+    """Return what a symbol adds to sleeve equity: what is booked, and signed `qty` coins marked at `close`.
+
+    Args:
+        booked: Realised profit less fees and funding, quote.
+        qty: Signed coins; at 0.0 the entry may be NaN.
+        entry: Average entry price.
+        close: Price to mark at.
+    """
+    return booked if qty == 0.0 else booked + qty * (close - entry)
 
 
 @compiled

@@ -81,6 +81,6 @@ def open_bar(
     count, n = plan_orders(s, terms, traded, orders, out, n)
     stop, take = s[STOP_DISTANCE], s[TAKE_DISTANCE]
     for index in range(count):
-        kind, steps = int(orders[index, 0]), orders[index, 1]
+        kind, steps = orders[index, 0], orders[index, 1]
         n = fill_market(s, terms, tiers, kind, AT_OPEN, steps, open_, window, stop, take, out, n)
     return n
