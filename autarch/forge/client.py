@@ -164,6 +164,10 @@ class ForgeClient:
         """Close a pull request without merging; its branch stays."""
         return wire.parse_pull(self._json("PATCH", f"/pulls/{number}", {"state": "closed"}))
 
+    def rerun_gate(self, number: int) -> Pull:
+        """Have the local forge judge the present head again; github.com answers 404."""
+        return wire.parse_pull(self._json("POST", f"/pulls/{number}/autarch/rerun", {}))
+
     def review(self, number: int, *, event: ReviewEvent, commit: str, body: str = "") -> Review:
         """Review `commit` of a pull request; APPROVE is a human's."""
         raw = self._json("POST", f"/pulls/{number}/reviews", {"event": event, "commit_id": commit, "body": body})

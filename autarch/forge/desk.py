@@ -77,6 +77,8 @@ class Desk:
 
     def readiness(self, record: PullRecord) -> Approval | RuleRefusedError:
         """Return what an open pull request may be merged with now, or the rule that stands against it."""
+        if record.gate is not None and record.gate.state in {"queued", "running"}:
+            return RuleRefusedError("required-checks", f"the gate is {record.gate.state}", "wait: autarch pr wait")
         try:
             return judge_head(self.book(_FORGE), base=self.main(), head=record.head, number=record.number)
         except RuleRefusedError as refusal:

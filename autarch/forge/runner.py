@@ -160,6 +160,9 @@ class Runner:
             self._note(record, msgspec.structs.replace(gate, state=answer.state, sentence=answer.sentence))
         elif record.head != job.head:
             self._status(job.head, "error", f"superseded: the head is {record.head[:12]} now")
+        elif record.gate is not None and record.gate.state == "queued":
+            # Main moved under the run, whose verdict on the old main is now the newest status: say again what counts.
+            self._status(job.head, "pending", f"waits for the gate (on main {record.gate.base[:12]})")
 
     # -- inside ---------------------------------------------------------------------------------
 
@@ -172,6 +175,9 @@ class Runner:
         self._status(gate.head, _STATUS[gate.state], f"{said} (on main {gate.base[:12]})")
 
     def _status(self, sha: str, state: StatusState, description: str) -> None:
+        newest = next((s for s in self._talk.statuses.of(sha) if s.context == GATE_CONTEXT), None)
+        if newest is not None and newest.state == state and state in {"success", "failure"}:
+            return  # the gate has told its verdict itself, in more words
         line = " ".join(description.split())
         cut = line if len(line) <= DESCRIPTION_LIMIT else f"{line[: DESCRIPTION_LIMIT - 1]}\u2026"
         try:
