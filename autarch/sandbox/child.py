@@ -8,7 +8,7 @@ from __future__ import annotations
 import builtins
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -147,11 +147,15 @@ def _import(
     name: str,
     globals: Mapping[str, object] | None = None,  # noqa: A002  the interpreter's own signature
     locals: Mapping[str, object] | None = None,  # noqa: A002  likewise
-    fromlist: tuple[str, ...] | None = (),
+    fromlist: Sequence[str] | None = (),
     level: int = 0,
 ) -> Any:
     """Return an already imported module from the short list; nothing new can be loaded here."""
     del globals, locals
+    if isinstance(fromlist, list) and name in sys.modules:
+        # Only C code passes a list (PyImport_Import): numpy looks up modules of its own, on first
+        # use, through the builtins of whichever frame runs.
+        return sys.modules[name]
     if level or name not in IMPORTABLE:
         raise ImportError(f"a strategy cannot import {'.' * level}{name}; it may import {', '.join(IMPORTABLE)}")
     if "." in name and not fromlist:

@@ -13,6 +13,9 @@ REQUEST = struct.Struct("<BQQ")
 REPLY = struct.Struct("<qqq")
 """FORK: process id or -errno. REAP: wait status, largest resident KiB, processor microseconds."""
 
+FAILED_EXIT, MEMORY_EXIT = 70, 71
+"""Exit codes of a child that failed outside its strategy, and of one without the memory to say that it has none."""
+
 HELLO_HEADER = struct.Struct("<I")
 HELLO_BYTES_MAX = 65_536
 

@@ -15,6 +15,8 @@ LAZY_MODULES = (
     "pandas.core.methods.select",
     "pandas.core.methods.to_dict",
     "pandas.core.reshape.reshape",
+    "pandas.io.formats.printing",
+    "pandas.io.formats.string",
     "talib",
     "autarch.strategy",
 )

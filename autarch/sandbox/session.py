@@ -13,7 +13,7 @@ from autarch.errors import SandboxError, StrategyError, UsageError
 from autarch.manifest import ParamValue, StrategySource
 from autarch.market.types import Floats
 from autarch.sandbox import level, protocol
-from autarch.sandbox.control import Hello
+from autarch.sandbox.control import MEMORY_EXIT, Hello
 from autarch.sandbox.failure import Cause, StrategyRunError, printable
 from autarch.sandbox.pipes import FramePipes, PipeClosedError, PipeGarbageError, PipeTimeoutError
 from autarch.sandbox.protocol import (
@@ -266,6 +266,8 @@ def reported(error: ErrorAnswer, *, doing: str) -> StrategyRunError:
 def death(status: int, *, doing: str, cpu_seconds: int) -> StrategyRunError | SandboxError:
     """Return why a child ended without an answer, from its wait status."""
     if not os.WIFSIGNALED(status):
+        if os.WEXITSTATUS(status) == MEMORY_EXIT:
+            return StrategyRunError(f"{doing} ran out of memory", "memory")
         return StrategyRunError(f"{doing} ended its process ({_ending(status)}) instead of answering", "closed")
     number = os.WTERMSIG(status)
     if number == signal.SIGSYS:

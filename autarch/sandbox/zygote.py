@@ -21,8 +21,10 @@ import autarch
 from autarch.numerics import is_pinned
 from autarch.sandbox import kernel, stillclock
 from autarch.sandbox.control import (
+    FAILED_EXIT,
     FORK,
     HELLO_HEADER,
+    MEMORY_EXIT,
     REPLY,
     REQUEST,
     Hello,
@@ -127,7 +129,7 @@ def _fork(fds: list[int], *, address_space_bytes: int, cpu_seconds: int) -> int:
 
 
 def _be_child(fds: list[int], *, parent: int, address_space_bytes: int, cpu_seconds: int) -> NoReturn:
-    status = 70
+    status = FAILED_EXIT
     try:
         child = importlib.import_module("autarch.sandbox.child")
         confine = importlib.import_module("autarch.sandbox.confine").confine
@@ -140,8 +142,11 @@ def _be_child(fds: list[int], *, parent: int, address_space_bytes: int, cpu_seco
             cpu_seconds=cpu_seconds,
         )
         child.write_frame(answer_fd, child.protocol.encode_ready(ready))
-        child.serve(request_fd=request_fd, answer_fd=answer_fd)
-        status = 0
+        try:
+            child.serve(request_fd=request_fd, answer_fd=answer_fd)
+            status = 0
+        except MemoryError:
+            status = MEMORY_EXIT
     finally:
         os._exit(status)
 

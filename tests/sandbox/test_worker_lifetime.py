@@ -1,0 +1,182 @@
+"""No process outlives its worker, whoever dies first."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from autarch.errors import SandboxError, StrategyError, UsageError
+from autarch.sandbox import StrategyRunError, Worker, WorkerLimits
+
+FLAT = "return Targets(exposure=np.zeros(n))"
+CLOSES = "return Targets(exposure=bars.close / 1000.0)"
+
+
+def ends(handles: list[int]) -> bool:
+    """Wait for every process behind `handles` to end, at most 20 s each."""
+    for handle in handles:
+        poller = select.poll()
+        poller.register(handle, select.POLLIN)
+        if not poller.poll(20_000):
+            return False
+    return True
+
+
+def open_descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_closing_a_worker_ends_its_zygote_and_all_children(source_of) -> None:
+    with Worker() as running:
+        sessions = [running.session(source_of(FLAT)) for _ in range(3)]
+        pids = [running.zygote_pid, *(session.pid for session in sessions)]
+
+    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+    running.close()
+    with pytest.raises(SandboxError, match="closed"):
+        running.session(source_of(FLAT))
+
+
+def test_when_the_evaluator_is_killed_everything_of_its_ends(tmp_path) -> None:
+    script = tmp_path / "evaluator.py"
+    script.write_text(
+        "import sys\nsys.path.insert(0, sys.argv[1])\n"
+        "from conftest import build_source, build_window\nfrom autarch.sandbox import Worker\n"
+        "with Worker() as w, w.session(build_source('while True: pass')) as s:\n"
+        "    print(w.zygote_pid, s.pid, flush=True)\n"
+        "    s.decide(build_window(), keep=1)\n",
+        encoding="ascii",
+    )
+    evaluator = subprocess.Popen(
+        [sys.executable, str(script), str(Path(__file__).parent)], stdout=subprocess.PIPE, text=True
+    )
+    assert evaluator.stdout is not None
+    handles = [os.pidfd_open(int(pid)) for pid in evaluator.stdout.readline().split()]
+
+    evaluator.send_signal(signal.SIGKILL)
+    evaluator.wait()
+    evaluator.stdout.close()
+
+    assert len(handles) == 2
+    assert ends(handles)
+    for handle in handles:
+        os.close(handle)
+
+
+def test_when_the_zygote_is_killed_its_children_end_and_the_worker_says_so(source_of, window_of) -> None:
+    with Worker() as running:
+        session = running.session(source_of(FLAT))
+        handle = os.pidfd_open(session.pid)
+        os.kill(running.zygote_pid, signal.SIGKILL)
+
+        assert ends([handle])
+        with pytest.raises(SandboxError):
+            session.decide(window_of(), keep=1)
+        with pytest.raises(SandboxError, match="zygote"):
+            running.session(source_of(FLAT))
+    os.close(handle)
+
+
+def test_a_child_killed_from_outside_is_no_fault_of_the_strategy(worker, source_of, window_of) -> None:
+    with worker.session(source_of(FLAT)) as session:
+        os.kill(session.pid, signal.SIGKILL)
+
+        with pytest.raises(SandboxError, match="nothing is concluded"):
+            session.decide(window_of(), keep=1)
+
+
+def test_an_interpreter_without_autarch_is_an_error_with_its_last_words() -> None:
+    with Worker(python="/usr/bin/env") as running, pytest.raises(SandboxError, match="did not start"):
+        running.level  # noqa: B018  asking is the act
+
+
+def test_a_processor_limit_is_named(source_of, window_of) -> None:
+    limits = WorkerLimits(cpu_seconds=1, request_seconds=30.0)
+
+    with (
+        Worker(limits=limits) as running,
+        running.session(source_of("while True: pass")) as session,
+        pytest.raises(StrategyRunError, match="more than 1 s of processor time") as caught,
+    ):
+        session.decide(window_of(), keep=1)
+
+    assert caught.value.cause == "cpu"
+
+
+def test_many_failing_sessions_leave_no_descriptor_behind(worker, source_of, window_of) -> None:
+    worker.level  # noqa: B018  the first child has been and gone
+    before = open_descriptors()
+
+    for _ in range(20):
+        with worker.session(source_of("return 1 / 0")) as session, pytest.raises(StrategyRunError):
+            session.decide(window_of(), keep=1)
+        with pytest.raises(StrategyRunError):
+            worker.session(source_of("return )"))
+
+    assert open_descriptors() == before
+
+
+def test_a_growing_window_sends_each_row_once_and_reads_the_same(worker, source_of, window_of) -> None:
+    with worker.session(source_of(CLOSES)) as session:
+        first = session.decide(window_of(first_bar=0, n_rows=4), keep=4)
+        grown = session.decide(window_of(first_bar=0, n_rows=6), keep=6)
+        moved = session.decide(window_of(first_bar=5, n_rows=4), keep=4)
+        apart = session.decide(window_of(first_bar=90, n_rows=2), keep=2)
+
+    # bar number b closes at b + 1
+    assert first.exposure.tolist() == [0.001, 0.002, 0.003, 0.004]
+    assert grown.exposure.tolist() == [0.001, 0.002, 0.003, 0.004, 0.005, 0.006]
+    assert moved.exposure.tolist() == [0.006, 0.007, 0.008, 0.009]
+    assert apart.exposure.tolist() == [0.091, 0.092]
+
+
+def test_going_back_in_time_is_refused_before_anything_is_sent(worker, source_of, window_of) -> None:
+    with worker.session(source_of(CLOSES)) as session:
+        session.decide(window_of(first_bar=5, n_rows=4), keep=1)
+
+        with pytest.raises(UsageError, match="ascending"):
+            session.decide(window_of(first_bar=4, n_rows=5), keep=1)
+        with pytest.raises(UsageError, match="ascending"):
+            session.decide(window_of(first_bar=5, n_rows=3), keep=1)
+        assert session.decide(window_of(first_bar=5, n_rows=4), keep=1).exposure.tolist() == [0.009]
+
+
+def test_a_window_for_the_wrong_mode_or_without_a_symbol_is_refused(worker, source_of, window_of) -> None:
+    with worker.session(source_of(CLOSES, context=("ETHUSDT",))) as session:
+        with pytest.raises(UsageError, match="expected"):
+            session.decide(window_of("BTCUSDT"), keep=1)
+        with pytest.raises(UsageError, match="each strategy"):
+            session.decide(window_of("BTCUSDT", "ETHUSDT", target=None), keep=1)
+        with pytest.raises(UsageError, match="keep"):
+            session.decide(window_of("BTCUSDT", "ETHUSDT"), keep=9)
+
+
+def test_context_and_panel_show_the_right_symbols(worker, source_of, window_of) -> None:
+    each = source_of("return Targets(exposure=bars.context['ETHUSDT'].close / 1000.0)", context=("ETHUSDT",))
+    panel = source_of("return Targets(exposure=bars.close / 1000.0)", symbols=("ETHUSDT", "BTCUSDT"), mode="panel")
+
+    with worker.session(each) as session:
+        assert session.decide(window_of("BTCUSDT", "ETHUSDT"), keep=1).exposure.tolist() == [0.108]
+    with worker.session(panel) as session:
+        rows = session.decide(window_of("BTCUSDT", "ETHUSDT", target=None), keep=2)
+    # columns follow the manifest, ETHUSDT first, whatever the order of the window's
+    assert rows.exposure.tolist() == [[0.107, 0.007], [0.108, 0.008]]
+
+
+def test_parameters_replace_the_manifest_s_by_name_and_type(worker, source_of, window_of) -> None:
+    source = source_of("return Targets(exposure=np.full(n, p.fast / 100.0 + (p.size if p.short else 0.0)))")
+
+    with worker.session(source) as session:
+        assert session.decide(window_of(), keep=1).exposure.tolist() == [0.7]  # 20 / 100 + 0.5
+    with worker.session(source, {"fast": 40, "short": False}) as session:
+        assert session.decide(window_of(), keep=1).exposure.tolist() == [0.4]
+    with pytest.raises(StrategyError, match="no parameter 'slow'"):
+        worker.session(source, {"slow": 1})
+    with pytest.raises(StrategyError, match="fast is int"):
+        worker.session(source, {"fast": 40.0})
