@@ -170,7 +170,7 @@ class _State:
         self.now *= 1 + moved
         self._variance = 1 - _ALPHA - _BETA + _ALPHA * shock * shock + _BETA * self._variance
         self._momentum += (moved - self._momentum) * (2 / 97)
-        self._crowding += 0.02 * (1.2 * self._momentum - self._crowding) + 0.00005 * noise
+        self._crowding += 0.02 * (1.6 * self._momentum - self._crowding) + 0.00009 * noise
         self.price.append(self.now)
         self.sigma.append(sigma)
         self.premium.append(self._crowding)
