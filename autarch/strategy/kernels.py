@@ -2,7 +2,7 @@
 
 Signatures are explicit, so all compile (or load from the cache) on import, before confinement.
 Inputs are declared read-only, which admits both the read-only columns of `Bars` and a strategy's
-own arrays. IEEE arithmetic: no fastmath, terms added in bar order.
+own arrays. IEEE arithmetic: no fastmath, terms added in bar order, division by zero as numpy's.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _FLOATS: Any = float64[:, ::1]
 _BOOLS: Any = boolean[:, ::1]
 
 
-@njit(_BOOLS(_B, _B), cache=True)
+@njit(_BOOLS(_B, _B), cache=True, error_model="numpy")
 def latch(enter: Bools, leave: Bools) -> Bools:
     """Return the state set by `enter` and cleared by `leave`, which wins."""
     out = np.zeros(enter.shape, np.bool_)
@@ -34,7 +34,7 @@ def latch(enter: Bools, leave: Bools) -> Bools:
     return out
 
 
-@njit(_BOOLS(_B, int64), cache=True)
+@njit(_BOOLS(_B, int64), cache=True, error_model="numpy")
 def hold(signal: Bools, n: int) -> Bools:
     """Return whether `signal` was true in the last `n` rows, this one included."""
     out = np.zeros(signal.shape, np.bool_)
@@ -46,7 +46,7 @@ def hold(signal: Bools, n: int) -> Bools:
     return out
 
 
-@njit(_BOOLS(_B, int64), cache=True)
+@njit(_BOOLS(_B, int64), cache=True, error_model="numpy")
 def cooldown(signal: Bools, n: int) -> Bools:
     """Return `signal` without those in the `n` rows after one that was let through."""
     out = np.zeros(signal.shape, np.bool_)
@@ -61,7 +61,7 @@ def cooldown(signal: Bools, n: int) -> Bools:
     return out
 
 
-@njit(_BOOLS(_F, _F, _F), cache=True)
+@njit(_BOOLS(_F, _F, _F), cache=True, error_model="numpy")
 def hysteresis(x: Floats, upper: Floats, lower: Floats) -> Bools:
     """Return the state that rises above `upper` and falls below `lower`."""
     out = np.zeros(x.shape, np.bool_)
@@ -76,7 +76,7 @@ def hysteresis(x: Floats, upper: Floats, lower: Floats) -> Bools:
     return out
 
 
-@njit(_FLOATS(_F, _F), cache=True)
+@njit(_FLOATS(_F, _F), cache=True, error_model="numpy")
 def band(target: Floats, width: Floats) -> Floats:
     """Return `target` as last taken: taken anew beyond `width`, at zero, or on another side."""
     out = np.empty(target.shape, np.float64)
@@ -91,7 +91,7 @@ def band(target: Floats, width: Floats) -> Floats:
     return out
 
 
-@njit(_FLOATS(_F, _F, _F), cache=True)
+@njit(_FLOATS(_F, _F, _F), cache=True, error_model="numpy")
 def trail(position: Floats, close: Floats, distance: Floats) -> Floats:
     """Return `position`, flat from a retreat by `distance` on until its side changes."""
     out = np.zeros(position.shape, np.float64)
@@ -112,7 +112,7 @@ def trail(position: Floats, close: Floats, distance: Floats) -> Floats:
     return out
 
 
-@njit(_FLOATS(_F), cache=True)
+@njit(_FLOATS(_F), cache=True, error_model="numpy")
 def rank(x: Floats) -> Floats:
     """Return each row's ranks scaled to [0, 1], ties averaged, NaN kept."""
     out = np.full(x.shape, np.nan)
@@ -132,27 +132,25 @@ def rank(x: Floats) -> Floats:
     return out
 
 
-@njit(_FLOATS(_F, int64), cache=True)
+@njit(_FLOATS(_F, int64), cache=True, error_model="numpy")
 def zscore(x: Floats, n: int) -> Floats:
     """Return the last of each `n` rows in standard deviations from their mean, each window anew."""
     out = np.full(x.shape, np.nan)
     for c in range(x.shape[1]):
         for t in range(n - 1, x.shape[0]):
-            total, low, high = 0.0, np.inf, -np.inf
+            total, alike = 0.0, True
             for k in range(t - n + 1, t + 1):
                 total += x[k, c]
-                low, high = min(low, x[k, c]), max(high, x[k, c])
-            if low == high:
-                out[t, c] = 0.0
-                continue
+                alike = alike and x[k, c] == x[t, c]
             mean, squares = total / n, 0.0
             for k in range(t - n + 1, t + 1):
                 squares += (x[k, c] - mean) ** 2
-            out[t, c] = (x[t, c] - mean) / np.sqrt(squares / n)
+            # Rounding leaves a mean beside values that are all alike, and tiny squares vanish.
+            out[t, c] = 0.0 if alike or squares == 0.0 else (x[t, c] - mean) / np.sqrt(squares / n)
     return out
 
 
-@njit(_FLOATS(_F, int64), cache=True)
+@njit(_FLOATS(_F, int64), cache=True, error_model="numpy")
 def rms_return(close: Floats, n: int) -> Floats:
     """Return the root mean square of the last `n` simple returns, each window anew."""
     out = np.full(close.shape, np.nan)
