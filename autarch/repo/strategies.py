@@ -130,11 +130,12 @@ def _first_odd(content: bytes) -> int:
 
 
 def _strategy_change(repo: GitRepo, base: str, head: str, diff: list[DiffEntry]) -> Change:
-    slugs = sorted({entry.path.split("/")[1] for entry in diff if entry.path.count("/") >= 2})
+    own = [entry.path for entry in diff if entry.path.startswith(f"{FOLDER_NAME}/")]
+    slugs = sorted({path.split("/")[1] for path in own if path.count("/") >= 2})
     problems = [
-        f"{entry.path!r} lies directly in strategies/; a strategy is a folder: move or remove it."
+        f"{entry.path!r} does not lie in a folder of strategies/ (lower case); move or remove it."
         for entry in diff
-        if entry.path.count("/") < 2
+        if entry.path not in own or entry.path.count("/") < 2
     ]
     present = [slug for slug in slugs if repo.ls_tree(head, f"{FOLDER_NAME}/{slug}")]
     gone = [slug for slug in slugs if slug not in present]

@@ -39,8 +39,9 @@ _COMPILED = "__pycache__"
 def write_tree_from(repo: GitRepo, commit: str) -> Path:
     """Return a folder that holds exactly the `RUNS` of `commit`, under <cache>/trees/<git tree id of just those>.
 
-    One that exists is hashed again and, if it differs by a byte, a name or a mode, replaced. Links
-    and submodules are refused: a link could point out of the tree.
+    One that exists is hashed again and, if it differs by a byte, a name or a mode, replaced; compiled
+    code is not hashed, since the cache is private to its owner. Links and submodules are refused: a
+    link could point out of the tree.
 
     Raises:
         GitError: an object is missing or damaged, or the tree holds a link, a submodule or a name
@@ -51,7 +52,7 @@ def write_tree_from(repo: GitRepo, commit: str) -> Path:
     trees = private_directory(private_directory(cache_root()) / "trees")
     target = trees / tree
     if target.is_dir():
-        if hash_tree(target, like=tree) == tree:
+        if _is_whole(target):
             return target
         _set_aside(target)
     entries = [entry for entry in top if entry.mode != FOLDER]
@@ -147,8 +148,15 @@ def _publish(building: Path, target: Path) -> None:
         building.rename(target)
     except OSError:
         # Another process was quicker; its tree is as good once it hashes to the same id.
-        if not target.is_dir() or hash_tree(target, like=target.name) != target.name:
+        if not target.is_dir() or not _is_whole(target):
             raise
+
+
+def _is_whole(target: Path) -> bool:
+    try:
+        return hash_tree(target, like=target.name) == target.name
+    except GitError:
+        return False
 
 
 def _set_aside(target: Path) -> None:
