@@ -17,7 +17,7 @@ from autarch.evidence.ledger_entry import LedgerEntry
 from autarch.forge.checks import CheckRecord, sign_check
 from autarch.forge.client import ForgeClient
 from autarch.forge.create import create_forge
-from autarch.forge.serve import serving
+from autarch.forge.serve import MakeGate, serving
 from autarch.forge.state import ForgeState, issue_token
 from autarch.forge.wire import LOCAL_REPOSITORY, Pull, Role
 from autarch.repo import signing
@@ -144,7 +144,7 @@ class Yard:
         assert code == 0, said
         return self.client("agent").create_pull(head=branch, title=title, body="Because.")
 
-    def record(self, head: str, name: str, **changes: object) -> CheckRecord:
+    def record(self, head: str, name: str, /, **changes: object) -> CheckRecord:
         slug = changes.pop("slug", "ema_trend")
         base = str(changes.pop("base", self.main))
         fields: dict[str, object] = {
@@ -197,6 +197,12 @@ class Yard:
             said = self.publish(self.record(head, name, slug=slug, base=base or self.main))
             assert said == "", said
 
+    def approve_checks_again(self, head: str, *, slug: str) -> None:
+        """Publish the checks of a head whose evidence exists, on main as it is now."""
+        for name in ("scope", "backtest"):
+            said = self.publish(self.record(head, name, slug=slug))
+            assert said == "", said
+
     def append_ledger(self, login: str = "ci", *, slug: str = "ema_trend", key: Path | None = None) -> str:
         trust = signing.Trust(signers=self.bare.blob_at(self.main, "ci/signers/ci") or b"", principal="ci@autarch")
         ledger = Ledger(self.clone, trust=trust, remote=self.remote(login))
@@ -233,11 +239,17 @@ def make_clone(folder: Path, project: GitRepo) -> GitRepo:
     return GitRepo(folder / "clone.git")
 
 
+@contextlib.contextmanager
+def make_yard(folder: Path, project: GitRepo, keys: Keys, make_gate: MakeGate | None = None) -> Iterator[Yard]:
+    state, tokens = make_state(folder, project)
+    with serving(state, make_gate=make_gate) as running:
+        made = Yard(url=running.url, state=state, clone=make_clone(folder, project), keys=keys, tokens=tokens)
+        with contextlib.closing(made):
+            yield made
+
+
 @pytest.fixture
 def yard(tmp_path: Path, project: GitRepo, keys: Keys) -> Iterator[Yard]:
     """A forge that serves without judging by itself."""
-    state, tokens = make_state(tmp_path, project)
-    with serving(state) as running:
-        made = Yard(url=running.url, state=state, clone=make_clone(tmp_path, project), keys=keys, tokens=tokens)
-        with contextlib.closing(made):
-            yield made
+    with make_yard(tmp_path, project, keys) as made:
+        yield made
