@@ -7,7 +7,8 @@ for the order of checks: docs/adr/0012-trust-a-tag.md.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 from autarch.canonical import sha256_hex
 from autarch.errors import AutarchError, DataError, DeployError
@@ -18,19 +19,19 @@ from autarch.manifest import StrategySource
 from autarch.market.lock import DatasetLock, read_lock
 from autarch.market.stores import Stores
 from autarch.repo.git import GitRepo, Remote
+from autarch.repo.mainline import fetch_main
 from autarch.repo.objects import EXECUTABLE, REGULAR, Tag
 from autarch.repo.runner import GitError
 from autarch.repo.signers import trust_at
-from autarch.repo.signing import SignatureError, signer_of, verify_tag
+from autarch.repo.signing import SignatureError, verify_tag
 from autarch.repo.signing import Trust as SigningTrust
 from autarch.repo.strategies import read_strategy, strategy_tree
-from live.evidence_check import Expected, check_claim
+from live.evidence_check import Expected, check_claim, is_walkthrough
 from live.host import Host
 from live.installed import DATASET, PORTFOLIO, Installed, InstalledRecord, install, read_installed
 from live.portfolio import PORTFOLIO_PATH, Portfolio, check_portfolio, parse_portfolio
-from live.trust import Trust
+from live.trust import Signer, Trust
 
-MAIN_REF = "refs/remotes/origin/main"
 Rederive = Callable[[Sequence[str]], None]
 """Derives the evidence of these ids again with this runtime's engine; raises DeployError where one differs."""
 
@@ -71,15 +72,14 @@ class Deployer:
         return self._verify_in_full(name, trust)
 
     def _verify_in_full(self, name: str, trust: Trust) -> Installed:
-        tag = self._tag(name, trust)
+        tag, signer = self._tag(name, trust)
         released = self._release(tag)
         commit = tag.target
         self.progress("checking ledger, data and policy")
         head = self._ledger(released, trust)
         lock, lock_path = self._dataset(released, trust)
         portfolio, sources = self._portfolio(released)
-        demo = next(s.demo for s in trust.trusted("release") if s.fingerprint == signer_of(tag.signature))
-        walkthrough = self._policy(released, trust, portfolio, demo=demo)
+        walkthrough = self._policy(released, trust, portfolio, demo=signer.demo)
         self._evidence(released, trust)
         self.progress(f"re-deriving {len(set(self._ids(released)))} evidence")
         self.rederive(tuple(dict.fromkeys(self._ids(released))))
@@ -88,8 +88,8 @@ class Deployer:
             schema=1,
             tag_object=tag.oid,
             engine=self.engine,
-            signer=signer_of(tag.signature),
-            demo=demo,
+            signer=signer.fingerprint,
+            demo=signer.demo,
             walkthrough=walkthrough,
             released=released,
             files=files,
@@ -101,7 +101,7 @@ class Deployer:
         return read_installed(self.host.releases / name)
 
     def _fetch(self, name: str) -> str:
-        """Bring main, the ledger and the tag here, and return the tag's object id."""
+        """Bring the tag here and return its object id; a tag that moved since it was last seen is refused."""
         ref = f"refs/tags/{name}"
         here = self.repo.read_ref(ref)
         if self.remote is not None:
@@ -113,7 +113,8 @@ class Deployer:
                     f"tag {name} was moved: the forge has {there[:12]}, this clone has {here[:12]}; a released tag "
                     "never moves. Find out who did it; sign a new version with `autarch release`"
                 )
-            self.repo.fetch(self.remote, [f"+refs/heads/main:{MAIN_REF}", *([] if here else [f"{ref}:{ref}"])])
+            if here is None:
+                self.repo.fetch(self.remote, [f"{ref}:{ref}"])
             here = there
         if here is None:
             raise DeployError(f"there is no tag {name} here; fetch it, or sign it with `autarch release {name}`")
@@ -138,15 +139,19 @@ class Deployer:
         require_still_trusted(installed, trust)
         return installed
 
-    def _tag(self, name: str, trust: Trust) -> Tag:
+    def _tag(self, name: str, trust: Trust) -> tuple[Tag, Signer]:
+        """Return the tag and the one trusted key that signed it; each key is tried by itself."""
         if not trust.trusted("release"):
             raise DeployError("this host trusts no release key yet; run `autarch live trust add KEY`")
+        for signer in trust.trusted("release"):
+            alone = replace(trust, signers=(signer,)).signing("release")
+            with suppress(SignatureError):
+                return verify_tag(self.repo, f"refs/tags/{name}", trust=alone), signer
         try:
-            tag = verify_tag(self.repo, f"refs/tags/{name}", trust=trust.signing("release"))
+            verify_tag(self.repo, f"refs/tags/{name}", trust=trust.signing("release"))
         except SignatureError as error:
-            raise DeployError(str(error)) from error
-        trust.require_tag(name, tag.oid)
-        return tag
+            raise DeployError(f"{error} (trusted on this host: {_prints(trust)})") from error
+        raise DeployError(f"tag {name} verifies by no single trusted key; check {self.host.trust_path}")
 
     def _release(self, tag: Tag) -> Released:
         released = parse_release(tag.message)
@@ -155,9 +160,7 @@ class Deployer:
                 f"tag {tag.name} points at {tag.target[:12]} and its message speaks of {released.tag} at "
                 f"{released.commit[:12]}; sign it again with `autarch release`"
             )
-        main = self.repo.resolve(MAIN_REF)
-        if main is None:
-            raise DeployError(f"this clone does not know the forge's main ({MAIN_REF}); fetch it")
+        main = self.repo.rev_parse("main") if self.remote is None else fetch_main(self.repo, self.remote)
         if not self.repo.first_parent_contains(main, tag.target):
             raise DeployError(
                 f"tag {tag.name} points at {tag.target[:12]}, which main never was at (tip {main[:12]}); "
@@ -251,10 +254,15 @@ class Deployer:
                 f"{released.policy_path} at {released.tag} has SHA-256 {found}, the tag says {released.policy}; "
                 "release again"
             )
-        paper_only = False
+        paper_only = is_walkthrough(content)
         for account in portfolio.accounts:
             known = trust.require_policy(released.policy, released.policy_path, venue=account.venue)
             paper_only = paper_only or known.paper_only
+            if paper_only and account.venue != "paper":
+                raise DeployError(
+                    f"{released.tag} was judged under {released.policy_path}, a walk-through's; account "
+                    f"{account.name} is {account.venue}: release again under ci/policy.toml"
+                )
             if demo and account.venue != "paper":
                 raise DeployError(f"{released.tag} is signed by a demo key; account {account.name} is not paper")
         return paper_only
@@ -313,6 +321,10 @@ def require_still_trusted(installed: Installed, trust: Trust) -> None:
     trust.require_dataset(released.dataset)
     for account in installed.portfolio.accounts:
         trust.require_policy(released.policy, released.policy_path, venue=account.venue)
+
+
+def _prints(trust: Trust) -> str:
+    return ", ".join(signer.fingerprint for signer in trust.trusted("release"))
 
 
 def sha256_of(content: bytes | None) -> str:
