@@ -81,11 +81,12 @@ def _publish(pr: int, *, policy: str, dataset: str | None) -> Any:
     """Judge as CI does: with main's code, whatever this process was started from."""
     from autarch.cli.main import load
     from autarch.forge.client import ForgeClient
+    from autarch.repo.mainline import fetch_main
     from autarch.repo.trusted import ensure_trusted
 
-    publishing, workspace = load("ci.publish"), _workspace()
+    publishing, inputs, workspace = load("ci.publish"), load("ci.inputs"), _workspace()
     repo, remote = workspace.repo, workspace.remote("ci")
-    ensure_trusted(repo, publishing.main_of(repo, remote), sys.argv[1:])
+    ensure_trusted(repo, fetch_main(repo, remote), sys.argv[1:])
     _pin()
     with ForgeClient(workspace.forge_url, workspace.forge_repository, workspace.token("ci")) as forge:
         desk = publishing.GateDesk(
@@ -93,12 +94,10 @@ def _publish(pr: int, *, policy: str, dataset: str | None) -> Any:
             remote=remote,
             forge=forge,
             key=workspace.key("ci"),
-            stores=workspace.stores(),
-            policy_path=policy,
+            choice=inputs.Choice(stores=workspace.stores(), policy_path=policy, dataset=dataset),
             clock_ms=lambda: time.time_ns() // 1_000_000,
             clock=time.monotonic,
             progress=_progress,
-            dataset=dataset,
         )
         return publishing.publish_gate(desk, pr)
 

@@ -22,18 +22,19 @@ from pathlib import Path
 from autarch.errors import UndecidedError
 from autarch.paths import cache_root, private_directory
 from autarch.repo import objects
-from autarch.repo.engine import LOCK_NAME
+from autarch.repo.engine import LOCK_NAME, running_root
 from autarch.repo.environment import environment_problems
 from autarch.repo.git import GitError, GitRepo
 from autarch.repo.objects import EXECUTABLE, FOLDER, REGULAR, TreeEntry
 
-__all__ = ["RUNS", "environment_problems", "hash_tree", "run_trusted", "write_tree_from"]
+__all__ = ["RUNS", "ensure_trusted", "environment_problems", "hash_tree", "run_trusted", "write_tree_from"]
 
 RUNS = ("autarch", "ci", "agents", "live", LOCK_NAME)
 """What of a commit is written: its packages, with policies and data set locks, and its lock."""
 
 FIXED_MTIME_S = 946_684_800  # 2000-01-01: any constant that zip and git accept
 _COMPILED = "__pycache__"
+_EXEC_GUARD = "AUTARCH_TRUSTED_EXEC"
 
 
 def write_tree_from(repo: GitRepo, commit: str) -> Path:
@@ -109,17 +110,51 @@ def run_trusted(  # noqa: PLR0913  a process has this many sides
         UndecidedError: the installed distributions are not those of the commit's lock.
         GitError: the tree cannot be written.
     """
+    root = _ready_tree(repo, commit)
+    extra = {**(environment or {}), "PYTHONPATH": str(root)}
+    command = [sys.executable, "-P", "-m", "autarch", *argv]
+    return subprocess.run(
+        command, cwd=cwd, env={**_inherited(), **extra}, capture_output=True, check=False, timeout=timeout_s
+    )
+
+
+def ensure_trusted(repo: GitRepo, commit: str, argv: Sequence[str]) -> None:
+    """Return when this process runs the code of `commit`; else become `autarch *argv` running it.
+
+    exec keeps the process id and the descriptors, so a caller waiting for us waits for the trusted one.
+
+    Raises:
+        UndecidedError: the installed distributions are not those of the commit's lock, or the code
+            that runs after the exec is still another.
+        GitError: the tree cannot be written.
+    """
+    root = _ready_tree(repo, commit)
+    if running_root() == root:
+        return
+    guard = f"{os.getpid()} {root}"
+    if os.environ.get(_EXEC_GUARD) == guard:
+        raise UndecidedError(
+            f"re-executed to run the code in {root}, and {running_root()} runs; remove what puts it first on sys.path"
+        )
+    environment = {**_inherited(), "PYTHONPATH": str(root), _EXEC_GUARD: guard}
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execve(sys.executable, [sys.executable, "-P", "-m", "autarch", *argv], environment)  # noqa: S606  becoming it is the point
+
+
+def _ready_tree(repo: GitRepo, commit: str) -> Path:
     root = write_tree_from(repo, commit)
     problems = environment_problems((root / LOCK_NAME).read_bytes())
     if problems:
         raise UndecidedError(f"cannot run the code of {commit[:12]} here: {' '.join(problems)}")
-    # PYTHON* could put other code first, GIT_* name another repository.
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "GIT_"))}
-    command = [sys.executable, "-P", "-m", "autarch", *argv]
-    extra = {**(environment or {}), "PYTHONPATH": str(root)}
-    return subprocess.run(
-        command, cwd=cwd, env={**inherited, **extra}, capture_output=True, check=False, timeout=timeout_s
-    )
+    return root
+
+
+def _inherited() -> dict[str, str]:
+    # PYTHON* could put other code first, GIT_* name another repository. The hash seed is part of the
+    # numeric pin, and a process that is pinned already must stay so through our exec.
+    dropped = ("PYTHON", "GIT_")
+    return {key: value for key, value in os.environ.items() if key == "PYTHONHASHSEED" or not key.startswith(dropped)}
 
 
 def _refuse_odd(entries: Sequence[TreeEntry], tree: str) -> None:
