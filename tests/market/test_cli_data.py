@@ -11,7 +11,7 @@ from autarch.market.lock import load_lock
 
 DAY0 = 1_704_067_200_000
 STEP = 900_000
-SMALL = ["--bars", "4000"]
+SMALL = ["--bars", "1000"]
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +56,7 @@ def test_bytes_lost_from_the_cache_are_made_again_from_the_committed_lock(home, 
     assert (home / "ci" / "datasets" / "tiny.toml").read_bytes() == before
 
 
-@pytest.mark.parametrize("other", [["--seed", "3"], ["--edges", "none"], ["--bars", "4001"], ["--splits", "50,25,25"]])
+@pytest.mark.parametrize("other", [["--seed", "3"], ["--edges", "none"], ["--bars", "1001"], ["--splits", "50,25,25"]])
 def test_synth_refuses_when_its_bytes_are_not_those_of_the_lock(tmp_path, capsys, other):
     main(["data", "synth", "--name", "tiny", *SMALL])
     before = sorted((tmp_path / "cache").rglob("*"))
@@ -174,7 +174,7 @@ def test_verify_names_every_damaged_blob_and_ls_every_missing_one(home, tmp_path
 
 
 def test_ls_says_what_is_assumed_and_what_can_be_promoted(home, capsys):
-    main(["data", "synth", "--name", "tiny", *SMALL])
+    main(["data", "synth", "--name", "tiny", "--bars", "4000"])
     (home / "ci" / "datasets" / "broken.toml").write_text("schema = 7")
 
     assert main(["data", "ls"]) == 0

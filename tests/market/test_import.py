@@ -137,6 +137,29 @@ def test_a_file_that_is_no_parquet_is_refused_by_name(tree, content):
         import_recipe(request, now_ms=NOW)
 
 
+def test_a_settlement_after_now_is_refused(tree):
+    hours = np.arange(8, 8 * 13 + 1, 8)  # the last one at hour 104, the bars end at hour 96
+    tree.tables[FUNDING] = {"ts": DAY0 + HOUR * hours, "rate": np.full(hours.size, 1e-4)}
+
+    with pytest.raises(DataError, match=r"row 12, .* is settled after now"):
+        import_recipe(tree.request(), now_ms=DAY0 + 97 * HOUR)
+
+
+def test_a_mark_file_of_an_unknown_interval_is_refused(tree):
+    tree.tables["BTCUSDT/mark-8h.parquet"] = tree.tables[MARK]
+
+    with pytest.raises(DataError, match=r"mark-8h\.parquet: the interval is not one of"):
+        import_recipe(tree.request(), now_ms=NOW)
+
+
+def test_files_of_another_interval_are_not_taken_for_parts(tree):
+    whole = build(import_recipe(tree.request(), now_ms=NOW)).lock
+    tree.tables["BTCUSDT/kline-15min.parquet"] = tree.tables[KLINE]
+    tree.tables["BTCUSDT/kline-1d.parquet"] = tree.tables[KLINE]
+
+    assert build(import_recipe(tree.request(), now_ms=NOW)).lock == whole
+
+
 def test_a_good_tree_becomes_a_market(tree, stores):
     built = build(import_recipe(tree.request(), now_ms=NOW))
     write_blobs(built, stores)

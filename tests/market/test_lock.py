@@ -3,11 +3,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from autarch.errors import DataError
 from autarch.market.build import build
 from autarch.market.lock import load_lock, read_lock
+from autarch.market.lock_check import check_lock
 from autarch.market.lock_toml import lock_toml
+from autarch.market.lock_types import Block, Gap
 from autarch.market.synth_dataset import default_spec, synth_recipe
 
 
@@ -133,6 +136,37 @@ def test_the_committed_synthetic_lock_is_what_the_code_makes(root: Path):
     committed = load_lock(root / "ci" / "datasets" / "synthetic.toml")
 
     assert build(synth_recipe(default_spec(), name="synthetic")).lock.digest == committed.digest
+
+
+def test_a_lock_that_contradicts_itself_is_refused(content):
+    lock = read_lock(content)
+    first, gap = lock.series[0], Gap(symbol="BTCUSDT", from_ms=1, to_ms=2, reason="halt")
+    entry = lock.funding_schedule[0]
+
+    for changes, expected in (
+        ({"series": (*lock.series, first)}, "BTCUSDT kline 15m is listed twice"),
+        ({"series": (replace(first, symbol="btc"), *lock.series[1:])}, "'btc' is not a USDT perpetual"),
+        ({"series": (replace(first, interval=None), *lock.series[1:])}, "kline and mark need one"),
+        ({"series": (replace(first, interval="1h"), *lock.series[1:])}, "not among intervals"),
+        ({"series": (replace(first, first_ms=first.last_ms + 1), *lock.series[1:])}, "is after"),
+        ({"series": (replace(first, train=Block(rows=-1, sha256="0" * 64)), *lock.series[1:])}, "rows >= 0"),
+        ({"series": (replace(first, train=Block(rows=1, sha256="abc")), *lock.series[1:])}, "64 hex digits"),
+        ({"instruments": lock.instruments[:2]}, "must be the symbols with klines"),
+        ({"instruments": lock.instruments[::-1]}, "must be the symbols with klines"),
+        ({"funding_schedule": lock.funding_schedule[1:]}, "must have entries"),
+        ({"funding_schedule": (*lock.funding_schedule, entry)}, "ascending by from_ms"),
+        (
+            {"funding_schedule": (*lock.funding_schedule, replace(entry, symbol="XRPUSDT"))},
+            "XRPUSDT, which has no klines",
+        ),
+        ({"gaps": (replace(gap, symbol="XRPUSDT"),)}, "needs a symbol of the lock"),
+        ({"gaps": (replace(gap, to_ms=1),)}, "from_ms below to_ms"),
+        ({"gaps": (replace(gap, reason=" "),)}, "a reason"),
+        ({"epoch": replace(lock.epoch, number=0)}, "number >= 1"),
+    ):
+        with pytest.raises(DataError) as caught:
+            check_lock(replace(lock, **changes))
+        assert expected in str(caught.value)
 
 
 def test_every_assumption_of_a_lock_can_be_repeated_by_a_report(content):
