@@ -42,7 +42,8 @@ def test_the_example_answers_as_the_contract_asks():
 
 
 def test_the_table_of_helpers_lists_every_one_and_no_other():
-    rows = re.findall(r"^\| `(\w+)\(", GUIDE, re.MULTILINE)
+    helpers = GUIDE.split("## Helpers")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)\(", helpers, re.MULTILINE)
 
     assert sorted(rows) == sorted(ops.__all__)
 
