@@ -161,6 +161,9 @@ def _opened(installed: Installed, account: Account, options: RunOptions) -> dict
                 "tier": item.tier,
                 "tree": item.tree,
                 "evidence": item.evidence,
+                "decisions": item.decisions,
+                "interval_ms": installed.sources[name].manifest.interval_ms,
+                "symbols": list(installed.sources[name].manifest.symbols),
             }
             for name, item in sleeves.items()
         },

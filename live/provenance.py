@@ -1,0 +1,269 @@
+"""From a fill back to whoever proposed it: a chain of steps, each naming a thing that can be checked.
+
+fill, order, decision, release and signer, the release's evidence, the merge that brought the strategy
+to main, the pull request's evidence and ledger entry, the agent's commit, the parent it started from.
+A link that is not in this repository is shown as missing, never left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from autarch.errors import AutarchError
+from autarch.evidence.attestation import load_evidence
+from autarch.evidence.claim import Claim
+from autarch.evidence.ledger import Ledger
+from autarch.evidence.released import Released, parse_release
+from autarch.repo.git import GitRepo
+from autarch.repo.objects import Commit
+from autarch.repo.runner import GitError
+from autarch.repo.signers import trust_at
+from autarch.repo.strategies import read_strategy
+from live.found import Found
+from live.journal import Event
+
+AGENT_TRAILERS = ("Agent", "Parent", "Trials", "Seed", "Study", "Model", "Operator", "Cost-USD", "Prompt-SHA256")
+MERGE_TRAILERS = ("Pull-Request", "Merged-By", "Head", "Base", "Evidence", "Ledger-Head", "Policy")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One link of the chain: what it is, its name, facts in reading order; `missing` says why it is not here."""
+
+    what: str
+    name: str
+    facts: tuple[tuple[str, str], ...] = ()
+    missing: str | None = None
+
+    def to_json(self) -> dict[str, object]:
+        """Return the object of `autarch why --json`."""
+        return {"what": self.what, "name": self.name, "facts": dict(self.facts), "missing": self.missing}
+
+
+def evidence_named(found: Found, repo: GitRepo) -> tuple[str, ...]:
+    """Return the evidence ids a chain will want to read: the release's and the pull request's."""
+    order, opened = found.order, found.opened
+    if order is None or opened is None:
+        return ()
+    ids = [str(_sleeve(order, opened).get("evidence", ""))]
+    merge = _merge_of(repo, str(opened.body["commit"]), str(order.body["strategy"]))
+    if merge is not None:
+        ids.append(merge.trailers.get("Evidence", ""))
+    return tuple(dict.fromkeys(one for one in ids if len(one) == 64))
+
+
+def explain(found: Found, repo: GitRepo) -> tuple[Step, ...]:
+    """Return the chain behind one fill or order, newest thing first."""
+    steps = [] if found.fill is None else [_fill_step(found.fill)]
+    if found.order is None:
+        return (*steps, Step(what="order", name="unknown", missing="the journal has no order behind this execution"))
+    steps.append(_order_step(found.order, found.answer))
+    steps.append(_decision_step(found.order, found.decision))
+    if found.opened is None:
+        return (*steps, Step(what="release", name=str(found.order.body["tag"]), missing="no run of it in the journal"))
+    released = _released(repo, found.opened)
+    steps.append(_release_step(found.opened, released))
+    steps += _evidence_steps(found.order, found.opened, repo)
+    steps += _git_steps(found.order, found.opened, repo)
+    return tuple(steps)
+
+
+def _fill_step(fill: Event) -> Step:
+    body = fill.body
+    return Step(
+        what="fill",
+        name=str(body["exec_id"]),
+        facts=(
+            ("what", f"{body['exec_type']} {body['side']} {body['qty']} {body['symbol']} at {body['price']}"),
+            ("by", str(body["create_type"] or "the venue's settlement")),
+            ("fee", f"{body['fee']} USDT"),
+            ("time_ms", str(fill.time_ms)),
+            ("journal", f"event {fill.seq} {fill.hash[:12]}"),
+        ),
+    )
+
+
+def _order_step(order: Event, answer: Event | None) -> Step:
+    body = order.body
+    stops = [
+        f"{name} {body[key]}" for name, key in (("stop", "stop_loss_frac"), ("take", "take_profit_frac")) if body[key]
+    ]
+    answered = "no answer yet"
+    if answer is not None:
+        answered = (
+            f"accepted {answer.body['order_id']}" if answer.kind == "ack" else f"refused: {answer.body['reason']}"
+        )
+    return Step(
+        what="order",
+        name=order.ref,
+        facts=(
+            ("what", f"{body['leg']} {body['side']} {body['qty']} {body['symbol']} {' '.join(stops)}".strip()),
+            ("answer", answered),
+            ("time_ms", str(order.time_ms)),
+            ("journal", f"event {order.seq} {order.hash[:12]}"),
+        ),
+    )
+
+
+def _decision_step(order: Event, decision: Event | None) -> Step:
+    name = f"{order.body['strategy']} at bar {order.body['bar']}"
+    if decision is None:
+        return Step(what="decision", name=name, missing="the journal has no decision of that bar")
+    wanted: Any = decision.body["symbols"]
+    return Step(
+        what="decision",
+        name=name,
+        facts=(
+            ("exposure", str(wanted.get(order.body["symbol"], {}).get("exposure"))),
+            ("equity", f"{decision.body['equity']} USDT"),
+            ("inputs", str(decision.body["inputs"])),
+            ("journal", f"event {decision.seq} {decision.hash[:12]}"),
+        ),
+    )
+
+
+def _released(repo: GitRepo, opened: Event) -> Released | None:
+    try:
+        return parse_release(repo.read_tag(str(opened.body["tag_object"])).message)
+    except AutarchError:
+        return None
+
+
+def _release_step(opened: Event, released: Released | None) -> Step:
+    body = opened.body
+    facts = [
+        ("commit", str(body["commit"])),
+        ("tag object", str(body["tag_object"])),
+        ("signer", f"{body['signer']}{' (demo key)' if body['demo'] else ''}"),
+        ("dataset", f"{body['dataset']} {body['feed']}"),
+        ("engine", str(body["engine"])),
+        ("policy", _policy_text(str(body["policy_path"]), str(body["policy"]), walkthrough=bool(body["walkthrough"]))),
+        ("waivers", "none" if released is None or not released.waivers else "; ".join(released.waivers)),
+    ]
+    missing = None if released is not None else "the tag object is not in this repository; fetch it"
+    return Step(what="release", name=str(body["tag"]), facts=tuple(facts), missing=missing)
+
+
+def _evidence_steps(order: Event, opened: Event, repo: GitRepo) -> list[Step]:
+    return [_evidence_step("release evidence", str(_sleeve(order, opened).get("evidence")), repo)]
+
+
+def _evidence_step(what: str, evidence: str, repo: GitRepo) -> Step:
+    try:
+        claim = load_evidence(repo, evidence).claim
+    except AutarchError as error:
+        return Step(what=what, name=evidence, missing=str(error))
+    return Step(what=what, name=evidence, facts=_claim_facts(claim))
+
+
+def _claim_facts(claim: Claim) -> tuple[tuple[str, str], ...]:
+    answers = [f"{check.name} {check.verdict}" for check in claim.checks]
+    return (
+        ("verdict", claim.verdict),
+        ("checks", ", ".join(answers)),
+        ("policy", _policy_text(claim.policy.path, claim.policy.sha256, walkthrough=claim.policy.walkthrough)),
+        ("decisions", str(claim.digests.decisions)),
+        ("trials", f"{claim.trials} at ledger {claim.ledger}"),
+        ("waived", "; ".join(claim.waived) or "none"),
+    )
+
+
+def _git_steps(order: Event, opened: Event, repo: GitRepo) -> list[Step]:
+    slug, tagged = str(order.body["strategy"]), str(opened.body["commit"])
+    try:
+        merge = _merge_of(repo, tagged, slug)
+    except AutarchError as error:
+        return [Step(what="merge", name=tagged, missing=str(error))]
+    if merge is None:
+        return [Step(what="merge", name=tagged, missing=f"no commit of its history brought strategies/{slug}")]
+    if len(merge.parents) < 2:
+        seed = (("subject", merge.subject), ("by", str(merge.author)), ("note", "committed on main, no pull request"))
+        return [Step(what="commit", name=merge.oid, facts=seed), *_parent_steps(repo, merge.oid, slug, {})]
+    trailers = merge.trailers
+    steps = [
+        Step(
+            what="merge",
+            name=merge.oid,
+            facts=(("subject", merge.subject), *((k, trailers[k]) for k in MERGE_TRAILERS if k in trailers)),
+        ),
+        _evidence_step("pull request evidence", trailers.get("Evidence", "none"), repo),
+        _ledger_step(repo, merge),
+    ]
+    head = repo.read_commit(merge.parents[1])
+    said = head.trailers
+    facts = (
+        ("subject", head.subject),
+        ("author", str(head.author)),
+        *((key, said[key]) for key in AGENT_TRAILERS if key in said),
+    )
+    return [*steps, Step(what="agent commit", name=head.oid, facts=facts), *_parent_steps(repo, head.oid, slug, said)]
+
+
+def _ledger_step(repo: GitRepo, merge: Commit) -> Step:
+    head, evidence = merge.trailers.get("Ledger-Head", ""), merge.trailers.get("Evidence", "")
+    try:
+        entries = Ledger(repo, trust=trust_at(repo, merge.oid, "ci")).entries(head)
+    except (AutarchError, ValueError) as error:
+        return Step(what="ledger entry", name=head or "none", missing=str(error))
+    for sealed in entries:
+        if sealed.entry.kind == "result" and sealed.entry.evidence == evidence:
+            facts = (
+                ("number", str(sealed.entry.seq)),
+                ("verdict", str(sealed.entry.verdict)),
+                ("reservation", str(sealed.entry.reservation)),
+                ("commit", sealed.commit),
+            )
+            return Step(what="ledger entry", name=sealed.digest, facts=facts)
+    return Step(what="ledger entry", name=head, missing=f"no result with evidence {evidence} up to this head")
+
+
+def _parent_steps(repo: GitRepo, commit: str, slug: str, said: Mapping[str, str]) -> list[Step]:
+    named = said.get("Parent") or _origin(repo, commit, slug)
+    if not named:
+        return []
+    parent, _, at = named.partition("@")
+    try:
+        base = repo.rev_parse(at)
+        brought = repo.read_commit(_last_change(repo, base, parent) or base)
+    except AutarchError as error:
+        return [Step(what="parent", name=named, missing=str(error))]
+    facts = (
+        ("strategy", parent),
+        ("subject", brought.subject),
+        ("commit", brought.oid),
+        ("author", str(brought.author)),
+    )
+    return [Step(what="parent", name=named, facts=facts)]
+
+
+def _origin(repo: GitRepo, commit: str, slug: str) -> str | None:
+    try:
+        return read_strategy(repo, commit, slug).manifest.origin.parent
+    except AutarchError:
+        return None
+
+
+def _merge_of(repo: GitRepo, commit: str, slug: str) -> Commit | None:
+    """Return the commit of main's own history that last changed strategies/<slug>."""
+    found = _last_change(repo, commit, slug)
+    return None if found is None else repo.read_commit(found)
+
+
+def _last_change(repo: GitRepo, commit: str, slug: str) -> str | None:
+    if repo.resolve(commit) is None:
+        raise GitError(f"commit {commit} is not in {repo.path}; fetch it from the forge")
+    answer = repo.run("rev-list", "--first-parent", "--max-count=1", commit, "--", f"strategies/{slug}")
+    return answer.stdout.decode("ascii").strip() or None
+
+
+def _sleeve(order: Event, opened: Event) -> Mapping[str, Any]:
+    sleeves: Any = opened.body["sleeves"]
+    found: Mapping[str, Any] = sleeves.get(order.body["strategy"], {})
+    return found
+
+
+def _policy_text(path: str, digest: str, *, walkthrough: bool) -> str:
+    note = ", a walk-through's: limits wide open, paper only" if walkthrough else ""
+    return f"{path} {digest}{note}"
