@@ -19,10 +19,12 @@ def claim_of(outcome: GateOutcome, inputs: GateInputs) -> Claim | None:
     """Return the claim of a whole gate run, or None when there is nothing to derive again.
 
     A diff that is not one strategy, a removal and a manifest that does not parse leave no strategy
-    whose verdict could be repeated from its tree.
+    whose verdict could be repeated from its tree; and what could not be computed proves nothing.
     """
     candidate = outcome.candidate
     if candidate.kind != "strategy" or candidate.source is None or candidate.problems:
+        return None
+    if outcome.verdict == "undecided":
         return None
     result = outcome.backtest
     return Claim(

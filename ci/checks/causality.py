@@ -34,7 +34,11 @@ def check(evaluated: Evaluated, decisions: Decisions) -> Answer:
     )
     plan = asking.plan(limits.cuts)
     with ThreadPoolExecutor(max_workers=2) as pool:
-        prefix = [pool.submit(asking.at_cuts, *pair) for pair in zip(plan.columns, plan.rows, strict=True)]
+        prefix = [
+            pool.submit(asking.at_cuts, group, half)  # halves, so that a panel has work for two cores
+            for group, rows in zip(plan.columns, plan.rows, strict=True)
+            for half in np.array_split(rows, 2)
+        ]
         fresh = pool.submit(asking.in_fresh_children, plan, limits.fresh_cuts)
         poison = pool.submit(ask_poisoned, evaluated, decisions, asking.frames, n_blocks=limits.poisoned_blocks)
         at_cuts = [peek for future in prefix for peek in future.result()]
@@ -73,9 +77,10 @@ class _Asking:
 
     def _compare(self, session: Session, group: tuple[int, ...], rows: Ints, *, how: str) -> list[Peek]:
         target = None if self.decisions.mode == "panel" else self.decisions.symbols[group[0]]
+        anchoring = self.frames.anchoring(target)
         answers = []
         for row in map(int, rows):
-            block = self.frames.block_at(target, row)
+            block = anchoring.prefix(row)
             if block is None:
                 raise UndecidedError(f"row {row} counts in block form and not in prefix form; report this")
             answers.append(stacked(session.decide(self.frames.window(target, block), keep=1)))

@@ -110,7 +110,7 @@ class _Series:
     def _spans(self) -> list[Block]:
         """Return counting blocks whose windows do not overlap: a child keeps the bars it was shown."""
         chosen: list[Block] = []
-        for block in self.frames.blocks(self._target):
+        for block in self.frames.anchoring(self._target).blocks():
             if block.keep > 2 and (not chosen or block.start >= chosen[-1].end):
                 chosen.append(block)
         return chosen

@@ -1,0 +1,93 @@
+"""Faults that the source policy refuses first: the checks behind it find them all the same."""
+
+from __future__ import annotations
+
+import pytest
+
+from autarch.errors import StrategyError
+from autarch.evaluation import decide_blocks
+from autarch.market.load import load_market
+from ci.checks import causality, determinism
+from ci.context import Evaluated
+
+HASHED = """\
+    first = list({"up", "down", "flat", "left", "right", "over", "under", "through"})[0]
+    return Targets(exposure=np.full(len(bars), len(first) / 10.0))
+"""
+COUNTING = """\
+    SEEN.append(1)
+    return Targets(exposure=np.full(len(bars), 1.0 / (1 + len(SEEN))))
+"""
+FRAIL = """\
+    wild = np.abs(bars.close[1:] / bars.close[:-1] - 1.0) > 0.5
+    return Targets(exposure=np.full(len(bars), 2.0 if wild.any() else 0.5))
+"""
+PROUD_OF_NAN = """\
+    return Targets(exposure=np.where(np.isnan(bars.close).any(), np.nan, np.where(bars.close > bars.open, 1.0, 0.0)))
+"""
+
+
+@pytest.fixture
+def evaluated(inputs, workers, kit):
+    def make(body: str, head: str | None = None) -> Evaluated:
+        candidate = kit.candidate(body, head=head or kit.head, symbols=("BTCUSDT", "ETHUSDT"))
+        manifest = candidate.source.manifest
+        market = load_market(
+            inputs.lock, split="train", symbols=manifest.symbols, interval=manifest.interval, stores=inputs.stores
+        )
+        return Evaluated(
+            candidate=candidate,
+            source=candidate.source,
+            policy=inputs.policy,
+            market=market,
+            main=workers.main,
+            other=workers.other,
+        )
+
+    return make
+
+
+def test_answers_that_hang_on_a_hash_seed_fail_determinism(evaluated) -> None:
+    answer, decisions = determinism.check(evaluated(HASHED))
+
+    assert answer.verdict == "failed"
+    assert decisions is None
+    assert "exposure of BTCUSDT at train row" in answer.detail
+    assert " in one child and " in answer.detail
+
+
+def test_answers_that_hang_on_what_was_asked_before_fail_determinism(evaluated, kit) -> None:
+    head = kit.head.replace("def decide", "SEEN = []\n\n\ndef decide")
+
+    answer, _ = determinism.check(evaluated(COUNTING, head))
+
+    assert answer.verdict == "failed"
+
+
+def test_state_that_determinism_misses_fails_causality(evaluated, kit, workers) -> None:
+    head = kit.head.replace("def decide", "SEEN = []\n\n\ndef decide")
+    stateful = evaluated(COUNTING, head)
+    decisions = decide_blocks(workers.main, stateful.source, stateful.market)
+
+    answer = causality.check(stateful, decisions)
+
+    assert answer.verdict == "failed"
+    assert next(m for m in answer.measures if m.name == "fresh_cuts_differing").value > 0
+
+
+def test_a_strategy_that_breaks_on_wild_bars_fails_with_the_poison_named(evaluated, workers) -> None:
+    frail = evaluated(FRAIL)
+    decisions = decide_blocks(workers.main, frail.source, frail.market)
+
+    with pytest.raises(StrategyError, match=r"later bars replaced by spikes.*max_leverage"):
+        causality.check(frail, decisions)
+
+
+def test_failing_on_nan_bars_is_counted_and_forgiven(evaluated, workers) -> None:
+    proud = evaluated(PROUD_OF_NAN)
+    decisions = decide_blocks(workers.main, proud.source, proud.market)
+
+    answer = causality.check(proud, decisions)
+
+    assert answer.verdict == "passed"
+    assert next(m for m in answer.measures if m.name == "poisoned_raised_on_nan").value > 0
