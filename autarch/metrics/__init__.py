@@ -1,0 +1,45 @@
+"""Numbers that describe a backtest: pure functions of its arrays, each with its formula and source.
+
+A metric that is undefined (no return, no spread, no loss to divide by) is None, never NaN or infinite.
+"""
+
+from autarch.metrics.curve import (
+    annual_return,
+    buy_and_hold,
+    calmar,
+    longest_drawdown_bars,
+    max_drawdown,
+    total_return,
+)
+from autarch.metrics.daily import (
+    daily_returns,
+    expected_shortfall,
+    sharpe,
+    sortino,
+    volatility,
+    worst_day,
+)
+from autarch.metrics.summary import summarise
+from autarch.metrics.trading import max_participation, turnover_per_day
+from autarch.metrics.trips import TRIP, independent_bets, round_trips
+
+__all__ = [
+    "TRIP",
+    "annual_return",
+    "buy_and_hold",
+    "calmar",
+    "daily_returns",
+    "expected_shortfall",
+    "independent_bets",
+    "longest_drawdown_bars",
+    "max_drawdown",
+    "max_participation",
+    "round_trips",
+    "sharpe",
+    "sortino",
+    "summarise",
+    "total_return",
+    "turnover_per_day",
+    "volatility",
+    "worst_day",
+]
