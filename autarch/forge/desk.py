@@ -53,6 +53,7 @@ class Desk:
     policy_path: str
     on_news: Callable[[], None] = quiet
     _lock: threading.RLock = field(default_factory=threading.RLock)
+    _seen_main: str | None = None
 
     # -- reading --------------------------------------------------------------------------------
 
@@ -209,16 +210,18 @@ class Desk:
     def notice(self) -> None:
         """Bring pull requests up to date with what was pushed: new heads, and merges pushed by hand."""
         with self._lock:
-            main = self.main()
+            refs = {**self.repo.refs("refs/heads/"), **self.repo.refs("refs/pull/")}
             for record in self.pulls.open():
-                tip = self.repo.read_ref(f"refs/heads/{record.head_ref}")
-                if tip is not None and tip != record.head:
+                tip = refs.get(f"refs/heads/{record.head_ref}", record.head)
+                if tip != record.head:
                     self._take_head(record, tip)
             for record in self.pulls.open():
-                self._follow(record)
-                if self.repo.is_ancestor(record.head, main) and (merge := self._merge_of(record, main)) is not None:
-                    login = self.repo.read_commit(merge).trailers.get("Merged-By", "unknown")
-                    self._mark_merged(record, merge, login)
+                if refs.get(_head_ref(record)) != record.head:
+                    self._follow(record)
+            main = refs.get(MAIN)
+            if main is not None and main != self._seen_main:
+                self._find_merged(main)
+                self._seen_main = main
         self.on_news()
 
     # -- inside ---------------------------------------------------------------------------------
@@ -247,12 +250,15 @@ class Desk:
             why=f"Merged as {merge[:12]} by {login}",
         )
 
-    def _merge_of(self, record: PullRecord, main: str) -> str | None:
-        """Return the first-parent merge of main whose second parent is the head, or None."""
-        for oid in self.repo.commits(main, exclude=record.base, first_parent=True):
-            if self.repo.read_commit(oid).parents[1:] == (record.head,):
-                return oid
-        return None
+    def _find_merged(self, main: str) -> None:
+        waiting = {record.head: record for record in self.pulls.open()}
+        if not waiting:
+            return
+        for oid in self.repo.commits(main, exclude=self._seen_main, first_parent=True):
+            commit = self.repo.read_commit(oid)
+            record = waiting.get(commit.parents[1]) if len(commit.parents) == 2 else None
+            if record is not None:
+                self._mark_merged(record, oid, commit.trailers.get("Merged-By", "unknown"))
 
     def _take_head(self, record: PullRecord, tip: str) -> None:
         self.pulls.change(
@@ -263,10 +269,14 @@ class Desk:
 
     def _follow(self, record: PullRecord) -> None:
         """Keep refs/pull/<n>/head at the head, so that a deleted branch loses nothing."""
-        ref = f"refs/pull/{record.number}/head"
+        ref = _head_ref(record)
         old = self.repo.read_ref(ref)
         if old != record.head:
             self.repo.update_ref(ref, record.head, old=old)
+
+
+def _head_ref(record: PullRecord) -> str:
+    return f"refs/pull/{record.number}/head"
 
 
 def need_role(account: Account, roles: Sequence[Role], what: str) -> None:

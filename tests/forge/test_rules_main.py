@@ -123,8 +123,8 @@ def test_a_check_that_does_not_hold_keeps_main_where_it_is(shared: Yard, case: s
     slug = f"case_{case}"
     head = shared.strategy(slug)
     pull = shared.propose(head, branch=f"agent/tuner/{slug}-1")
-    shared.publish_evidence(head)
-    shared.publish(shared.record(head, "scope", slug=slug))
+    scope = shared.record_spec(shared.record(head, "scope", slug=slug))
+    shared.push("ci", f"{shared.evidence_spec(head)} {scope}")
     changes = {
         "failed": {"verdict": "failed"},
         "undecided": {"verdict": "undecided"},
@@ -170,9 +170,9 @@ def test_a_signature_made_for_another_purpose_is_no_check(shared: Yard) -> None:
 def test_checks_of_another_strategys_tree_do_not_count(shared: Yard) -> None:
     head = shared.strategy("real_slug")
     pull = shared.propose(head, branch="agent/tuner/real-1")
-    shared.publish_evidence(head)
-    for name in ("scope", "backtest"):
-        shared.publish(shared.record(head, name, slug="real_slug", strategy="other_slug"))
+    names = ("scope", "backtest")
+    records = [shared.record_spec(shared.record(head, n, slug="real_slug", strategy="other_slug")) for n in names]
+    shared.push("ci", " ".join([shared.evidence_spec(head), *records]))
 
     said = refused(shared, f"{merge_commit(shared, head, pull.number)}:{MAIN}", "required-checks")
 
@@ -200,9 +200,9 @@ def test_checks_that_name_absent_evidence_do_not_count(shared: Yard) -> None:
 def test_checks_that_name_two_claims_do_not_count(shared: Yard) -> None:
     head = shared.strategy("two_claims")
     pull = shared.propose(head, branch="agent/tuner/twoclaims-1")
-    shared.publish_evidence(head)
-    shared.publish(shared.record(head, "scope", slug="two_claims"))
-    shared.publish(shared.record(head, "backtest", slug="two_claims", evidence="f" * 64))
+    scope = shared.record_spec(shared.record(head, "scope", slug="two_claims"))
+    backtest = shared.record_spec(shared.record(head, "backtest", slug="two_claims", evidence="f" * 64))
+    shared.push("ci", f"{shared.evidence_spec(head)} {scope} {backtest}")
 
     refused(shared, f"{merge_commit(shared, head, pull.number)}:{MAIN}", "evidence")
 
@@ -291,7 +291,7 @@ def test_a_merge_made_on_an_older_main_is_refused(yard: Yard) -> None:
     refused(yard, f"{late}:{MAIN}", "up-to-date", force=True)
     with pytest.raises(ForgeRefusedError, match="backtest=missing"):
         yard.client("human").merge_pull(other_number, sha=other)
-    yard.approve_checks_again(other, slug="other_slug")
+    yard.approve_checks(other, slug="other_slug", evidence=False)
     merged = yard.client("human").merge_pull(other_number, sha=other)
 
     assert yard.bare.read_commit(merged).parents == (yard.bare.read_commit(merged).trailers["Base"], other)
