@@ -7,9 +7,10 @@ some hundred decimal digits, against the thousands of decisions a table would ne
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 
 from autarch.sandbox.source_finding import Finding
-from autarch.sandbox.source_nodes import size_of
+from autarch.sandbox.source_nodes import nodes_of
 
 NODES_MAX = 6_000
 DEPTH_MAX = 60
@@ -25,22 +26,23 @@ PARAMS_MAX = 32
 _TABLE = "a table of values is not a rule; compute them from the bars or move a few to [params]"
 
 
-def check_shape(tree: ast.Module) -> tuple[Finding, ...]:
-    """Return a finding when the tree is too deep or too large to be walked and read."""
-    count, deep = size_of(tree, deepest=DEPTH_MAX)
+def check_shape(tree: ast.Module) -> tuple[tuple[ast.AST, ...], tuple[Finding, ...]]:
+    """Return the tree's nodes, or a finding when it is too deep or too large to be walked and read."""
+    nodes, deep = nodes_of(tree, deepest=DEPTH_MAX)
     if deep is not None:
-        return (_at(deep, "nesting", f"deeper than {DEPTH_MAX} levels; split it into functions or steps"),)
-    if count > NODES_MAX:
-        return (_at(tree, "size", f"{count} syntax nodes, at most {NODES_MAX}; keep one idea in a strategy"),)
-    return ()
+        return (), (_at(deep, "nesting", f"deeper than {DEPTH_MAX} levels; split it into functions or steps"),)
+    if len(nodes) > NODES_MAX:
+        text = f"{len(nodes)} syntax nodes, at most {NODES_MAX}; keep one idea in a strategy"
+        return (), (_at(tree, "size", text),)
+    return nodes, ()
 
 
-def check_budget(tree: ast.Module, *, n_params: int) -> tuple[Finding, ...]:
+def check_budget(nodes: Sequence[ast.AST], *, n_params: int) -> tuple[Finding, ...]:
     """Return findings for literals, containers and strings beyond their limits; docstrings are free."""
     findings: list[Finding] = []
     numbers = digits = elements = letters = 0
-    free = _docstrings(tree)
-    for node in ast.walk(tree):
+    free = _docstrings(nodes)
+    for node in nodes:
         size = _container_size(node)
         elements += size
         if size > CONTAINER_MAX:
@@ -64,7 +66,7 @@ def check_budget(tree: ast.Module, *, n_params: int) -> tuple[Finding, ...]:
         ("parameters", n_params, PARAMS_MAX),
     )
     findings += [
-        _at(tree, what, f"{found} in all, at most {most}; {_TABLE}") for what, found, most in totals if found > most
+        _whole(what, f"{found} in all, at most {most}; {_TABLE}") for what, found, most in totals if found > most
     ]
     return tuple(findings)
 
@@ -84,14 +86,18 @@ def _digits(value: float) -> int:
     return len(repr(abs(value)).split("e")[0].replace(".", "").strip("0")) or 1
 
 
-def _docstrings(tree: ast.Module) -> frozenset[int]:
+def _docstrings(nodes: Sequence[ast.AST]) -> frozenset[int]:
     found: set[int] = set()
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Module | ast.FunctionDef) and node.body:
             first = node.body[0]
             if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
                 found.add(id(first.value))
     return frozenset(found)
+
+
+def _whole(construct: str, message: str) -> Finding:
+    return Finding(line=0, column=0, construct=construct, message=message)
 
 
 def _at(node: ast.AST, construct: str, message: str) -> Finding:

@@ -71,17 +71,17 @@ def argument_names(arguments: ast.arguments) -> frozenset[str]:
     return frozenset(one.arg for one in named)
 
 
-def size_of(tree: ast.AST, *, deepest: int) -> tuple[int, ast.AST | None]:
-    """Return how many nodes `tree` has, and the first node that lies deeper than `deepest`, if any."""
-    count = 0
+def nodes_of(tree: ast.AST, *, deepest: int) -> tuple[tuple[ast.AST, ...], ast.AST | None]:
+    """Return the nodes of `tree`, and the first one found deeper than `deepest`, where the walk stops."""
+    nodes: list[ast.AST] = []
     stack: list[tuple[ast.AST, int]] = [(tree, 0)]
     while stack:
         node, depth = stack.pop()
         if depth > deepest:
-            return count, node
-        count += 1
+            return tuple(nodes), node
+        nodes.append(node)
         stack.extend((child, depth + 1) for child in ast.iter_child_nodes(node))
-    return count, None
+    return tuple(nodes), None
 
 
 def is_plain_constant(node: ast.AST) -> bool:

@@ -7,6 +7,7 @@ the confined process the code runs in, which assumes that this check was fooled.
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 
 from autarch.manifest import StrategySource
 from autarch.sandbox.source_budget import check_budget, check_shape
@@ -30,16 +31,17 @@ def check_source(source: StrategySource) -> tuple[Finding, ...]:
     tree, findings = parse_text(source.code)
     if tree is None:
         return findings
-    return check_shape(tree) or _check_tree(tree, source)
+    nodes, findings = check_shape(tree)
+    return findings or _check_tree(tree, nodes, source)
 
 
-def _check_tree(tree: ast.Module, source: StrategySource) -> tuple[Finding, ...]:
+def _check_tree(tree: ast.Module, nodes: Sequence[ast.AST], source: StrategySource) -> tuple[Finding, ...]:
     params, context = source.manifest.params, source.manifest.context
-    decide, findings = check_decide(tree)
+    decide, findings = check_decide(tree, nodes)
     rules = Rules(tree, p=None if decide is None else parameters_of(decide)[1], params=params)
     rules.visit(tree)
-    everything = [*rules.findings, *findings, *check_thesis(tree), *check_budget(tree, n_params=len(params))]
+    everything = [*rules.findings, *findings, *check_thesis(tree), *check_budget(nodes, n_params=len(params))]
     if decide is not None:
-        everything += check_manifest(tree, decide, params=params, context=context)
+        everything += check_manifest(nodes, decide, params=params, context=context)
     unique = dict.fromkeys(sorted(everything, key=lambda f: (f.line, f.column, f.construct)))
     return tuple(unique)[:FINDINGS_MAX]

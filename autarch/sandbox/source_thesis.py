@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from autarch.sandbox.source_finding import Finding
 from autarch.sandbox.source_names import CURES, RESERVED, RESERVED_PREFIXES
@@ -30,9 +30,9 @@ def check_thesis(tree: ast.Module) -> tuple[Finding, ...]:
     )
 
 
-def check_decide(tree: ast.Module) -> tuple[ast.FunctionDef | None, tuple[Finding, ...]]:
+def check_decide(tree: ast.Module, nodes: Sequence[ast.AST]) -> tuple[ast.FunctionDef | None, tuple[Finding, ...]]:
     """Return the one module-level `decide` of two plain arguments, or a finding."""
-    named = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == "decide"]
+    named = [node for node in nodes if isinstance(node, ast.FunctionDef) and node.name == "decide"]
     if len(named) != 1 or named[0] not in tree.body:
         text = f"found {len(named)} functions named decide; write exactly one, at module level: def decide(bars, p)"
         line = named[-1].lineno if named else 0
@@ -46,7 +46,7 @@ def check_decide(tree: ast.Module) -> tuple[ast.FunctionDef | None, tuple[Findin
 
 
 def check_manifest(
-    tree: ast.Module, decide: ast.FunctionDef, *, params: Collection[str], context: Collection[str]
+    nodes: Sequence[ast.AST], decide: ast.FunctionDef, *, params: Collection[str], context: Collection[str]
 ) -> tuple[Finding, ...]:
     """Return findings where code and manifest disagree.
 
@@ -57,7 +57,7 @@ def check_manifest(
     bars, p = parameters_of(decide)
     findings: list[Finding] = []
     read: set[str] = set()
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == p:
             read.add(node.attr)
             if node.attr not in params and not node.attr.startswith("_"):
