@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -37,7 +38,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(data, name="data")
 
 
-def synth(  # noqa: PLR0913  one argument an option
+def synth(
     *,
     name: Annotated[str, typer.Option(help="Name of the data set; its lock is <name>.toml.")] = "synthetic",
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of every draw.")] = None,
@@ -61,10 +62,11 @@ def synth(  # noqa: PLR0913  one argument an option
         edges=DEFAULT_EDGES if edges is None else parse_edges(edges),
         n_bars=DEFAULT_BARS if bars is None else bars,
     )
+    _say(f"making {len(spec.symbols)} x {spec.n_bars} bars of {spec.interval}")
     return _store(synth_recipe(spec, name=name, shares=_shares(splits)), out, replace=False, as_json=json_)
 
 
-def import_(  # noqa: PLR0913  one argument an option
+def import_(
     source: Annotated[Path, typer.Argument(help="Folder with one folder a symbol and instruments.toml.")],
     *,
     name: Annotated[str, typer.Option(help="Name of the data set; its lock is <name>.toml.")],
@@ -103,7 +105,7 @@ def import_(  # noqa: PLR0913  one argument an option
         start_ms=None if start is None else parse_instant(start),
         end_ms=None if end is None else parse_instant(end),
     )
-    recipe = import_recipe(request, now_ms=time.time_ns() // 1_000_000)
+    recipe = import_recipe(request, now_ms=time.time_ns() // 1_000_000, progress=_say)
     return _store(recipe, out, replace=replace, as_json=json_)
 
 
@@ -259,11 +261,14 @@ def _locks(folder: Path) -> list[Path]:
 
 
 def _stores() -> Stores:
-    from autarch.errors import ConfigError
+    """Return the workspace's stores, or the default ones outside of one; a broken workspace is an error."""
     from autarch.market.stores import Stores
-    from autarch.workspace import Workspace
+    from autarch.workspace import CONFIG_NAME, Workspace
 
-    try:
-        return Workspace.find().stores()
-    except ConfigError:
-        return Stores.default()
+    here = Path.cwd()
+    inside = "AUTARCH_WORKSPACE" in os.environ or any((f / CONFIG_NAME).is_file() for f in (here, *here.parents))
+    return Workspace.find().stores() if inside else Stores.default()
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"{line}\n")

@@ -8,7 +8,7 @@ starts later is listed later, one that ends early must say why.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,8 +67,10 @@ def parse_gap(text: str) -> Gap:
     )
 
 
-def import_recipe(request: ImportRequest, *, now_ms: int) -> Recipe:
+def import_recipe(request: ImportRequest, *, now_ms: int, progress: Callable[[str], None] | None = None) -> Recipe:
     """Return the recipe of the data set that `request` describes; reads files, writes none.
+
+    `progress` is told one line a symbol.
 
     Raises:
         DataError: any fault of `validate`, a missing file, series that do not cover one another, or
@@ -76,7 +78,11 @@ def import_recipe(request: ImportRequest, *, now_ms: int) -> Recipe:
     """
     _check_request(request)
     instruments = read_instruments(request.instruments or request.source / "instruments.toml", request.symbols)
-    klines = {symbol: _klines(request, symbol, now_ms) for symbol in request.symbols}
+    klines: dict[str, tuple[RawSeries, ...]] = {}
+    for symbol in request.symbols:
+        klines[symbol] = _klines(request, symbol, now_ms)
+        if progress is not None:
+            progress(f"{symbol}: {sum(raw.table['ts'].size for raw in klines[symbol])} bars checked")
     raws = [raw for found in klines.values() for raw in found]
     start_ms = min(int(raw.table["ts"][0]) for raw in raws)
     end_ms = max(_end_ms(raw) for raw in raws)

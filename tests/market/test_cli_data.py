@@ -215,3 +215,27 @@ def test_outside_a_project_a_folder_must_be_named(tmp_path, monkeypatch, capsys)
     assert "--out" in capsys.readouterr().err
     assert main(["data", "synth", "--name", "tiny", *SMALL, "--out", str(tmp_path / "locks")]) == 0
     assert load_lock(tmp_path / "locks" / "tiny.toml").name == "tiny"
+
+
+def test_a_workspace_names_the_stores_and_a_broken_one_is_an_error(home, tmp_path, capsys):
+    (home / ".autarch").mkdir()
+    config = home / ".autarch" / "config.toml"
+    config.write_text('schema = 1\n[forge]\nrepository = "a/b"\n[data]\ntrain = "stores/train"\n')
+
+    assert main(["data", "synth", "--name", "tiny", *SMALL]) == 0
+    assert list((home / "stores" / "train").glob("*.bin"))
+    assert not (tmp_path / "cache" / "data" / "train").exists()
+
+    config.write_text("schema = ")
+    assert main(["data", "ls"]) == 2
+    assert "config.toml" in capsys.readouterr().err
+
+
+def test_progress_goes_to_stderr_and_the_answer_to_stdout(tree, capsys):
+    tree.write()
+
+    main(["data", "import", str(tree.root), "--name", "real", "--symbols", "BTCUSDT", "--interval", "15m"])
+
+    found = capsys.readouterr()
+    assert found.err == "BTCUSDT: 384 bars checked\n"
+    assert found.out.startswith("real@")
