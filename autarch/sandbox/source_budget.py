@@ -1,6 +1,6 @@
 """How much a strategy may write down instead of compute: no table of answers fits.
 
-Own choice of limits: the seed strategies use about a tenth of each. What stays within them holds
+Own choice of limits: the seed strategies use about a tenth of each at most. What stays within them holds
 some hundred decimal digits, against the thousands of decisions a table would need.
 """
 
@@ -44,7 +44,7 @@ def check_budget(nodes: Sequence[ast.AST], *, n_params: int) -> tuple[Finding, .
     free = _docstrings(nodes)
     for node in nodes:
         size = _container_size(node)
-        elements += size
+        elements += 0 if isinstance(node, ast.Call) else size
         if size > CONTAINER_MAX:
             findings.append(_at(node, "container", f"{size} elements, at most {CONTAINER_MAX}; {_TABLE}"))
         if not isinstance(node, ast.Constant) or id(node) in free:
