@@ -15,7 +15,18 @@ from ci.report_series import curves
 from ci.report_text import comparison, number, summary
 
 LIBRARY = "lightweight-charts.standalone.production.js"
-TILES = ("net_return", "sharpe", "max_drawdown", "turnover_per_day", "n_fills", "fees", "funding", "slippage")
+TILES = (
+    "total_return",
+    "sharpe",
+    "max_drawdown",
+    "worst_day",
+    "time_in_market",
+    "turnover_per_day",
+    "n_fills",
+    "fees",
+    "funding",
+    "slippage",
+)
 """Metrics that the page shows large, where they exist."""
 
 
