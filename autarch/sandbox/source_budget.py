@@ -22,6 +22,7 @@ ELEMENTS_MAX = 160
 STRING_MAX = 40
 STRINGS_MAX = 200
 PARAMS_MAX = 32
+PARAMS_DIGITS_MAX = 240
 
 _TABLE = "a table of values is not a rule; compute them from the bars or move a few to [params]"
 
@@ -37,7 +38,7 @@ def check_shape(tree: ast.Module) -> tuple[tuple[ast.AST, ...], tuple[Finding, .
     return nodes, ()
 
 
-def check_budget(nodes: Sequence[ast.AST], *, n_params: int) -> tuple[Finding, ...]:
+def check_budget(nodes: Sequence[ast.AST], *, params: Sequence[float]) -> tuple[Finding, ...]:
     """Return findings for literals, containers and strings beyond their limits; docstrings are free."""
     findings: list[Finding] = []
     numbers = digits = elements = letters = 0
@@ -63,7 +64,8 @@ def check_budget(nodes: Sequence[ast.AST], *, n_params: int) -> tuple[Finding, .
         ("digits", digits, DIGITS_MAX),
         ("container elements", elements, ELEMENTS_MAX),
         ("letters in strings", letters, STRINGS_MAX),
-        ("parameters", n_params, PARAMS_MAX),
+        ("parameters", len(params), PARAMS_MAX),
+        ("digits in [params]", sum(map(_digits, params)), PARAMS_DIGITS_MAX),
     )
     findings += [
         _whole(what, f"{found} in all, at most {most}; {_TABLE}") for what, found, most in totals if found > most

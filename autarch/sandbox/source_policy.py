@@ -40,7 +40,7 @@ def _check_tree(tree: ast.Module, nodes: Sequence[ast.AST], source: StrategySour
     decide, findings = check_decide(tree, nodes)
     rules = Rules(tree, p=None if decide is None else parameters_of(decide)[1], params=params)
     rules.visit(tree)
-    everything = [*rules.findings, *findings, *check_thesis(tree), *check_budget(nodes, n_params=len(params))]
+    everything = [*rules.findings, *findings, *check_thesis(tree), *check_budget(nodes, params=tuple(params.values()))]
     if decide is not None:
         everything += check_manifest(nodes, decide, params=params, context=context)
     unique = dict.fromkeys(sorted(everything, key=lambda f: (f.line, f.column, f.construct)))

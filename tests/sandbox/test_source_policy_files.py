@@ -192,6 +192,14 @@ def test_a_table_written_as_parameters_is_too_large():
     assert "parameters" in constructs(with_value("1"), params=params)
 
 
+def test_a_table_packed_into_the_digits_of_parameters_is_too_large():
+    reads = " + ".join(f"p.k{n}" for n in range(16))
+    packed = "".join(f"k{n} = 0.{1234567890123456 + n}\n" for n in range(16))
+
+    assert constructs(with_value(reads), params=packed) == ["digits in [params]"]
+    assert check(with_value(reads), params=re.sub(r"(0\.\d{4})\d+", r"\1", packed)) == ()
+
+
 def test_docstrings_are_free_of_the_string_budget_but_other_texts_are_not():
     long = "A long reason. " * 40
 
