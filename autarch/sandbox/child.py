@@ -8,6 +8,7 @@ from __future__ import annotations
 import builtins
 import os
 import sys
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any
@@ -85,6 +86,7 @@ class _Strategy:
 def serve(*, request_fd: int, answer_fd: int) -> None:
     """Answer requests until the evaluator closes its end; each failure is reported and ends the session."""
     sys.stdout = sys.stderr = _Nowhere()
+    warnings.simplefilter("ignore")  # to show one, Python would look for the source file
     strategy: _Strategy | None = None
     while (body := read_frame(request_fd)) is not None:
         try:

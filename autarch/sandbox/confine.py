@@ -81,8 +81,8 @@ def _landlock() -> None:
 
 
 def _filter(request_fd: int, answer_fd: int) -> None:
-    if platform.machine() != "x86_64":
-        raise OSError(f"the filter speaks x86-64, this is {platform.machine()}")
+    if not kernel.is_supported():
+        raise OSError(f"the filter speaks x86-64 Linux, this is {platform.machine()} {platform.system()}")
     # No new descriptor from here on; set last, since Landlock needed one.
     resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
     program = bpf.strategy_filter(pid=os.getpid(), request_fd=request_fd, answer_fd=answer_fd)

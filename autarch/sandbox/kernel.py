@@ -7,7 +7,9 @@ uapi headers (landlock.h, prctl.h, capability.h, sched.h).
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
+import platform
 import struct
 
 _SYS_CAPSET, _SYS_CLOSE_RANGE = 126, 436
@@ -23,8 +25,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 def landlock_abi() -> int:
     """Return the kernel's Landlock ABI, 0 when it has none or it is switched off."""
-    found = _libc.syscall(ctypes.c_long(_SYS_LANDLOCK_CREATE), None, ctypes.c_size_t(0), ctypes.c_uint(1))
-    return max(0, int(found))
+    return max(0, _call(_SYS_LANDLOCK_CREATE, None, ctypes.c_size_t(0), ctypes.c_uint(_LANDLOCK_VERSION_FLAG)))
 
 
 def landlock_deny_all(abi: int) -> int:
@@ -42,9 +43,7 @@ def landlock_deny_all(abi: int) -> int:
     fields += [0b11] if abi >= 6 else []
     attributes = struct.pack(f"<{len(fields)}Q", *fields)
     return _checked(
-        _libc.syscall(
-            ctypes.c_long(_SYS_LANDLOCK_CREATE), attributes, ctypes.c_size_t(len(attributes)), ctypes.c_uint(0)
-        ),
+        _call(_SYS_LANDLOCK_CREATE, attributes, ctypes.c_size_t(len(attributes)), ctypes.c_uint(0)),
         "landlock_create_ruleset",
     )
 
@@ -52,7 +51,7 @@ def landlock_deny_all(abi: int) -> int:
 def landlock_restrict(ruleset_fd: int) -> None:
     """Confine this process to a ruleset for good. `no_new_privs` comes first."""
     _checked(
-        _libc.syscall(ctypes.c_long(_SYS_LANDLOCK_RESTRICT), ctypes.c_int(ruleset_fd), ctypes.c_uint(0)),
+        _call(_SYS_LANDLOCK_RESTRICT, ctypes.c_int(ruleset_fd), ctypes.c_uint(0)),
         "landlock_restrict_self",
     )
 
@@ -70,7 +69,7 @@ def die_with_parent(signal_number: int) -> None:
 def drop_capabilities() -> None:
     """Empty the effective, permitted and inheritable sets, so that uid 0 is nobody special."""
     header = struct.pack("<Ii", _CAPABILITY_VERSION_3, 0)
-    _checked(_libc.syscall(ctypes.c_long(_SYS_CAPSET), header, b"\0" * 24), "capset")
+    _checked(_call(_SYS_CAPSET, header, b"\0" * 24), "capset")
 
 
 def install_filter(encoded: bytes) -> None:
@@ -93,10 +92,8 @@ def close_all_but(kept: tuple[int, ...]) -> None:
     """Close every descriptor that is not in `kept`, however high."""
     low = 0
     for fd in (*sorted(kept), 0xFFFFFFFF + 1):
-        if fd > low and _libc.syscall(
-            ctypes.c_long(_SYS_CLOSE_RANGE), ctypes.c_uint(low), ctypes.c_uint(fd - 1), ctypes.c_uint(0)
-        ):
-            os.closerange(low, min(fd, os.sysconf("SC_OPEN_MAX")))  # kernels before 5.9
+        if fd > low and _call(_SYS_CLOSE_RANGE, ctypes.c_uint(low), ctypes.c_uint(fd - 1), ctypes.c_uint(0)) < 0:
+            os.closerange(low, min(fd, os.sysconf("SC_OPEN_MAX")))  # kernels before 5.9, other systems
         low = fd + 1
 
 
@@ -106,6 +103,19 @@ def leave_network() -> str:
     if without_user == 0 or _libc.unshare(ctypes.c_int(_CLONE_NEWUSER | _CLONE_NEWNET | _CLONE_NEWIPC)) == 0:
         return ""
     return os.strerror(ctypes.get_errno())
+
+
+def is_supported() -> bool:
+    """Return True where the numbers of this module mean what it thinks: Linux on x86-64."""
+    return platform.system() == "Linux" and platform.machine() == "x86_64"
+
+
+def _call(number: int, *arguments: object) -> int:
+    """Make one system call by its number; -1 with errno ENOSYS where numbers mean something else."""
+    if not is_supported():
+        ctypes.set_errno(errno.ENOSYS)
+        return -1
+    return int(_libc.syscall(ctypes.c_long(number), *arguments))
 
 
 def _prctl(option: int, value: int, name: str) -> None:

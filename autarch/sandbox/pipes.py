@@ -37,14 +37,13 @@ class FramePipes:
         os.close(self._write_fd)
         os.close(self._read_fd)
 
-    def send(self, body: bytes, *, seconds: float) -> None:
-        """Write one frame within `seconds`.
+    def send(self, body: bytes, *, deadline: float) -> None:
+        """Write one frame before `deadline` of time.monotonic().
 
         Raises:
             PipeTimeoutError: the child did not read in time.
             PipeClosedError: the child is gone.
         """
-        deadline = time.monotonic() + seconds
         for part in (FRAME_HEADER.pack(len(body)), body):
             left = memoryview(part)
             while left:
@@ -55,15 +54,14 @@ class FramePipes:
                 except BrokenPipeError as error:
                     raise PipeClosedError from error
 
-    def receive(self, *, bytes_max: int, seconds: float) -> bytes:
-        """Return the body of the next frame within `seconds`.
+    def receive(self, *, bytes_max: int, deadline: float) -> bytes:
+        """Return the body of the next frame before `deadline` of time.monotonic().
 
         Raises:
             PipeTimeoutError: it is not complete in time.
             PipeClosedError: the child closed its end before that.
             PipeGarbageError: it is longer than `bytes_max`.
         """
-        deadline = time.monotonic() + seconds
         size = FRAME_HEADER.unpack(self._read(FRAME_HEADER.size, deadline))[0]
         if size > bytes_max:
             raise PipeGarbageError(f"it announced {size} bytes; at most {bytes_max} were expected")

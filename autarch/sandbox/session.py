@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from types import TracebackType
@@ -29,6 +30,7 @@ from autarch.sandbox.values import SandboxLevel, TargetRows, Window, WorkerLimit
 from autarch.strategy.answer import check_values
 
 DAY_MS = 86_400_000
+DECIDING, LOADING = "decide()", "loading strategy.py"
 
 
 class Child:
@@ -59,7 +61,8 @@ class Child:
             SandboxError: it died or fell silent on the way.
         """
         try:
-            ready = protocol.decode_ready(self.pipes.receive(bytes_max=READY_BYTES_MAX, seconds=seconds))
+            deadline = time.monotonic() + seconds
+            ready = protocol.decode_ready(self.pipes.receive(bytes_max=READY_BYTES_MAX, deadline=deadline))
         except (PipeClosedError, PipeTimeoutError, PipeGarbageError, ValueError) as error:
             found = _ending(self.close()) if isinstance(error, PipeClosedError) else "it did not answer"
             raise SandboxError(
@@ -73,7 +76,10 @@ class Child:
             self._status = 0
             self._kill()
             self.pipes.close()
-            self._status, self.max_resident_kib, _ = self._reap(self.pid)
+            try:
+                self._status, self.max_resident_kib, _ = self._reap(self.pid)
+            except SandboxError:
+                self._status = signal.SIGKILL  # the zygote is gone, and its children with it
         return self._status
 
     def _kill(self) -> None:
@@ -107,6 +113,7 @@ class Session:
         self._held: dict[str, tuple[int, int]] = {}  # symbol -> first and one-past-last bar number the child holds
         self._failure: Exception | None = None
         self._open_request = (source.code, params)
+        self._seconds_left = limits.session_seconds
 
     def __enter__(self) -> Self:
         return self
@@ -148,7 +155,7 @@ class Session:
                 max_leverage=self._manifest.max_leverage,
                 params=merge_params(self._manifest.params, params or {}),
             )
-            self._exchange(protocol.encode_open(request), keep=0, columns=0, doing="loading strategy.py")
+            self._exchange(protocol.encode_open(request), keep=0, columns=0, doing=LOADING)
         except BaseException:
             self.close()
             raise
@@ -165,16 +172,18 @@ class Session:
         if not 1 <= keep <= window.n_rows:
             raise UsageError(f"keep is {keep}; expected 1 to the window's {window.n_rows} rows")
         body = protocol.encode_decide(self._request(window, keep))
-        arrays = self._exchange(body, keep=keep, columns=columns, doing="decide()")
+        arrays = self._exchange(body, keep=keep, columns=columns, doing=DECIDING)
         try:
             check_values(*arrays, mode=self._manifest.mode, max_leverage=self._manifest.max_leverage, counts_from=0)
         except StrategyError as error:
-            self._fail(StrategyRunError(f"decide() answered wrongly: {printable(str(error))}", "answer"))
+            self._fail(StrategyRunError(f"{DECIDING} answered wrongly: {printable(str(error))}", "answer"))
         exposure, stop, take = (a[:, 0] if window.target is not None else a for a in arrays)
         return TargetRows(exposure=exposure, stop_loss=stop, take_profit=take)
 
     def close(self) -> None:
         """Kill and reap the child. Twice is fine."""
+        if self._failure is None:
+            self._failure = UsageError("this session is closed; open another with worker.session(source)")
         self._child.close()
         self._forget(self)
 
@@ -211,14 +220,15 @@ class Session:
     def _exchange(self, body: bytes, *, keep: int, columns: int, doing: str) -> tuple[Floats, Floats, Floats]:
         if self._failure is not None:
             raise self._failure
-        seconds = self._limits.request_seconds if keep else self._limits.open_seconds
         expected = protocol.targets_bytes(keep=keep, columns=columns)
+        began = time.monotonic()
+        deadline = began + self._allowed_seconds(is_open=keep == 0)
         try:
-            self._child.pipes.send(body, seconds=seconds)
-            answer = self._child.pipes.receive(bytes_max=max(expected, ERROR_BYTES_MAX), seconds=seconds)
+            self._child.pipes.send(body, deadline=deadline)
+            answer = self._child.pipes.receive(bytes_max=max(expected, ERROR_BYTES_MAX), deadline=deadline)
             decoded = protocol.decode_answer(answer, keep=keep, columns=columns)
         except PipeTimeoutError:
-            self._fail(StrategyRunError(f"{doing} took longer than {seconds:g} s and was stopped", "timeout"))
+            self._fail(self._too_slow(doing, deadline - began))
         except (PipeGarbageError, ValueError) as error:
             self._fail(StrategyRunError(f"{doing} wrote what is no answer ({error})", "garbage"))
         except PipeClosedError:
@@ -227,7 +237,19 @@ class Session:
             self._fail(SandboxError(f"the pipe to a worker broke: {error}"))
         if isinstance(decoded, ErrorAnswer):
             self._fail(reported(decoded, doing=doing))
+        self._seconds_left -= time.monotonic() - began
         return decoded
+
+    def _allowed_seconds(self, *, is_open: bool) -> float:
+        if is_open:
+            return self._limits.open_seconds
+        return min(self._limits.request_seconds, self._seconds_left)
+
+    def _too_slow(self, doing: str, seconds: float) -> StrategyRunError:
+        if self._seconds_left < self._limits.request_seconds and doing == DECIDING:
+            text = f"all {doing} calls together took longer than {self._limits.session_seconds:g} s"
+            return StrategyRunError(f"{text}; make it cheaper", "timeout")
+        return StrategyRunError(f"{doing} took longer than {seconds:g} s and was stopped", "timeout")
 
     def _fail(self, failure: Exception) -> NoReturn:
         self._failure = failure

@@ -21,6 +21,7 @@ class WorkerLimits:
     cpu_seconds: int = 600  # of one session, all its requests together
     open_seconds: float = 20.0  # wall time to confine, compile and import the strategy
     request_seconds: float = 30.0  # wall time of one decide call, one window
+    session_seconds: float = 900.0  # wall time of all its decide calls; a child can wait without using a processor
     start_seconds: float = 120.0  # wall time for the zygote's imports; a cold compile cache takes most of it
 
 

@@ -71,14 +71,13 @@ class Worker:
 
     def __enter__(self) -> Self:
         ours, theirs = socket.socketpair()
-        environment = {name: os.environ[name] for name in _ENVIRONMENT_KEPT if name in os.environ}
-        fixed = {"LC_ALL": "C.UTF-8", "TZ": "UTC"}
+        environment = _clean_environment(os.environ)
         self._stderr = tempfile.TemporaryFile()
         arguments = [str(theirs.fileno()), str(os.getpid()), str(self.clock_shift_s)]
         with theirs:
             self._process = subprocess.Popen(
                 [self._python, "-P", "-s", "-m", "autarch.sandbox.zygote", *arguments],
-                env=pinned_environment({**environment, **fixed}, hash_seed=self.hash_seed),
+                env=pinned_environment(environment, hash_seed=self.hash_seed),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=self._stderr,
@@ -189,7 +188,9 @@ class Worker:
     def _ask(self, request: bytes, fds: tuple[int, ...]) -> tuple[int, int, int]:
         with self._lock:
             if self._control is None:
-                raise SandboxError("the worker is closed; open it with `with Worker() as worker`")
+                raise SandboxError(
+                    "the zygote is gone or its worker closed; open another with `with Worker() as worker`"
+                )
             try:
                 if fds:
                     socket.send_fds(self._control, [request], fds)
@@ -197,8 +198,19 @@ class Worker:
                     self._control.sendall(request)
                 status, size, spent = REPLY.unpack(_receive(self._control, REPLY.size, _REPLY_SECONDS_MAX))
             except OSError as error:
+                self._abandon()
                 raise SandboxError(f"the zygote is gone ({error}); it was killed from outside. Run again") from error
+            except BaseException:  # an interrupt between question and answer: the next answer would be the wrong one
+                self._abandon()
+                raise
         return status, size, spent
+
+    def _abandon(self) -> None:
+        if self._control is not None:
+            self._control.close()
+        self._control = None
+        if self._process is not None:
+            self._process.kill()
 
     def _greeting(self) -> Hello:
         with self._lock:
@@ -217,7 +229,7 @@ class Worker:
             raise SandboxError(f"the worker did not start: {self._last_words() or error}") from error
         if hello.error:
             raise SandboxError(f"the worker could not import what strategies need: {printable(hello.error)}")
-        here = str(Path(autarch.__file__).parent)
+        here = str(Path(autarch.__file__).resolve().parent)
         if hello.package != here:
             raise SandboxError(
                 f"the worker imported autarch from {hello.package}, this process from {here}; "
@@ -231,6 +243,15 @@ class Worker:
         self._stderr.seek(0)
         lines = self._stderr.read(65_536).decode("utf-8", "replace").strip().splitlines()
         return printable(lines[-1]) if lines else ""
+
+
+def _clean_environment(base: Mapping[str, str]) -> dict[str, str]:
+    """Return the few variables a zygote is given; PYTHONPATH made absolute, since it starts in another folder."""
+    kept = {name: base[name] for name in _ENVIRONMENT_KEPT if name in base}
+    if "PYTHONPATH" in kept:
+        folders = kept["PYTHONPATH"].split(os.pathsep)
+        kept["PYTHONPATH"] = os.pathsep.join(str(Path(folder).absolute()) for folder in folders if folder)
+    return {**kept, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 
 
 def _receive(connection: socket.socket, count: int, seconds: float) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 import numpy as np
 import pytest
@@ -106,25 +107,25 @@ def test_frames_cross_pipes_larger_than_their_buffers(crossed) -> None:
     pipes, (far_read, far_write) = crossed
     body = bytes(range(256)) * 200  # 51,200 bytes; a pipe holds 65,536
 
-    pipes.send(body, seconds=5.0)
+    pipes.send(body, deadline=time.monotonic() + 5.0)
     write_frame(far_write, read_frame(far_read)[::-1])
 
-    assert pipes.receive(bytes_max=len(body), seconds=5.0) == body[::-1]
+    assert pipes.receive(bytes_max=len(body), deadline=time.monotonic() + 5.0) == body[::-1]
 
 
 def test_a_reader_that_never_reads_a_writer_that_never_writes_and_one_that_is_gone(crossed) -> None:
     pipes, far = crossed
 
     with pytest.raises(PipeTimeoutError):
-        pipes.send(bytes(1 << 20), seconds=0.01)
+        pipes.send(bytes(1 << 20), deadline=time.monotonic() + 0.01)
     with pytest.raises(PipeTimeoutError):
-        pipes.receive(bytes_max=10, seconds=0.01)
+        pipes.receive(bytes_max=10, deadline=time.monotonic() + 0.01)
     os.close(far.pop())
     with pytest.raises(PipeClosedError):
-        pipes.receive(bytes_max=10, seconds=5.0)
+        pipes.receive(bytes_max=10, deadline=time.monotonic() + 5.0)
     os.close(far.pop())
     with pytest.raises(PipeClosedError):
-        pipes.send(b"x", seconds=5.0)
+        pipes.send(b"x", deadline=time.monotonic() + 5.0)
 
 
 def test_a_frame_that_announces_too_much_is_refused_unread(crossed) -> None:
@@ -132,4 +133,4 @@ def test_a_frame_that_announces_too_much_is_refused_unread(crossed) -> None:
     os.write(far_write, (11).to_bytes(4, "little"))
 
     with pytest.raises(PipeGarbageError, match="11 bytes; at most 10"):
-        pipes.receive(bytes_max=10, seconds=5.0)
+        pipes.receive(bytes_max=10, deadline=time.monotonic() + 5.0)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from autarch.errors import StrategyError
+from autarch.errors import StrategyError, UsageError
 from autarch.sandbox import StrategyRunError, Worker, WorkerLimits
 
 FLAT = "return Targets(exposure=np.zeros(n))"
@@ -65,6 +65,25 @@ def test_an_endless_loop_is_stopped(hasty, source_of, window_of) -> None:
 
 def test_a_loop_that_swallows_every_exception_is_stopped_too(hasty, source_of, window_of) -> None:
     assert failure(hasty, source_of, window_of, "while True:\n    try: 1 / 0\n    except: pass").cause == "timeout"
+
+
+def test_all_calls_together_have_a_limit_a_child_cannot_wait_out(worker, source_of, window_of) -> None:
+    patient = worker.limits
+    worker.limits = dataclasses.replace(patient, session_seconds=0.3)
+    waiting = "os.sys.modules['threading'].Lock().acquire()\nos.sys.modules['threading'].Event().wait()"
+
+    found = failure(worker, source_of, window_of, waiting)
+
+    worker.limits = patient
+    assert found.cause == "timeout"
+    assert "all decide() calls together took longer than 0.3 s" in str(found)
+
+
+def test_a_warning_is_no_failure(worker, source_of, window_of) -> None:
+    body = f"np.log(np.zeros(n) - 1.0) / np.zeros(n)\nos.sys.modules['warnings'].warn('x')\n{FLAT}"
+
+    with worker.session(source_of(body)) as session:
+        assert session.decide(window_of(), keep=1).exposure.tolist() == [0.0]
 
 
 def test_a_hundred_gigabytes_are_refused_by_the_limit(worker, source_of, window_of) -> None:
@@ -216,6 +235,14 @@ def test_after_all_that_the_worker_still_works(worker, source_of, window_of) -> 
 
     with worker.session(source_of(FLAT)) as session:
         assert session.decide(window_of(), keep=1).exposure.tolist() == [0.0]
+
+
+def test_a_closed_session_writes_to_no_descriptor(worker, source_of, window_of) -> None:
+    with worker.session(source_of(FLAT)) as session:
+        pass
+
+    with pytest.raises(UsageError, match="closed"):
+        session.decide(window_of(), keep=1)
 
 
 def test_a_failure_is_the_author_s_move(worker, source_of, window_of) -> None:

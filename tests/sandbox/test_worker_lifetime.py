@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import autarch
 from autarch.errors import SandboxError, StrategyError, UsageError
 from autarch.sandbox import StrategyRunError, Worker, WorkerLimits
 
@@ -93,6 +94,19 @@ def test_a_child_killed_from_outside_is_no_fault_of_the_strategy(worker, source_
 
 def test_an_interpreter_without_autarch_is_an_error_with_its_last_words() -> None:
     with Worker(python="/usr/bin/env") as running, pytest.raises(SandboxError, match="did not start"):
+        running.level  # noqa: B018  asking is the act
+
+
+def test_a_worker_that_would_import_another_tree_is_refused(tmp_path, monkeypatch) -> None:
+    other = tmp_path / "autarch"
+    other.mkdir()
+    for entry in sorted(Path(autarch.__file__).parent.iterdir()):
+        (other / entry.name).symlink_to(entry)
+    (other / "__init__.py").unlink()
+    (other / "__init__.py").write_text("", encoding="ascii")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+    with Worker() as running, pytest.raises(SandboxError, match=f"imported autarch from {other}"):
         running.level  # noqa: B018  asking is the act
 
 
