@@ -94,13 +94,14 @@ def status_of(journal: Journal) -> dict[str, object]:
     counts: dict[str, int] = {}
     positions: dict[str, Decimal] = {}
     equity: dict[str, float] = {}
-    last_bar = None
+    last_bar, last_fill = None, None
     for event in journal.events():
         counts[event.kind] = counts.get(event.kind, 0) + 1
         if event.kind == "execution" and event.body["exec_type"] != "Funding":
             signed = Decimal(str(event.body["qty"])) * (1 if event.body["side"] == "Buy" else -1)
             symbol = str(event.body["symbol"])
             positions[symbol] = positions.get(symbol, Decimal(0)) + signed
+            last_fill = str(event.body["exec_id"])
         elif event.kind == "decision":
             equity[str(event.body["strategy"])] = float(str(event.body["equity"]))
             last_bar = event.time_ms
@@ -111,6 +112,7 @@ def status_of(journal: Journal) -> dict[str, object]:
         "state": "ACTIVE" if state is None else state.body["state"],
         "reason": "" if state is None else state.body["reason"],
         "last_close_ms": last_bar,
+        "last_fill": last_fill,
         "equity": dict(sorted(equity.items())),
         "positions": {symbol: format(qty, "f") for symbol, qty in sorted(positions.items()) if qty != 0},
         "events": dict(sorted(counts.items())),

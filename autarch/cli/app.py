@@ -9,7 +9,7 @@ import typer
 
 _ClickException = typer.BadParameter.__mro__[2]  # typer exports its leaves, not this base of all usage errors
 
-VERBS: tuple[str, ...] = ("init", "data", "ledger", "gate", "verify", "propose", "pr", "forge", "release", "live", "why")
+VERBS: tuple[str, ...] = ("init", "data", "ledger", "gate", "verify", "propose", "pr", "forge", "release", "live", "why", "demo")
 """Modules of `autarch.cli` that each define `register(app)`; in the order `--help` shows them."""
 
 

@@ -1,0 +1,201 @@
+"""Drive the real command line through a workspace of its own, showing each command as a user would type it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from autarch.errors import ConfigError, UndecidedError
+
+COMMAND_TIMEOUT_S = 1800.0
+START_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 15.0
+MARK = ".autarch-walk"
+"""File that says a folder was made by us, so that the next run may remove it."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Walk:
+    """A workspace under way. `code` is the folder whose `autarch` package every command runs."""
+
+    workspace: Path
+    code: Path
+    say: Callable[[str], None]
+    began_s: float = field(default_factory=time.monotonic)
+
+    def title(self, text: str) -> None:
+        """Announce the next step with the seconds since the start."""
+        self.say(f"\n== {text}  [{time.monotonic() - self.began_s:.0f} s]")
+
+    def run(self, *arguments: str, expect: Sequence[int] = (0,), quiet: bool = False) -> str:
+        """Run one `autarch` command to its end, show it and its answer, and return its standard output.
+
+        Raises:
+            UndecidedError: its exit code is not among `expect`; the text holds what it said.
+        """
+        self.say(f"$ autarch {shlex.join(arguments)}")
+        done = subprocess.run(
+            self.command(*arguments),
+            cwd=self.workspace,
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=None if not quiet else subprocess.PIPE,
+            text=True,
+            timeout=COMMAND_TIMEOUT_S,
+            check=False,
+        )
+        if not quiet:
+            for line in done.stdout.splitlines():
+                self.say(line)
+        if done.returncode not in expect:
+            said = (done.stderr or "").strip() or done.stdout.strip()[-2000:]
+            raise UndecidedError(
+                f"`autarch {shlex.join(arguments)}` ended with exit code {done.returncode}, expected "
+                f"{' or '.join(map(str, expect))}. {said}\nThe workspace is kept in {self.workspace}"
+            )
+        return done.stdout
+
+    def ask(self, *arguments: str, expect: Sequence[int] = (0,)) -> Any:
+        """Run one command with --json, showing only the command, and return what it answered."""
+        return json.loads(self.run(*arguments, "--json", expect=expect, quiet=True))
+
+    def command(self, *arguments: str) -> list[str]:
+        """Return the command line that runs `autarch` with this walk's code."""
+        return [sys.executable, "-P", "-m", "autarch", *arguments]
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment of every command: this walk's code, no other workspace."""
+        kept = {k: v for k, v in os.environ.items() if k not in {"AUTARCH_WORKSPACE", "PYTHONDONTWRITEBYTECODE"}}
+        return {**kept, "PYTHONPATH": str(self.code)}
+
+    @contextlib.contextmanager
+    def serving(self, *arguments: str) -> Iterator[str]:
+        """Run a server command beside the walk; yields the first line it prints; ends it afterwards.
+
+        Raises:
+            UndecidedError: it ended or stayed silent at the start.
+        """
+        self.say(f"$ autarch {shlex.join(arguments)} &")
+        with (self.workspace / MARK / "server.log").open("wb") as log:
+            server = subprocess.Popen(
+                self.command(*arguments),
+                cwd=self.workspace,
+                env=self.environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                start_new_session=True,  # Ctrl-C reaches us alone; we end it in our own order
+            )
+            (self.workspace / MARK / "server.pid").write_text(str(server.pid))
+            try:
+                yield _first_line(server.stdout, server, self.workspace / MARK / "server.log")
+            finally:
+                _end(server)
+
+
+def begin(target: Path, *, say: Callable[[str], None]) -> Walk:
+    """Return a walk in a fresh clone of this project at `target`, run with the code of its commit.
+
+    Raises:
+        ConfigError: this installation is no clone, or `target` is in use.
+    """
+    from autarch.repo.git import GitRepo
+    from autarch.repo.trusted import write_tree_from
+
+    root = project_root()
+    changed = subprocess.run(
+        ["git", "status", "--porcelain", "--untracked-files=no"], cwd=root, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    if changed:
+        say(f"note: {len(changed)} changed files are not committed; the walk uses the last commit")
+    fresh_workspace(root, target)
+    repo = GitRepo(target)
+    return Walk(workspace=target, code=write_tree_from(repo, repo.rev_parse("HEAD")), say=say)
+
+
+def project_root() -> Path:
+    """Return the clone of the project to walk through: the working directory's, else this code's.
+
+    Raises:
+        ConfigError: neither is one.
+    """
+    own = Path(__file__).resolve().parent.parent.parent
+    for folder in (Path.cwd(), *Path.cwd().parents, own):
+        if (folder / "autarch" / "cli" / "walk.py").is_file() and (folder / ".git").exists():
+            return folder
+    raise ConfigError("this needs a clone of the project to work on; run it inside one, or with: make demo")
+
+
+def fresh_workspace(source: Path, target: Path) -> None:
+    """Clone the project at `source` into `target`, which must be new or of our own making.
+
+    Raises:
+        ConfigError: `target` holds something else, or `source` cannot be cloned.
+    """
+    if target.exists():
+        if not (target / MARK).is_dir():
+            raise ConfigError(f"{target} exists and is no walk of ours; name another folder with --dir")
+        end_left_over(target)
+        shutil.rmtree(target)
+    answer = subprocess.run(
+        ["git", "clone", "--quiet", "--no-hardlinks", "--no-tags", str(source), str(target)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if answer.returncode != 0:
+        raise ConfigError(f"cannot clone {source}: {answer.stderr.strip()}")
+    subprocess.run(["git", "checkout", "--quiet", "-B", "main"], cwd=target, check=True)
+    (target / MARK).mkdir()
+    exclude = target / ".git" / "info" / "exclude"
+    exclude.write_text(exclude.read_text() + f"{MARK}/\n")
+
+
+def end_left_over(target: Path) -> None:
+    """End the server of an earlier walk in `target` that was killed before it could."""
+    told = target / MARK / "server.pid"
+    if not told.is_file():
+        return
+    with contextlib.suppress(OSError, ValueError):
+        pid = int(told.read_text())
+        at = Path(f"/proc/{pid}/cwd")
+        if at.resolve() == target.resolve():  # the number may be another process's by now
+            os.kill(pid, signal.SIGTERM)
+            for _ in range(100):
+                if not Path(f"/proc/{pid}").exists():
+                    return
+                time.sleep(0.05)
+            os.kill(pid, signal.SIGKILL)
+
+
+def _first_line(stream: IO[str] | None, server: subprocess.Popen[str], log: Path) -> str:
+    import select
+
+    ready = select.select([stream], [], [], START_TIMEOUT_S)[0] if stream is not None else []
+    line = stream.readline().strip() if ready and stream is not None else ""
+    if not line:
+        said = log.read_text(errors="replace")[-2000:]
+        raise UndecidedError(f"the server did not start (exit code {server.poll()}): {said}")
+    return line
+
+
+def _end(server: subprocess.Popen[str]) -> None:
+    server.send_signal(signal.SIGTERM)
+    try:
+        server.wait(STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
