@@ -233,7 +233,7 @@ class Rules(ast.NodeVisitor):
             self._module_attribute(node, path)
             return
         elif not self.knows_attribute(node):
-            self.refuse(node, f".{node.attr}", CURES.get(node.attr, _GENERAL))
+            self.refuse(node, f".{node.attr}", self._attribute_cure(node.attr))
         if not isinstance(node.value, ast.Name) or node.value.id not in self.modules:
             self.visit(node.value)
 
@@ -243,6 +243,11 @@ class Rules(ast.NodeVisitor):
             # A name the manifest lacks is reported with the manifest, once; a reserved one likewise.
             return node.attr in INSTANCE or node.attr not in self._params or not is_reserved(node.attr)
         return node.attr in INSTANCE
+
+    def _attribute_cure(self, name: str) -> str:
+        if name in self._params:
+            return f"read the parameter as {self._p}.{name}; call the parameters {self._p} in helpers too"
+        return CURES.get(name, _GENERAL)
 
     def _module_path(self, node: ast.Attribute) -> tuple[str, ...] | None:
         """Return ("numpy", "mean") for np.mean, ("numpy", "linalg", "norm") likewise, else None."""

@@ -287,6 +287,7 @@ def test_honest_module_level_passes(top):
     if "q.fast" in top:
         # Only decide's own name for the parameters makes an attribute a parameter.
         assert [f.construct for f in found] == [".fast"]
+        assert "call the parameters p in helpers too" in found[0].message
     else:
         assert text_of(found) == ""
 
