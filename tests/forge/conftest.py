@@ -133,7 +133,9 @@ class Yard:
         tree = self.clone.with_files(self.clone.tree_of(at), files)
         return self.clone.commit_tree(tree, parents=[at], message=message, author=PERSON)
 
-    def strategy(self, slug: str = "ema_trend", *, code: bytes = b'"""A thesis."""\n', parent: str | None = None) -> str:
+    def strategy(
+        self, slug: str = "ema_trend", *, code: bytes = b'"""A thesis."""\n', parent: str | None = None
+    ) -> str:
         manifest = MANIFEST.replace(b"ema_trend", slug.encode())
         return self.commit(
             {f"strategies/{slug}/manifest.toml": manifest, f"strategies/{slug}/strategy.py": code}, parent=parent
@@ -175,7 +177,9 @@ class Yard:
         entries = [TreeEntry(mode=REGULAR, oid=self.clone.write_blob(c), path=n) for n, c in files.items()]
         return self.clone.write_tree(entries)
 
-    def publish(self, record: CheckRecord, *, key: Path | None = None, login: str = "ci", ref: str | None = None) -> str:
+    def publish(
+        self, record: CheckRecord, *, key: Path | None = None, login: str = "ci", ref: str | None = None
+    ) -> str:
         """Push one record and return what was said when refused, else the empty text."""
         blob = self.clone.write_blob(sign_check(record, key=key or self.keys.ci))
         code, said = self.push(login, f"{blob}:{ref or record.ref}")
@@ -201,7 +205,9 @@ class Yard:
         assert code == 0, said
 
     def append_ledger(self, login: str = "ci", *, slug: str = "ema_trend", key: Path | None = None) -> str:
-        trust = signing.Trust(signers=self.bare.blob_at(self.main, "ci/signers/ci") or b"", principal="ci@autarch")
+        # The writer believes every key, so that it is the forge that must not.
+        lines = tuple(signing.public_key(path) for path in (self.keys.ci, self.keys.stranger))
+        trust = signing.Trust(signers=signers_file("ci", lines), principal=signing.CI_PRINCIPAL)
         ledger = Ledger(self.clone, trust=trust, remote=self.remote(login))
         ledger.sync()
         entry = LedgerEntry(
