@@ -1,5 +1,7 @@
 """Tiny hand-made markets: rows of (open, high, low, close), everything free of charge unless said."""
 
+# ruff: noqa: PLR0913  a builder names everything a test may want to vary
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -123,11 +125,62 @@ def decisions_of(
     )
 
 
+def random_case(
+    seed: int, *, n_bars: int = 120, n_symbols: int = 2, max_leverage: float = 3.0
+) -> tuple[Market, Decisions]:
+    """A rough market (gaps, halts, thin bars, funding on and off the grid) and restless decisions on it."""
+    rng = np.random.default_rng(seed)
+    all_series, contracts = [], []
+    for index in range(n_symbols):
+        close = np.round(100 * np.exp(np.cumsum(rng.normal(0, 0.04, n_bars))), 1) + 1.0
+        open_ = np.round(np.concatenate([close[:1], close[:-1]]) * np.exp(rng.normal(0, 0.01, n_bars)), 1) + 0.1
+        high = np.round(np.maximum(open_, close) * (1 + np.abs(rng.normal(0, 0.02, n_bars))), 1)
+        low = np.maximum(np.round(np.minimum(open_, close) * (1 - np.abs(rng.normal(0, 0.02, n_bars))), 1), 0.1)
+        high, low = np.maximum.reduce([open_, high, close]), np.minimum.reduce([open_, low, close])
+        traded = rng.random(n_bars) > 0.1
+        for row in range(1, n_bars):
+            if not traded[row]:
+                open_[row] = high[row] = low[row] = close[row] = close[row - 1]
+        rates = rng.normal(0, 0.002, n_bars)
+        stamps = np.unique(rng.integers(0, 4 * n_bars, n_bars // 2)) * 225_000  # quarters of a 15m bar
+        all_series.append(
+            series(
+                list(zip(open_, high, low, close, strict=True)),
+                f"SYM{index}USDT",
+                turnover=np.where(traded, rng.uniform(0, 2e5, n_bars), 0.0),
+                traded=traded,
+                funding={int(at): float(rate) for at, rate in zip(stamps, rates, strict=False)},
+                mark={int(at): float(rng.uniform(50, 150)) for at in stamps[: stamps.size // 2]},
+            )
+        )
+        contracts.append(
+            instrument(
+                f"SYM{index}USDT",
+                taker_fee=Decimal("0.00055"),
+                min_notional=Decimal(20),
+                max_market_qty=Decimal(3),
+                risk_tiers=(tier("500", "0.01", "0"), tier("100000", "0.02", "5")),
+            )
+        )
+    market = market_of(*all_series, instruments=contracts)
+    shape = (n_bars, n_symbols)
+    held = np.repeat(rng.choice([-1.0, -0.4, 0.0, 0.0, 0.5, 1.0], (n_bars // 4 + 1, n_symbols)), 4, axis=0)[:n_bars]
+    exposure = np.where(rng.random(shape) < 0.8, held, held * 0.7) * max_leverage / n_symbols
+    stop = np.where(rng.random(shape) < rng.choice([0.2, 0.8]), rng.uniform(0.0005, 0.2, shape), np.nan)
+    take = np.where(rng.random(shape) < 0.5, rng.uniform(0.0005, 0.3, shape), np.nan)
+    return market, decisions_of(market, exposure, stop=stop, take=take, max_leverage=max_leverage)
+
+
+ROUGH = CostModel(half_spread_bps=2.0, impact_k=20.0, impact_cap_bps=80.0)
+
+
 @dataclass(frozen=True)
 class Desk:
     """What a test of the engine needs, as one fixture."""
 
     free = FREE
+    rough = ROUGH
+    random_case = staticmethod(random_case)
     start_ms = START_MS
     tier = staticmethod(tier)
     instrument = staticmethod(instrument)
@@ -170,3 +223,9 @@ class Desk:
 @pytest.fixture
 def desk() -> Desk:
     return Desk()
+
+
+@pytest.fixture(scope="session")
+def desk_class() -> type[Desk]:
+    """For hypothesis, which may not be given a fixture that starts anew for each example."""
+    return Desk
