@@ -13,8 +13,7 @@ import shutil
 import socketserver
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Self
 
@@ -24,7 +23,6 @@ from autarch.forge.hook import QUARANTINE, SOCKET, TICKET
 from autarch.forge.rules import Move, Rulebook, judge_all
 from autarch.forge.wire import Account
 from autarch.repo.git import GitRepo
-from autarch.repo.runner import Answer, Runner
 
 MOVES_MAX = 500
 """References one push may move."""
@@ -40,28 +38,6 @@ class Question(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ticket: str
     lines: str
     quarantine: dict[str, str]
-
-
-@dataclass(frozen=True)
-class QuarantinedRunner(Runner):
-    """Runs git so that it sees the objects of one push that is not accepted yet."""
-
-    variables: Mapping[str, str] = field(default_factory=dict)
-
-    def run(
-        self, *arguments: str, stdin: bytes = b"", environment: dict[str, str] | None = None, check: bool = True
-    ) -> Answer:
-        """Run one git command to its end; see `Runner.run`."""
-        seen = {**self.variables, **(environment or {})}
-        return Runner.run(self, *arguments, stdin=stdin, environment=seen, check=check)
-
-
-class QuarantinedRepo(GitRepo):
-    """A repository with the objects of one push in view."""
-
-    def __init__(self, path: Path, variables: Mapping[str, str]) -> None:
-        super().__init__(path)
-        self._runner = QuarantinedRunner(path, variables=variables)
 
 
 class Gatekeeper:
@@ -113,7 +89,7 @@ class Gatekeeper:
             told = f"REFUSED {len(moves)} references in one push; at most {MOVES_MAX}: push in parts"
             return {"accepted": False, "told": told}
         variables = {name: value for name, value in question.quarantine.items() if name in QUARANTINE}
-        refusals = judge_all(self._book(QuarantinedRepo(self._repo, variables), account), moves)
+        refusals = judge_all(self._book(GitRepo(self._repo, quarantine=variables), account), moves)
         for refusal in refusals:
             _log.info("refused %s by %s: %s", refusal.ref, account.login, refusal.rule)
         return {"accepted": not refusals, "told": "\n".join(str(refusal) for refusal in refusals)}

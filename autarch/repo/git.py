@@ -9,13 +9,13 @@ from pathlib import Path
 
 from autarch.errors import UsageError
 from autarch.repo import objects
-from autarch.repo.objects import FOLDER, OBJECT_ID, Commit, DiffEntry, Person, Tag, TreeEntry
+from autarch.repo.objects import FOLDER, Commit, DiffEntry, Person, Tag, TreeEntry
 from autarch.repo.pushing import push_refs
 from autarch.repo.runner import Answer, GitError, PushRefusedError, Remote, Runner, StaleRefError
+from autarch.repo.store import ObjectStore
 
 __all__ = ["GitError", "GitRepo", "MergeTree", "PushRefusedError", "Remote", "StaleRefError"]
 
-BATCH = 2000
 TREE_DEPTH_MAX = 64
 
 
@@ -30,10 +30,16 @@ class MergeTree:
 class GitRepo:
     """One repository on this host, bare or with a work tree, which is never touched."""
 
-    def __init__(self, path: Path | str, *, quarantine: bool = False) -> None:
-        """Open the repository at `path`; `quarantine` lets a pre-receive hook see the pushed objects."""
+    def __init__(self, path: Path | str, *, quarantine: Mapping[str, str] | None = None) -> None:
+        """Open the repository at `path`.
+
+        Args:
+            path: A bare repository, or a work tree's root.
+            quarantine: The variables git gave a pre-receive hook, so that pushed objects are in view.
+        """
         self.path = Path(path)
-        self._runner = Runner(self.path, quarantine)
+        self._runner = Runner(self.path, quarantine or {})
+        self._store = ObjectStore(self._runner)
 
     def __repr__(self) -> str:
         return f"GitRepo({str(self.path)!r})"
@@ -109,15 +115,7 @@ class GitRepo:
         Raises:
             GitError: one is missing, or its bytes do not have that name: the repository is damaged.
         """
-        found: list[tuple[str, bytes]] = []
-        for start in range(0, len(oids), BATCH):
-            chunk = oids[start : start + BATCH]
-            for oid in chunk:
-                if not OBJECT_ID.match(oid):
-                    raise GitError(f"{oid!r} is no object id; expected 40 or 64 hexadecimal digits")
-            answer = self.run("cat-file", "--batch", stdin="".join(f"{oid}\n" for oid in chunk).encode())
-            found.extend(_split_batch(chunk, answer.stdout, self.path))
-        return found
+        return self._store.read(oids)
 
     def cat_blob(self, oid: str) -> bytes:
         """Return the exact bytes of a blob.
@@ -226,24 +224,11 @@ class GitRepo:
         return self._word("hash-object", "-w", "-t", "tag", "--stdin", stdin=content)
 
     def with_files(self, tree: str | None, changes: Mapping[str, bytes | None]) -> str:
-        """Return the tree that `tree` becomes when `changes` (path: bytes, or None to remove) are applied."""
-        entries = {entry.path: entry for entry in (self.ls_tree(tree) if tree is not None else ())}
-        below: dict[str, dict[str, bytes | None]] = {}
-        for path, content in changes.items():
-            name, slash, rest = path.partition("/")
-            if slash:
-                below.setdefault(name, {})[rest] = content
-            elif content is None:
-                entries.pop(name, None)
-            else:
-                entries[name] = TreeEntry(mode=objects.REGULAR, oid=self.write_blob(content), path=name)
-        for name, inner in below.items():
-            old = entries.get(name)
-            oid = self.with_files(old.oid if old is not None and old.mode == FOLDER else None, inner)
-            entries[name] = TreeEntry(mode=FOLDER, oid=oid, path=name)
-            if not self.ls_tree(oid):
-                del entries[name]
-        return self.write_tree(entries.values())
+        """Return the tree that `tree` becomes when `changes` (path: bytes, or None to remove) are applied.
+
+        Files are regular ones; a folder left empty goes.
+        """
+        return self._with_files(tree, changes) or self.write_tree(())
 
     def commit_tree(
         self, tree: str, *, parents: Sequence[str], message: str, author: Person, committer: Person | None = None
@@ -338,6 +323,24 @@ class GitRepo:
         answer = self.run("rev-parse", "--quiet", "--verify", "--end-of-options", spec, check=False)
         return answer.stdout.decode("ascii").strip() if answer.code == 0 else None
 
+    def _with_files(self, tree: str | None, changes: Mapping[str, bytes | None]) -> str | None:
+        entries = {entry.path: entry for entry in (self.ls_tree(tree) if tree is not None else ())}
+        below: dict[str, dict[str, bytes | None]] = {}
+        for path, content in changes.items():
+            name, slash, rest = path.partition("/")
+            if slash:
+                below.setdefault(name, {})[rest] = content
+            elif content is None:
+                entries.pop(name, None)
+            else:
+                entries[name] = TreeEntry(mode=objects.REGULAR, oid=self.write_blob(content), path=name)
+        for name, inner in below.items():
+            old = entries.pop(name, None)
+            oid = self._with_files(old.oid if old is not None and old.mode == FOLDER else None, inner)
+            if oid is not None:
+                entries[name] = TreeEntry(mode=FOLDER, oid=oid, path=name)
+        return self.write_tree(entries.values()) if entries else None
+
     def _word(self, *arguments: str, stdin: bytes) -> str:
         return self.run(*arguments, stdin=stdin).stdout.decode("ascii").strip()
 
@@ -365,21 +368,6 @@ class GitRepo:
                 return None
             at = found[0].oid
         return at
-
-
-def _split_batch(oids: Sequence[str], answer: bytes, path: Path) -> Iterable[tuple[str, bytes]]:
-    at = 0
-    for oid in oids:
-        end = answer.index(b"\n", at)
-        words = answer[at:end].decode("ascii").split(" ")
-        if len(words) != 3:
-            raise GitError(f"object {oid} is missing in {path}; fetch it again from the forge")
-        size = int(words[2])
-        content = answer[end + 1 : end + 1 + size]
-        if objects.object_id(words[1], content, like=oid) != oid:
-            raise GitError(f"object {oid} in {path} holds other bytes than its name says; the repository is damaged")
-        yield words[1], content
-        at = end + 1 + size + 1
 
 
 def parse_diff(fields: Sequence[str]) -> tuple[DiffEntry, ...]:

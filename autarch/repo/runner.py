@@ -1,7 +1,7 @@
 """Run git with an environment that is ours: no user's configuration, no inherited repository.
 
 Variables that begin with GIT_ decide which repository, index, configuration or helper git uses, so
-none is inherited; a pre-receive hook alone keeps the three that show it the pushed objects.
+none is inherited. What a pre-receive hook needs to see the pushed objects is given to it by name.
 """
 
 from __future__ import annotations
@@ -9,14 +9,12 @@ from __future__ import annotations
 import base64
 import os
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from autarch.errors import RefusedError, UndecidedError
-
-QUARANTINE = ("GIT_QUARANTINE_PATH", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES")
-"""What git gives a pre-receive hook so that it sees objects that are not accepted yet."""
 
 SAFE_ENVIRONMENT = {
     "GIT_CONFIG_NOSYSTEM": "1",
@@ -77,10 +75,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Runner:
-    """Runs git in one repository (`path`: a bare repository, or a work tree's root)."""
+    """Runs git in one repository (`path`: bare, or a work tree's root), always with `variables`."""
 
     path: Path
-    quarantine: bool = False
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     def run(
         self, *arguments: str, stdin: bytes = b"", environment: dict[str, str] | None = None, check: bool = True
@@ -98,9 +96,8 @@ class Runner:
         """
         from git.cmd import Git  # noqa: PLC0415  importing GitPython takes 0.2 s; `--help` must not
 
-        ours = {**SAFE_ENVIRONMENT, **(environment or {})}
-        kept = {*ours, *(QUARANTINE if self.quarantine else ())}
-        dropped = sorted(name for name in os.environ if name.startswith("GIT_") and name not in kept)
+        ours = {**SAFE_ENVIRONMENT, **self.variables, **(environment or {})}
+        dropped = sorted(name for name in os.environ if name.startswith("GIT_") and name not in ours)
         unset = ["env", *(part for name in dropped for part in ("-u", name))] if dropped else []
         command = [*unset, "git", *_PINNED, *arguments]
         code, stdout, stderr = _execute(Git(str(self.path)), command, stdin, ours)

@@ -1,0 +1,66 @@
+"""Read Git's objects in batches, each checked against its own name, small ones remembered."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+
+from autarch.repo import objects
+from autarch.repo.objects import OBJECT_ID
+from autarch.repo.runner import GitError, Runner
+
+BATCH = 2000
+REMEMBERED_MAX = 4096
+REMEMBERED_BYTES_MAX = 16_384
+"""An object is named by its bytes, so what was read once cannot become stale; at most 64 MiB are kept."""
+
+
+class ObjectStore:
+    """The objects of one repository. Any thread may ask."""
+
+    def __init__(self, runner: Runner) -> None:
+        """Read through `runner`."""
+        self._runner = runner
+        self._remembered: OrderedDict[str, tuple[str, bytes]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def read(self, oids: Sequence[str]) -> list[tuple[str, bytes]]:
+        """Return (kind, bytes) of every object, in order; see `GitRepo.read_objects`."""
+        for oid in oids:
+            if not OBJECT_ID.match(oid):
+                raise GitError(f"{oid!r} is no object id; expected 40 or 64 hexadecimal digits")
+        with self._lock:
+            found = {oid: self._remembered[oid] for oid in oids if oid in self._remembered}
+        missing = [oid for oid in dict.fromkeys(oids) if oid not in found]
+        for start in range(0, len(missing), BATCH):
+            chunk = missing[start : start + BATCH]
+            answer = self._runner.run("cat-file", "--batch", stdin="".join(f"{oid}\n" for oid in chunk).encode())
+            found.update(zip(chunk, self._split(chunk, answer.stdout), strict=True))
+        self._remember(found)
+        return [found[oid] for oid in oids]
+
+    def _remember(self, found: dict[str, tuple[str, bytes]]) -> None:
+        with self._lock:
+            for oid, (kind, content) in found.items():
+                if len(content) <= REMEMBERED_BYTES_MAX:
+                    self._remembered[oid] = (kind, content)
+                    self._remembered.move_to_end(oid)
+            while len(self._remembered) > REMEMBERED_MAX:
+                self._remembered.popitem(last=False)
+
+    def _split(self, oids: Sequence[str], answer: bytes) -> Iterator[tuple[str, bytes]]:
+        at, path = 0, self._runner.path
+        for oid in oids:
+            end = answer.index(b"\n", at)
+            words = answer[at:end].decode("ascii").split(" ")
+            if len(words) != 3:
+                raise GitError(f"object {oid} is missing in {path}; fetch it again from the forge")
+            size = int(words[2])
+            content = answer[end + 1 : end + 1 + size]
+            if objects.object_id(words[1], content, like=oid) != oid:
+                raise GitError(
+                    f"object {oid} in {path} holds other bytes than its name says; the repository is damaged"
+                )
+            yield words[1], content
+            at = end + 1 + size + 1
