@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from autarch.canonical import Sha256, canonical_digest
@@ -94,6 +96,36 @@ class Brain:
                 "columns": {symbol: hasher.hexdigest() for symbol, hasher in self._running.items()},
             }
         )
+
+
+class Ahead:
+    """A brain that thinks ahead on recorded bars, in a thread, while the executor waits for its disk.
+
+    A decision depends on bars alone, never on fills, so asking early changes nothing: each is still
+    made on a window that ends with its own bar. Only for recorded feeds; live there is no ahead.
+    """
+
+    def __init__(self, brain: Brain, *, n_rows: int, depth: int = 64) -> None:
+        """Think at most `depth` rows ahead, up to `n_rows` in all."""
+        self._brain = brain
+        self._n_rows, self._depth = n_rows, depth
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="decide")
+        self._queue: deque[tuple[int, Future[Decided | None]]] = deque()
+
+    def close(self) -> None:
+        """Stop thinking and end the child."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._brain.close()
+
+    def decide(self, row: int) -> Decided | None:
+        """Return what `Brain.decide` does; rows must ascend one by one from the first asked."""
+        following = self._queue[-1][0] + 1 if self._queue else row
+        for ahead in range(following, min(row + self._depth, self._n_rows)):
+            self._queue.append((ahead, self._pool.submit(self._brain.decide, ahead)))
+        expected, answer = self._queue.popleft()
+        if expected != row:
+            raise ValueError(f"row {row} was asked for, row {expected} comes next")
+        return answer.result()
 
 
 def _present(value: float) -> float | None:

@@ -63,7 +63,9 @@ class Executor:
     _drafts: list[Draft] = field(default_factory=list)
 
     def run(self, *, bars_max: int | None = None) -> int:
-        """Trade from where the journal ends to the end of the feed, or `bars_max` instants; return how many.
+        """Trade from where the journal ends to the end of the feed, or for `bars_max` bars that are decided on.
+
+        Returns the bars decided on; those before every warm-up is whole are passed in silence.
 
         Raises:
             RefusedError: the journal, our state and the venue do not agree: nothing was sent.
@@ -71,18 +73,18 @@ class Executor:
         """
         schedule = list(instants(self.markets))
         resumed = self._resume(schedule)
-        done = 0
-        for instant in schedule[resumed:]:
-            if bars_max is not None and done >= bars_max:
+        decided = 0
+        for number, instant in enumerate(schedule[resumed:], resumed + 1):
+            if bars_max is not None and decided >= bars_max:
                 break
-            self._step(instant)
-            done += 1
-            self.progress(resumed + done, len(schedule))
+            decided += self._step(instant)
+            self.progress(number, len(schedule))
         self._absorb()
         self._commit(())
-        return done
+        return decided
 
-    def _step(self, instant: Instant) -> None:
+    def _step(self, instant: Instant) -> bool:
+        """Live through one instant and return whether any bar was decided on."""
         self.feed.close_bars(self._symbols(instant.closing))
         self._absorb()
         self._reconcile(instant.closing)
@@ -94,6 +96,7 @@ class Executor:
         self._commit(claims)
         for request in requests:
             self._send(request, instant.time_ms)
+        return bool(claims)
 
     def _resume(self, schedule: list[Instant]) -> int:
         """Rebuild what we knew, move the venue to the same instant, settle what was in flight."""

@@ -6,7 +6,8 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,23 +19,26 @@ AT_ONCE = 2
 SECONDS_MAX = 900
 
 
-def rederive_all(repo: GitRepo, workspace: Path, evidence: Sequence[str]) -> None:
+def rederive_all(
+    repo: GitRepo, workspace: Path, evidence: Sequence[str], *, progress: Callable[[str], None] = lambda _: None
+) -> None:
     """Derive every evidence again, two at a time.
 
     Args:
         repo: Holds claims, objects and the ledger.
         workspace: Where the command runs, so that it finds the data stores.
         evidence: Evidence ids; attestations are the caller's to check.
+        progress: Takes the narration of each, line by line.
 
     Raises:
         DeployError: a claim is not what this runtime computes; the text names the first field.
         UndecidedError: one could not be computed here.
     """
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
-        list(pool.map(lambda one: _rederive(repo, workspace, one), evidence))
+        list(pool.map(lambda one: _rederive(repo, workspace, one, progress), evidence))
 
 
-def _rederive(repo: GitRepo, workspace: Path, evidence: str) -> None:
+def _rederive(repo: GitRepo, workspace: Path, evidence: str, progress: Callable[[str], None]) -> None:
     with tempfile.TemporaryDirectory(prefix="autarch-claim-") as folder:
         claim = Path(folder, "claim.json")
         claim.write_bytes(load_evidence(repo, evidence).content)
@@ -49,18 +53,34 @@ def _rederive(repo: GitRepo, workspace: Path, evidence: str) -> None:
             str(repo.path),
             "--json",
         ]
-        try:
-            done = subprocess.run(
-                command, cwd=workspace, capture_output=True, check=False, timeout=SECONDS_MAX, stdin=subprocess.DEVNULL
-            )
-        except subprocess.TimeoutExpired as error:
-            raise UndecidedError(f"deriving evidence {evidence[:12]} again took over {SECONDS_MAX} s") from error
-    said = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
-    if done.returncode == 0:
+        returncode, answer, said = _run(command, workspace, progress)
+    if returncode == 0:
         return
-    if done.returncode != 1:
-        raise UndecidedError(f"evidence {evidence[:12]} could not be derived again (exit {done.returncode}): {said}")
-    raise DeployError(f"evidence {evidence[:12]} does not re-derive: {_first(done.stdout) or said}; release again")
+    if returncode != 1:
+        raise UndecidedError(f"evidence {evidence[:12]} could not be derived again (exit {returncode}): {said}")
+    raise DeployError(f"evidence {evidence[:12]} does not re-derive: {_first(answer) or said}; release again")
+
+
+def _run(command: Sequence[str], workspace: Path, progress: Callable[[str], None]) -> tuple[int, bytes, str]:
+    """Run one command, pass its narration on, and return exit code, answer and the last thing it said."""
+    said = ""
+    with (
+        tempfile.TemporaryFile() as answer,
+        subprocess.Popen(
+            command, cwd=workspace, stdout=answer, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True
+        ) as process,
+    ):
+        timer = threading.Timer(SECONDS_MAX, process.kill)
+        timer.start()
+        try:
+            for line in process.stderr or ():
+                said = line.strip()
+                progress(said.removeprefix("autarch: "))
+            returncode = process.wait()
+        finally:
+            timer.cancel()
+        answer.seek(0)
+        return returncode, answer.read(), said
 
 
 def _first(answer: bytes) -> str:

@@ -18,7 +18,7 @@ from autarch.market.types import Market, Split
 from autarch.paths import private_directory
 from autarch.sandbox.worker import Worker
 from live.account import AccountState, SleeveState
-from live.brain import Brain
+from live.brain import Ahead, Brain
 from live.executor import Executor
 from live.host import Host
 from live.installed import Installed
@@ -33,7 +33,7 @@ from live.venue.paper import PaperVenue
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """How to run: which account, which recorded bars, how many instants at most, confinement, narration."""
+    """How to run: which account, which recorded bars, how many decided bars at most, confinement, narration."""
 
     account: str | None = None
     feed: Split = "forward"
@@ -68,7 +68,10 @@ def run_release(installed: Installed, host: Host, stores: Stores, options: RunOp
         book = OrderBook(host.book_path(account.name))
         stack.callback(book.close)
         worker = stack.enter_context(Worker(allow_weak=options.allow_weak))
-        brains = {name: Brain(worker, installed.sources[name], market) for name, market in markets.items()}
+        brains = {
+            name: Ahead(Brain(worker, installed.sources[name], market), n_rows=market.n_bars)
+            for name, market in markets.items()
+        }
         for brain in brains.values():
             stack.callback(brain.close)
         state, venue = _account(installed, dataclasses.replace(account, limits=limits), markets, book)

@@ -76,8 +76,8 @@ class Trust:
         """
         if typed_fingerprint.strip() != signer.fingerprint:
             raise DeployError(
-                f"the key's fingerprint is {signer.fingerprint}, typed was {typed_fingerprint.strip() or 'nothing'!r}; "
-                "not trusted. Ask the key's owner for the fingerprint over another channel and try again"
+                f"{typed_fingerprint.strip() or 'nothing'!r} was typed and is not this key's fingerprint; not trusted. "
+                "Ask the key's owner for it over another channel and try again"
             )
         if signer.fingerprint in self.revoked_signers:
             raise DeployError(

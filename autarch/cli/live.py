@@ -64,7 +64,9 @@ def run(
     tag: Annotated[str, typer.Option(help="The release to trade.")],
     account: Account = None,
     feed: Annotated[str, typer.Option(help="Recorded bars to trade on: forward.")] = "forward",
-    bars: Annotated[int | None, typer.Option(min=1, help="Stop after this many bars; a later run goes on.")] = None,
+    bars: Annotated[
+        int | None, typer.Option(min=1, help="Stop after deciding on this many bars; a later run goes on.")
+    ] = None,
     local_dev: Annotated[
         bool, typer.Option("--local-dev", help="Go on without full confinement; stamped so in the journal.")
     ] = False,
@@ -254,7 +256,7 @@ def _deployer(workspace: Workspace) -> Any:
         stores=workspace.stores(),
         engine=engine_digest(),
         version=autarch.__version__,
-        rederive=lambda evidence: rederiving.rederive_all(repo, workspace.root, evidence),
+        rederive=lambda evidence: rederiving.rederive_all(repo, workspace.root, evidence, progress=_progress),
         remote=_remote(workspace),
         progress=_progress,
     )
