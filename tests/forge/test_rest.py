@@ -89,6 +89,7 @@ def test_another_repository_is_not_there(shared: Yard) -> None:
     assert raw(shared, "GET", "/other/name.git/info/refs?service=git-upload-pack").status_code == 404
 
 
+@pytest.mark.usefixtures("opened")
 @pytest.mark.parametrize(
     ("method", "path", "body", "status"),
     [
@@ -109,9 +110,7 @@ def test_another_repository_is_not_there(shared: Yard) -> None:
         ("DELETE", f"{ROOT}/issues/1/labels/none", b"", 404),
     ],
 )
-def test_each_mistake_has_githubs_status(
-    shared: Yard, opened: tuple[str, int], method: str, path: str, body: bytes, status: int
-) -> None:
+def test_each_mistake_has_githubs_status(shared: Yard, method: str, path: str, body: bytes, status: int) -> None:
     answer = raw(shared, method, path, content=body, headers={"Content-Type": "application/json"})
 
     assert answer.status_code == status, answer.text
@@ -145,9 +144,8 @@ def test_each_role_does_what_it_is_for_and_no_more(shared: Yard, opened: tuple[s
         assert "seen" in client.add_labels(number, ["seen"])
 
 
-def test_a_second_pull_request_of_one_branch_and_one_without_commits_are_refused(
-    shared: Yard, opened: tuple[str, int]
-) -> None:
+@pytest.mark.usefixtures("opened")
+def test_a_second_pull_request_of_one_branch_and_one_without_commits_are_refused(shared: Yard) -> None:
     agent = shared.client("agent")
     shared.push("agent", f"{shared.main}:refs/heads/agent/tuner/nothing-1")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -377,7 +376,7 @@ def test_a_merge_of_a_ledger_that_was_rewritten_is_refused(yard: Yard) -> None:
         yard.client("human").merge_pull(other_number, sha=other)
 
 
-def test_a_push_by_path_has_no_role_and_is_refused(shared: Yard, tmp_path: Path) -> None:
+def test_a_push_by_path_has_no_role_and_is_refused(shared: Yard) -> None:
     from .conftest import plain_git
 
     head = shared.strategy("by_path")

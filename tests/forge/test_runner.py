@@ -29,6 +29,7 @@ class ScriptedGate:
         self.stopped = threading.Event()
 
     def run(self, job: GateJob, *, log: Path) -> GateAnswer:
+        assert log.suffix == ".log"
         with self._lock:
             self.running += 1
             self.most = max(self.most, self.running)
