@@ -15,20 +15,22 @@ from ci.gate import judge
 from ci.inputs import Choice, find_root, inputs_at_commit, inputs_in_worktree
 from ci.outcome import GateOutcome
 from ci.target import candidate_of_commits, candidate_of_folder, parse_range, resolve
+from ci.workers import Workers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """How to judge: what the caller chose, which checks, and where narration goes."""
+    """How to judge: what the caller chose, which checks, where narration goes, warm workers if there are any."""
 
     choice: Choice
     progress: Progress
     clock: Clock
     only: frozenset[str] | None = None
+    workers: Workers | None = None
 
     def judge(self, candidate: Candidate, inputs: GateInputs) -> GateOutcome:
         """Run the gate."""
-        return judge(candidate, inputs, progress=self.progress, clock=self.clock, only=self.only)
+        return judge(candidate, inputs, progress=self.progress, clock=self.clock, only=self.only, workers=self.workers)
 
 
 def judge_target(target: str, bench: Bench, *, cwd: Path) -> GateOutcome:

@@ -16,15 +16,17 @@ from ci.context import Clock, Progress
 from ci.gate import judge
 from ci.inputs import Choice, inputs_at_commit
 from ci.target import candidate_of_tree
+from ci.workers import Workers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
-    """Where a claim is derived from: objects, bars, and who may have signed the ledger (None: not checked here)."""
+    """Where a claim is derived from: objects, bars, who may have signed the ledger (None: it is not counted again)."""
 
     repo: GitRepo
     stores: Stores
     ledger_trust: Trust | None
+    workers: Workers | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +75,7 @@ def rederive(claim: Claim, sources: Sources, *, progress: Progress, clock: Clock
     candidate = candidate_of_tree(sources.repo, slug=claim.strategy.name, tree=tree, base=base)
     choice = Choice(stores=sources.stores, policy_path=claim.policy.path, dataset=claim.dataset.name)
     inputs = inputs_at_commit(sources.repo, base, choice, ledger=claim.ledger, trials=_trials(claim, sources))
-    found = judge(candidate, inputs, progress=progress, clock=clock).claim
+    found = judge(candidate, inputs, progress=progress, clock=clock, workers=sources.workers).claim
     if found is None:
         raise DeployError("judging the strategy again gives no claim: it cannot even be read as a strategy now")
     return found

@@ -10,14 +10,14 @@ _OPPOSITE = {"<=": ">", ">=": "<", "==": "!=", "<": ">=", ">": "<="}
 
 
 def number(value: float | None) -> str:
-    """Return `value` for eyes: whole numbers whole, others with four decimals or four digits."""
+    """Return `value` for eyes: whole numbers and large ones whole, others with four decimals or four digits."""
     if value is None:
         return "not defined"
-    if value == int(value) and abs(value) < 1e15:
-        return f"{int(value):,}"
-    if 0.001 <= abs(value) < 100_000:
-        return f"{value:,.4f}"
-    return f"{value:.4g}"
+    if abs(value) >= 1e15 or 0.0 < abs(value) < 0.001:
+        return f"{value:.4g}"
+    if value == int(value) or abs(value) >= 1_000:
+        return f"{value:,.0f}"
+    return f"{value:,.4f}"
 
 
 def comparison(measure: Measure) -> str:

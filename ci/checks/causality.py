@@ -65,9 +65,9 @@ class _Asking:
         """Ask some of the cuts again, each in a child that has answered nothing before."""
         rng = np.random.default_rng([*self.evaluated.seed, budget])
         pairs = [(group, row) for group, rows in zip(plan.columns, plan.rows, strict=True) for row in rows]
-        chosen = rng.choice(len(pairs), size=min(budget, len(pairs)), replace=False) if pairs else []
+        chosen = rng.permutation(len(pairs))[:budget]
         peeks: list[Peek] = []
-        for index in sorted(int(i) for i in chosen):
+        for index in sorted(chosen.tolist()):
             group, row = pairs[index]
             with self.evaluated.other.session(self.evaluated.source) as session:
                 peeks += self._compare(

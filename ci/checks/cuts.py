@@ -71,7 +71,8 @@ def payoff_of_not_changing(exposure: Floats, close: Floats) -> Floats:
     before = np.concatenate([exposure[:1], exposure[:-1]])
     after = np.concatenate([exposure[1:], exposure[-1:]])
     gains = [(exposure - other) * ahead for other in (before, after, _last_different(exposure), 0.0)]
-    return np.maximum(np.max(gains, axis=0), 0.0)
+    paid: Floats = np.maximum(np.stack(gains).max(axis=0), 0.0)
+    return paid
 
 
 def _last_different(exposure: Floats) -> Floats:
@@ -87,7 +88,7 @@ def _choose(  # noqa: PLR0913  the plan's own arguments, for one group of column
     decisions: Decisions, close: Floats, columns: list[int], *, blocks: Ints, budget: int, rng: np.random.Generator
 ) -> Ints:
     exposure, prices = decisions.exposure[:, columns], close[:, columns]
-    counting = decisions.counts[:, columns].any(axis=1)
+    counting: Bools = np.asarray(decisions.counts[:, columns].any(axis=1))
     taken = np.zeros(counting.size, dtype=np.bool_)
 
     flips, moves = _changes(exposure)

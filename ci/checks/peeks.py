@@ -34,7 +34,7 @@ def find_peeks(decisions: Decisions, group: tuple[int, ...], rows: Ints, again: 
         again: (3, k, len(group)): exposure, stop-loss, take-profit.
         how: In what way the strategy was asked again, for the reader.
     """
-    block = np.stack([getattr(decisions, name)[np.ix_(rows, group)] for name in NAMES])
+    block = np.stack([getattr(decisions, name)[rows][:, list(group)] for name in NAMES])
     apart = ~same(block, again)
     found = []
     for index, position in zip(*np.nonzero(apart.any(axis=0)), strict=True):

@@ -10,7 +10,7 @@ import numpy as np
 from autarch.decisions import Decisions
 from autarch.errors import StrategyError
 from autarch.evaluation import Block, Frames
-from autarch.market.types import Floats
+from autarch.market.types import Bools, Floats
 from autarch.sandbox.session import Session
 from autarch.sandbox.values import Window
 from ci.checks.asking import groups_of, stacked
@@ -48,7 +48,7 @@ def noise(bars: Floats, rng: np.random.Generator) -> None:
 
 def spikes(bars: Floats, rng: np.random.Generator) -> None:
     """Leave most bars alone and move one in ten by a factor of up to five, either way."""
-    hit = rng.random(bars.shape[1]) < 0.1
+    hit: Bools = np.asarray(rng.random(bars.shape[1]) < 0.1)
     hit[0] = True
     factor = np.where(hit, np.exp(rng.uniform(-np.log(5.0), np.log(5.0), bars.shape[1])), 1.0)
     bars[OPEN : CLOSE + 1] *= factor

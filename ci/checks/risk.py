@@ -48,7 +48,7 @@ LIMITS = (
         metric="expected_shortfall_95",
         op="<=",
         key="expected_shortfall_frac_max",
-        unit="of equity, mean of the worst days",
+        unit="of equity",
         cure="lower exposure",
     ),
     _Limit(
