@@ -221,7 +221,8 @@ class Ledger:
         raise LedgerError(f"{APPEND_ATTEMPTS_MAX} times somebody else wrote to the ledger first; run it again")
 
     def _check_descent(self, head: str | None, known: str) -> None:
-        if head is None or not self._repo.is_ancestor(known, head):
+        # A known head that is not even here is no ancestor: all of a head's history is.
+        if head is None or self._repo.resolve(known) != known or not self._repo.is_ancestor(known, head):
             raise LedgerError(
                 f"ledger head {head} does not descend from {known}, which was seen before: the ledger was rewritten. "
                 "Trust nothing counted from it; restore the branch from a clone that has the known head"

@@ -171,9 +171,9 @@ def test_a_head_that_does_not_descend_from_a_known_one_is_refused(repo, ledger, 
     fork = ledger.append(reservation(3), key=key)
 
     assert len(ledger.entries(fork.commit, known=first.commit)) == 2
-    for head in (fork.commit, first.commit):
+    for head, seen in ((fork.commit, known.commit), (first.commit, known.commit), (fork.commit, "1" * 40)):
         with pytest.raises(LedgerError, match="the ledger was rewritten"):
-            ledger.entries(head, known=known.commit)
+            ledger.entries(head, known=seen)
 
 
 def test_a_ledger_with_another_beginning_is_refused(repo, trust):
