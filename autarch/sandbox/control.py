@@ -24,7 +24,6 @@ class Hello(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a zygote is once its imports are done. Empty `error`, `clock`, `network` mean they worked."""
 
     error: str
-    package: str
     pinned: bool
     numerics: str
     clock: str

@@ -73,7 +73,8 @@ class Worker:
         ours, theirs = socket.socketpair()
         environment = _clean_environment(os.environ)
         self._stderr = tempfile.TemporaryFile()
-        arguments = [str(theirs.fileno()), str(os.getpid()), str(self.clock_shift_s)]
+        package = str(Path(autarch.__file__).resolve().parent)
+        arguments = [str(theirs.fileno()), str(os.getpid()), str(self.clock_shift_s), package]
         with theirs:
             self._process = subprocess.Popen(
                 [self._python, "-P", "-s", "-m", "autarch.sandbox.zygote", *arguments],
@@ -229,12 +230,6 @@ class Worker:
             raise SandboxError(f"the worker did not start: {self._last_words() or error}") from error
         if hello.error:
             raise SandboxError(f"the worker could not import what strategies need: {printable(hello.error)}")
-        here = str(Path(autarch.__file__).resolve().parent)
-        if hello.package != here:
-            raise SandboxError(
-                f"the worker imported autarch from {hello.package}, this process from {here}; "
-                f"set PYTHONPATH={Path(here).parent} and run again"
-            )
         return hello
 
     def _last_words(self) -> str:

@@ -36,10 +36,11 @@ def main(argv: list[str]) -> int:
     """Serve until the evaluator closes its end or dies.
 
     Args:
-        argv: The control socket's descriptor, the evaluator's process id, the clock's shift in seconds.
+        argv: The control socket's descriptor, the evaluator's process id, the clock's shift in seconds,
+            the folder of the evaluator's own `autarch`.
     """
     control = socket.socket(fileno=int(argv[0]))
-    hello, code = _prepare(clock_shift_s=int(argv[2]))
+    hello, code = _prepare(clock_shift_s=int(argv[2]), package=argv[3])
     content = encode_hello(hello)
     control.sendall(HELLO_HEADER.pack(len(content)) + content)
     if code == 0:
@@ -50,26 +51,32 @@ def main(argv: list[str]) -> int:
     return code
 
 
-def _prepare(*, clock_shift_s: int) -> tuple[Hello, int]:
+def _prepare(*, clock_shift_s: int, package: str) -> tuple[Hello, int]:
     digest, error = "", ""
     try:
+        _require_tree(package)
         digest = importlib.import_module("autarch.sandbox.preload").preload()
         importlib.import_module("autarch.sandbox.child")
         importlib.import_module("autarch.sandbox.confine")
     except Exception:  # noqa: BLE001  the evaluator shows it
-        error = traceback.format_exc(limit=-3)
+        error = traceback.format_exc(limit=0)
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")  # the kernel kills us before the gate
     os.environ.clear()
     hello = Hello(
         error=error,
-        package=str(Path(autarch.__file__).resolve().parent),
         pinned=is_pinned(),
         numerics=digest,
         clock=_stop_clock(clock_shift_s),
         network=_leave_network(),
     )
     return hello, 1 if error else 0
+
+
+def _require_tree(package: str) -> None:
+    here = str(Path(autarch.__file__).resolve().parent)
+    if here != package:
+        raise ImportError(f"it imported {here} instead of {package}; set PYTHONPATH={Path(package).parent}")
 
 
 def _stop_clock(shift_s: int) -> str:

@@ -1,4 +1,4 @@
-"""A worker shared by a module's tests, strategies made of a few lines, and bars that only count."""
+"""A worker shared by all tests, strategies made of a few lines, and bars that only count."""
 
 from __future__ import annotations
 
@@ -61,7 +61,15 @@ def window_of() -> WindowOf:
     return build_window
 
 
-@pytest.fixture(scope="module")
-def worker() -> Iterator[Worker]:
-    with Worker(limits=WorkerLimits(request_seconds=20.0)) as running:
+@pytest.fixture(scope="package")
+def shared_worker() -> Iterator[Worker]:
+    with Worker() as running:
         yield running
+
+
+@pytest.fixture
+def worker(shared_worker: Worker) -> Iterator[Worker]:
+    """One zygote for all tests; each may set its own limits, which are those of its children."""
+    shared_worker.limits = WorkerLimits(request_seconds=20.0, address_space_bytes=1 << 30)
+    yield shared_worker
+    shared_worker.limits = WorkerLimits()

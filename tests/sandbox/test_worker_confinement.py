@@ -140,7 +140,7 @@ def test_every_layer_is_reached_here_and_the_report_says_so(worker) -> None:
 
 
 READY = Ready(layers={"landlock": "", "seccomp": "", "no_new_privs": "", "capabilities": ""}, refused={"open": True})
-HELLO = Hello(error="", package="", pinned=True, numerics="", clock="", network="no namespaces here")
+HELLO = Hello(error="", pinned=True, numerics="", clock="", network="no namespaces here")
 STATUS = {"Seccomp": "2", "NoNewPrivs": "1", "Threads": "1", "CapEff": "0000000000000000"}
 
 

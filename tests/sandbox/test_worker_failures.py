@@ -8,23 +8,15 @@ from pathlib import Path
 import pytest
 
 from autarch.errors import StrategyError, UsageError
-from autarch.sandbox import StrategyRunError, Worker, WorkerLimits
+from autarch.sandbox import StrategyRunError
 
 FLAT = "return Targets(exposure=np.zeros(n))"
 
 
-@pytest.fixture(scope="module")
-def worker():
-    with Worker(limits=WorkerLimits(request_seconds=20.0, address_space_bytes=1 << 30)) as running:
-        yield running
-
-
 @pytest.fixture
 def hasty(worker):
-    patient = worker.limits
-    worker.limits = dataclasses.replace(patient, request_seconds=0.4)
-    yield worker
-    worker.limits = patient
+    worker.limits = dataclasses.replace(worker.limits, request_seconds=0.4)
+    return worker
 
 
 def failure(worker, source_of, window_of, body: str) -> StrategyRunError:
@@ -68,13 +60,11 @@ def test_a_loop_that_swallows_every_exception_is_stopped_too(hasty, source_of, w
 
 
 def test_all_calls_together_have_a_limit_a_child_cannot_wait_out(worker, source_of, window_of) -> None:
-    patient = worker.limits
-    worker.limits = dataclasses.replace(patient, session_seconds=0.3)
+    worker.limits = dataclasses.replace(worker.limits, session_seconds=0.3)
     waiting = "os.sys.modules['threading'].Lock().acquire()\nos.sys.modules['threading'].Event().wait()"
 
     found = failure(worker, source_of, window_of, waiting)
 
-    worker.limits = patient
     assert found.cause == "timeout"
     assert "all decide() calls together took longer than 0.3 s" in str(found)
 
@@ -125,12 +115,13 @@ def test_what_is_before_the_rows_asked_for_may_be_anything(worker, source_of, wi
         assert session.decide(window_of(), keep=2).exposure.tolist() == [0.0, 0.0]
 
 
-def test_printing_goes_nowhere_and_flooding_is_only_slow(worker, hasty, source_of, window_of) -> None:
+def test_printing_goes_nowhere_and_flooding_is_only_slow(worker, source_of, window_of) -> None:
     quiet = f"out = os.sys.stdout\nfor _ in range(1000): out.write('x' * 1000)\n{FLAT}"
 
     with worker.session(source_of(quiet)) as session:
         assert session.decide(window_of(), keep=1).exposure.tolist() == [0.0]
-    assert failure(hasty, source_of, window_of, "while True: os.sys.stderr.write('x' * 1000)").cause == "timeout"
+    worker.limits = dataclasses.replace(worker.limits, request_seconds=0.4)
+    assert failure(worker, source_of, window_of, "while True: os.sys.stderr.write('x' * 1000)").cause == "timeout"
 
 
 EVERY_PIPE = "for fd in range(64):\n    try: os.write(fd, {})\n    except OSError: pass\n"
