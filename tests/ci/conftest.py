@@ -144,6 +144,11 @@ def gate(inputs: GateInputs, workers: Workers) -> Judge:
     return Judge(inputs, workers)
 
 
+@pytest.fixture(scope="module")
+def module_gate(inputs: GateInputs, workers: Workers) -> Judge:
+    return Judge(inputs, workers)
+
+
 class Kit:
     """Strategies as strings, and how to read an outcome; tests reach it as a fixture."""
 

@@ -88,15 +88,19 @@ def project(tmp_path_factory, root, bars_on_disk, kit) -> Project:
 
 
 @pytest.fixture(scope="module")
-def judged(project, workers):
+def judged(project, workers, fixed_self):
+    assert fixed_self
     return judge_target("main..agent/probe-1", project.bench(workers), cwd=project.repo.path)
 
 
-@pytest.fixture(autouse=True)
-def one_engine(monkeypatch) -> None:
-    # The tree under test may be edited while tests run; what is asked here is whether a claim is compared.
-    monkeypatch.setattr(rederive, "engine_digest", lambda: _ENGINE)
-    monkeypatch.setattr("ci.inputs.engine_digest", lambda: _ENGINE)
+@pytest.fixture(scope="module", autouse=True)
+def fixed_self(workers):
+    """One engine digest, whatever is edited while tests run, and no pinned child for each self-test."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rederive, "engine_digest", lambda: _ENGINE)
+        patch.setattr("ci.inputs.engine_digest", lambda: _ENGINE)
+        patch.setattr("ci.inputs.selftest_digest", lambda: workers.main.numerics)
+        yield True
 
 
 _ENGINE = "e" * 64
@@ -109,7 +113,7 @@ def claim(judged):
 
 def changed(claim, **changes):
     fields = {name: getattr(claim, name) for name in claim.__struct_fields__}
-    return type(claim)(**{**fields, "engine": _ENGINE, **changes})
+    return type(claim)(**{**fields, **changes})
 
 
 def test_a_range_is_judged_from_the_object_store(project, judged) -> None:
