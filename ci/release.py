@@ -88,7 +88,7 @@ def releasable_commit(desk: ReleaseDesk, tag: str) -> str:
     main, head = fetch_main(desk.repo, desk.remote), desk.repo.rev_parse("HEAD")
     if head != main:
         raise RefusedError(
-            f"HEAD is {head[:12]}, the forge's main is {main[:12]}; update the clone: git pull --ff-only"
+            f"HEAD is {head[:12]}, the forge's main is {main[:12]}; update the clone: autarch pr sync"
         )
     return main
 

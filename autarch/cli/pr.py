@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from autarch.errors import UndecidedError, UsageError
+from autarch.errors import RefusedError, UndecidedError, UsageError
 
 if TYPE_CHECKING:
     from autarch.forge.client import ForgeClient
@@ -32,6 +33,7 @@ def register(app: typer.Typer) -> None:
     pr.command("merge")(merge)
     pr.command("close")(close)
     pr.command("rerun")(rerun)
+    pr.command("sync")(sync)
     app.add_typer(pr, name="pr")
 
 
@@ -119,7 +121,28 @@ def merge(
             forge.review(number, event="APPROVE", commit=head)
         commit = forge.merge_pull(number, sha=head)
     print(json.dumps({"number": number, "head": head, "merge": commit}) if json_ else f"merged as {commit}")
+    try:
+        _follow_main()
+    except RefusedError as error:
+        sys.stderr.write(f"autarch: this clone stays behind: {error}\n")
     return 0
+
+
+def sync() -> int:
+    """Bring this clone's main up to the forge's.
+
+    Example: autarch pr sync
+    """
+    print(f"main is {_follow_main()}")
+    return 0
+
+
+def _follow_main() -> str:
+    from autarch.repo.worktree import fast_forward_main
+    from autarch.workspace import Workspace
+
+    workspace = Workspace.find()
+    return fast_forward_main(workspace.repo, workspace.remote("human"))
 
 
 def close(number: Number, *, role: Role = "human", json_: Json = False) -> int:
