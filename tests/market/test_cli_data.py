@@ -173,6 +173,17 @@ def test_verify_names_every_damaged_blob_and_ls_every_missing_one(home, tmp_path
     assert "1 of 9 blobs not in store" in capsys.readouterr().out
 
 
+def test_verify_sees_rows_that_the_bytes_do_not_hold(home, capsys):
+    main(["data", "synth", "--name", "tiny", *SMALL])
+    path = home / "ci" / "datasets" / "tiny.toml"
+    rows = load_lock(path).series[0].train.rows
+    path.write_text(path.read_text().replace(f"rows = {rows}", f"rows = {rows + 1}", 1))
+
+    assert main(["data", "verify", "tiny"]) == 3
+
+    assert f"not those of {rows + 1} rows" in capsys.readouterr().err
+
+
 def test_ls_says_what_is_assumed_and_what_can_be_promoted(home, capsys):
     main(["data", "synth", "--name", "tiny", "--bars", "4000"])
     (home / "ci" / "datasets" / "broken.toml").write_text("schema = 7")

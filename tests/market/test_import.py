@@ -53,7 +53,7 @@ FAULTS = {
     "unsorted": (KLINE, lambda t: swap(t, 7), "row 8, ts {7}", "not sorted"),
     "off the grid": (KLINE, lambda t: put(t, 7, ts=DAY0 + 7 * STEP + 1), "row 7, ts {7+1}", "off the interval grid"),
     "seconds": (KLINE, lambda t: t | {"ts": t["ts"] // 1000}, "row 0", "epoch milliseconds"),
-    "high below low": (KLINE, lambda t: put(t, 7, high=1.0), "row 7, ts {7}", "high is below low"),
+    "high below low": (KLINE, lambda t: put(t, 7, high=105.4), "row 7, ts {7}", "high is below low"),
     "close above high": (KLINE, lambda t: put(t, 7, close=109.0), "row 7, ts {7}", "outside low to high"),
     "open below low": (KLINE, lambda t: put(t, 7, open=105.0), "row 7, ts {7}", "outside low to high"),
     "zero price": (KLINE, lambda t: put(t, 7, low=0.0), "row 7, ts {7}", "low is not above zero"),
@@ -158,6 +158,43 @@ def test_files_of_another_interval_are_not_taken_for_parts(tree):
     tree.tables["BTCUSDT/kline-1d.parquet"] = tree.tables[KLINE]
 
     assert build(import_recipe(tree.request(), now_ms=NOW)).lock == whole
+
+
+def test_the_settlement_at_the_last_close_belongs_to_the_next_bar_and_may_be_missing(tree):
+    tree.tables[FUNDING] = drop(tree.tables[FUNDING], 11)  # hour 96, when the last bar closes
+    assert import_recipe(tree.request(), now_ms=NOW).name == "tiny"
+
+    tree.tables[FUNDING] = drop(tree.tables[FUNDING], 10)  # hour 88 is inside
+    with pytest.raises(DataError, match="the next was due at 2024-01-04T16:00Z"):
+        import_recipe(tree.request(), now_ms=NOW)
+
+
+def test_a_mark_price_one_hour_short_is_refused_and_less_is_not(tree):
+    mark = tree.tables[MARK]
+    tree.tables[MARK] = drop(mark, 95)
+    with pytest.raises(DataError, match="--end 2024-01-04T23:00"):
+        import_recipe(tree.request(), now_ms=NOW)
+
+    for name in (KLINE, "ETHUSDT/kline-15m.parquet"):
+        tree.tables[name] = drop(tree.tables[name], 383)  # the bars now end at 23:45, the marks at 23:00 and 24:00
+    assert import_recipe(tree.request(), now_ms=NOW).splits.forward[1] == DAY0 + 383 * STEP
+
+
+def test_a_range_is_cut_to_bars_that_begin_and_close_inside_it(tree):
+    request = tree.request(start_ms=DAY0 + 8 * HOUR + 1, end_ms=DAY0 + 90 * HOUR - 1)
+
+    table = import_recipe(request, now_ms=NOW).raws[0].table
+
+    assert table["ts"][0] == DAY0 + 8 * HOUR + STEP
+    assert table["ts"][-1] == DAY0 + 90 * HOUR - 2 * STEP
+
+
+@pytest.mark.parametrize("cut", [{"end_ms": DAY0 + 72 * HOUR}, {"start_ms": DAY0 + 81 * HOUR}])
+def test_a_hole_outside_the_range_asked_for_is_no_fault(tree, cut):
+    for name in (KLINE, "ETHUSDT/kline-15m.parquet"):
+        tree.tables[name] = drop(tree.tables[name], 300, 310)
+
+    assert import_recipe(tree.request(**cut), now_ms=NOW).gaps == ()
 
 
 def test_a_good_tree_becomes_a_market(tree, stores):

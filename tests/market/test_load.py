@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autarch.errors import DataError
+from autarch.market.build import RawSeries, _cut
 from autarch.market.grid import Grid, coarsen, fill_flat, place
 from autarch.market.load import load_market
 from autarch.market.lock_types import Gap
@@ -129,6 +130,37 @@ def test_a_hole_that_the_lock_does_not_declare_is_refused(make_built, stores):
 
     with pytest.raises(DataError, match=f"no bar at ts {DAY0 + 20 * STEP} and no declared gap"):
         load_market(built.lock, split="train", symbols=["BTCUSDT"], interval="15m", stores=stores)
+
+
+def test_a_stored_interval_is_read_and_not_made(make_built, stores):
+    built = make_built({"BTCUSDT": _bars(384)})
+    hourly = _bars(96) | {"ts": DAY0 + HOUR * np.arange(96)}
+    raw = RawSeries(venue="bybit", symbol="BTCUSDT", kind="kline", interval="1h", table=hourly)
+    stored = _cut(raw, built.lock.splits, blobs := [])
+    for split, content in blobs:
+        stores.write(split, content)
+    lock = msgspec.structs.replace(built.lock, series=(*built.lock.series, stored), intervals=("15m", "1h"))
+
+    one, two = (
+        load_market(lock, split="train", symbols=["BTCUSDT"], interval=i, stores=stores).of("BTCUSDT")
+        for i in ("1h", "2h")
+    )
+
+    assert one.close[1] == 101  # the stored hour's, where four quarters would give 107
+    assert two.close[0] == 107  # made of the finest
+
+
+def test_a_split_knows_no_funding_schedule_of_a_later_one(make_built, stores):
+    hours = np.array([8, 16, 24, 32, 40, 48, 56, 60, 64, 68, 72, 76, 80, 84, 88, 92])
+    built = make_built({"BTCUSDT": _bars(384)}, funding={"ts": DAY0 + HOUR * hours, "rate": np.full(16, 1e-4)})
+
+    found = {
+        split: load_market(built.lock, split=split, symbols=["BTCUSDT"], interval="15m", stores=stores).of("BTCUSDT")
+        for split in ("train", "holdout", "forward")
+    }
+
+    # four-hourly from hour 56: train ends at 48, holdout at 72
+    assert [[e.interval_min for e in s.funding_schedule] for s in found.values()] == [[480], [480, 240], [240]]
 
 
 @pytest.mark.parametrize(

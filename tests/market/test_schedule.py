@@ -36,6 +36,12 @@ def test_hours_of_hourly_funding_are_a_spell_and_not_a_fault():
     assert [e.interval_min for e in found] == [480, 60, 480]
 
 
+def test_a_short_step_on_the_way_to_a_longer_interval_is_no_fault():
+    found = derive_schedule(at(6, 7, 8, 12, 16, 24, 32), label="x")
+
+    assert [e.interval_min for e in found] == [60, 240, 480]
+
+
 @pytest.mark.parametrize(
     ("stamps", "expected"),
     [
@@ -57,8 +63,9 @@ def test_settlements_missing_inside_a_declared_gap_change_nothing():
     found = derive_schedule(at(8, 32, 40), label="x", halts=[halt])
 
     assert found == (FundingSchedule(from_ms=DAY0, interval_min=480),)
-    with pytest.raises(DataError, match="row is missing"):
-        derive_schedule(at(8, 32, 40), label="x", halts=[(DAY0 + 20 * HOUR, DAY0 + 25 * HOUR)])
+    for short in ((DAY0 + 17 * HOUR, DAY0 + 25 * HOUR), (DAY0 + 15 * HOUR, DAY0 + 24 * HOUR)):
+        with pytest.raises(DataError, match="row is missing"):
+            derive_schedule(at(8, 32, 40), label="x", halts=[short])
 
 
 def test_minutes_run_down_to_the_next_settlement_and_start_again_at_it():
