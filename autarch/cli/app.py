@@ -4,12 +4,26 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
+from typing import Any
 
 import typer
 
-_ClickException = typer.BadParameter.__mro__[2]  # typer exports its leaves, not this base of all usage errors
+_UsageProblem: Any = typer.BadParameter.__mro__[2]  # typer exports its leaves, not this base of all usage errors
 
-VERBS: tuple[str, ...] = ("init", "data", "ledger", "gate", "verify", "propose", "pr", "forge", "release", "live", "why", "demo")
+VERBS: tuple[str, ...] = (
+    "init",
+    "data",
+    "ledger",
+    "gate",
+    "verify",
+    "propose",
+    "pr",
+    "forge",
+    "release",
+    "live",
+    "why",
+    "demo",
+)
 """Modules of `autarch.cli` that each define `register(app)`; in the order `--help` shows them."""
 
 
@@ -24,8 +38,8 @@ class App:
         command = typer.main.get_command(self.typer_app)
         try:
             outcome = command.main(args=arguments, prog_name="autarch", standalone_mode=False)
-        except _ClickException as error:
-            error.show()  # type: ignore[attr-defined]
+        except _UsageProblem as error:
+            error.show()
             return 2
         except typer.Exit as error:
             return error.exit_code

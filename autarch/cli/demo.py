@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from autarch.cli.walk import Walk
 
 VERSION = "v0.1.0"
+TUNED = ("ema_trend", "donchian_breakout")
+"""Seeds the tuner works on; the committed portfolio names the first."""
 
 
 def register(app: typer.Typer) -> None:
@@ -26,65 +28,86 @@ def demo(
     directory: Annotated[Path, typer.Option("--dir", help="Folder of the workspace; made anew.")] = Path(
         ".autarch-demo"
     ),
-    trials: Annotated[int, typer.Option(min=2, help="Parameter sets each study tries.")] = 24,
+    trials: Annotated[int, typer.Option(min=2, help="Parameter sets each study tries.")] = 20,
     seed: Annotated[int, typer.Option(min=0, help="Of the studies.")] = 7,
+    real: Annotated[Path | None, typer.Option(help="Folder of real bars to walk through instead.")] = None,
 ) -> int:
-    """Walk the whole path on a synthetic market, on paper, without account, key or network.
+    """Walk the whole path on paper, without account, key or network: a synthetic market, or real bars.
 
     Example: autarch demo --trials 60
+
+    Example: autarch demo --real bars --dir .autarch-real
     """
     from autarch.cli.walk import begin
 
-    _say("Autarch demo: a synthetic market, a local forge, a paper venue. It shows the path, not a profit.")
+    _say("Autarch demo: pull request, verdict, merge, signed tag, paper fills. It shows the path, not a profit.")
     walk = begin(directory.resolve(), say=_say)
     walk.title("1. A market and a forge")
-    walk.run("data", "synth")
-    walk.run("init", "--demo")
+    policy, tuned = _set_up(walk, real)
+    walk.run("init", "--demo", "--policy", policy)
     with walk.serving("forge", "serve", "--port", "0") as url:
         _say(url)
-        _propose_and_merge(walk, trials=trials, seed=seed)
-        _release_and_trade(walk)
+        _propose_and_merge(walk, tuned, study=("--trials", str(trials), "--seed", str(seed), "--policy", policy))
+        _release_and_trade(walk, tuned[0])
     return 0
 
 
-def _propose_and_merge(walk: Walk, *, trials: int, seed: int) -> None:
+def _set_up(walk: Walk, real: Path | None) -> tuple[str, tuple[str, ...]]:
+    if real is None:
+        walk.run("data", "synth")
+        return "ci/policy.toml", TUNED
+    from autarch.cli import demo_real
+
+    return demo_real.POLICY, (demo_real.set_up(walk, real.resolve()),)
+
+
+def _propose_and_merge(walk: Walk, tuned: tuple[str, ...], *, study: tuple[str, ...]) -> None:
     walk.title("2. The tuner opens pull requests")
     numbers = []
-    for strategy in ("ema_trend", "funding_carry"):
-        study = ("--trials", str(trials), "--seed", str(seed))
-        opened = walk.ask("propose", "--agent", "tuner", "--strategy", strategy, *study)
-        _say(f"pull request {opened['pull']}: {opened['title']}  ({opened['trials']} trials)")
-        numbers.append(str(opened["pull"]))
+    for strategy in tuned:
+        opened = walk.ask("propose", "--agent", "tuner", "--strategy", strategy, *study, expect=(0, 1))
+        if opened is not None:
+            _say(f"pull request {opened['pull']}: {opened['title']}  ({opened['trials']} trials, all counted)")
+            numbers.append(str(opened["pull"]))
     walk.title("3. The forge gates them with main's code; a human reads and merges")
     for number in numbers:
-        walk.run("pr", "wait", number, expect=(0, 1), quiet=True)
-        walk.run("pr", "show", number)
+        walk.ask("pr", "wait", number, expect=(0, 1))
+        walk.run("pr", "show", number, show="first part")
         shown = walk.ask("pr", "show", number)
-        if shown["gate"]["state"] == "accepted":
+        if shown["verdict"] == "accepted":
             walk.run("pr", "merge", number, "--sha", shown["head_sha"])
         else:
             walk.run("pr", "close", number)
 
 
-def _release_and_trade(walk: Walk) -> None:
+def _release_and_trade(walk: Walk, strategy: str) -> None:
     from autarch.repo.signing import fingerprint
 
-    report = walk.workspace / "report.html"
     walk.title("4. A human signs a tag")
     walk.run("release", VERSION)
-    walk.title("5. The host trusts a key, verifies the tag, re-derives its evidence and trades it on paper")
+    walk.title("5. The host trusts two keys, verifies the tag, re-derives its evidence and trades it on paper")
     for role in ("ci", "release"):
-        key = walk.workspace / ".autarch" / "keys" / f"{role}.pub"
-        known = fingerprint(key.read_text("ascii"))
-        walk.run("live", "trust", "add", str(key), "--role", role, "--demo", "--fingerprint", known, quiet=role == "ci")
+        key = f".autarch/keys/{role}.pub"
+        known = fingerprint((walk.workspace / key).read_text("ascii"))
+        walk.run(
+            "live",
+            "trust",
+            "add",
+            key,
+            "--role",
+            role,
+            "--demo",
+            "--fingerprint",
+            known,
+            show="nothing" if role == "ci" else "all",
+        )
     walk.run("live", "run", "--tag", VERSION)
     walk.run("live", "status")
-    walk.run("gate", "strategies/ema_trend", "--only", "backtest", "--html", str(report), quiet=True)
-    _say(f"report: {report}")
-    walk.title("6. Why did it trade?")
+    walk.title("6. A report for the eyes, and the reason of the last fill")
+    walk.run("report", strategy, "--html", "report.html")
     fill = walk.ask("live", "status")["last_fill"]
     if fill is None:
-        raise UndecidedError("the paper venue filled nothing, so there is nothing to explain; see live status")
+        raise UndecidedError("the paper venue filled nothing, so there is nothing to explain; see autarch live status")
     walk.run("why", fill)
 
 

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 from autarch.errors import ConfigError, UndecidedError
 
@@ -38,8 +38,12 @@ class Walk:
         """Announce the next step with the seconds since the start."""
         self.say(f"\n== {text}  [{time.monotonic() - self.began_s:.0f} s]")
 
-    def run(self, *arguments: str, expect: Sequence[int] = (0,), quiet: bool = False) -> str:
+    def run(
+        self, *arguments: str, expect: Sequence[int] = (0,), show: Literal["all", "first part", "nothing"] = "all"
+    ) -> str:
         """Run one `autarch` command to its end, show it and its answer, and return its standard output.
+
+        `show` bounds what is shown of the answer; "first part" ends at the first empty line.
 
         Raises:
             UndecidedError: its exit code is not among `expect`; the text holds what it said.
@@ -51,14 +55,12 @@ class Walk:
             env=self.environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=None if not quiet else subprocess.PIPE,
+            stderr=None if show == "all" else subprocess.PIPE,
             text=True,
             timeout=COMMAND_TIMEOUT_S,
             check=False,
         )
-        if not quiet:
-            for line in done.stdout.splitlines():
-                self.say(line)
+        self._tell(done, show)
         if done.returncode not in expect:
             said = (done.stderr or "").strip() or done.stdout.strip()[-2000:]
             raise UndecidedError(
@@ -68,8 +70,18 @@ class Walk:
         return done.stdout
 
     def ask(self, *arguments: str, expect: Sequence[int] = (0,)) -> Any:
-        """Run one command with --json, showing only the command, and return what it answered."""
-        return json.loads(self.run(*arguments, "--json", expect=expect, quiet=True))
+        """Run one command with --json, showing only the command, and return what it answered; None: nothing."""
+        answer = self.run(*arguments, "--json", expect=expect, show="nothing")
+        return json.loads(answer) if answer.strip() else None
+
+    def _tell(self, done: subprocess.CompletedProcess[str], show: str) -> None:
+        if show == "nothing":
+            for line in (done.stderr or "").strip().splitlines()[-1:] if done.returncode else ():
+                self.say(line)
+            return
+        text = done.stdout if show == "all" else done.stdout.partition("\n\n")[0]
+        for line in text.splitlines():
+            self.say(line)
 
     def command(self, *arguments: str) -> list[str]:
         """Return the command line that runs `autarch` with this walk's code."""
