@@ -13,6 +13,7 @@ from autarch.forge.office import Office
 from autarch.forge.provenance import provenance
 from autarch.forge.pulls import PullRecord
 from autarch.forge.rules_main import Approval
+from autarch.forge.terminal import unescaped
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; style-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'"
@@ -67,7 +68,7 @@ _DETAIL = """{% extends "base" %}{% block content %}
 {% for review in pull.reviews %}
 <h3>{{ review.event }} by {{ review.author }} of <code>{{ review.commit[:12] }}</code></h3>
 <pre>{{ review.body }}</pre>{% endfor %}
-{% for comment in pull.comments %}<h3>{{ comment.author }}</h3><pre>{{ comment.body }}</pre>{% endfor %}
+{% for comment in pull.comments %}<h3>{{ comment.author }}</h3><pre>{{ text(comment.body) }}</pre>{% endfor %}
 <h2>Diff</h2><pre class="diff">{{ diff }}</pre>
 {% endblock %}"""
 
@@ -137,6 +138,7 @@ def _state(record: PullRecord) -> str:
 
 _ENVIRONMENT = Environment(loader=DictLoader(_TEXTS), autoescape=True, undefined=StrictUndefined)
 _ENVIRONMENT.globals["state"] = _state
+_ENVIRONMENT.globals["text"] = unescaped
 
 
 def _draw(name: str, **values: object) -> str:

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
-from autarch.forge.wire import GATE_CONTEXT, CombinedStatus, Comment, Pull
+from autarch.forge.wire import GATE_CONTEXT, REPORT_MARKER, CombinedStatus, Comment, Pull
 
 NAME_WIDTH = 32
+_ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
 
 
 def plain(text: str) -> str:
-    """Return `text` with everything a terminal would obey, or that reorders text, replaced by U+FFFD."""
-    return "".join(char if char.isprintable() or char in "\n\t" else "\N{REPLACEMENT CHARACTER}" for char in text)
+    """Return `text` with everything a terminal would obey, or that reorders text, replaced by U+FFFD.
+
+    Zero-width spaces, which reports put into names so that a platform notifies nobody, are left out.
+    """
+    shown = text.replace("\N{ZERO WIDTH SPACE}", "")
+    return "".join(char if char.isprintable() or char in "\n\t" else "\N{REPLACEMENT CHARACTER}" for char in shown)
+
+
+def unescaped(markdown: str) -> str:
+    """Return Markdown as text, without the backslashes that keep a renderer from reading marks."""
+    return _ESCAPE.sub(r"\1", markdown)
 
 
 def verdict_of(pull: Pull, combined: CombinedStatus) -> str:
@@ -45,7 +56,8 @@ def show_lines(pull: Pull, combined: CombinedStatus, comments: Sequence[Comment]
     lines += [f"{plain(name):<20} {plain(value)}" for name, value in pull.provenance]
     lines += ["", plain(pull.body)]
     for comment in comments:
-        lines += ["", f"-- {plain(comment.author)}", plain(comment.body)]
+        body = comment.body.removeprefix(REPORT_MARKER).lstrip("\n")
+        lines += ["", f"-- {plain(comment.author)}", unescaped(plain(body))]
     return lines
 
 

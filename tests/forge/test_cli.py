@@ -13,7 +13,7 @@ import pytest
 
 from autarch.cli.main import main
 from autarch.forge.state import ForgeState
-from autarch.forge.terminal import plain
+from autarch.forge.terminal import plain, unescaped
 from autarch.forge.wire import LOCAL_REPOSITORY
 from autarch.workspace import Config, ForgeSection, render_config
 
@@ -132,6 +132,11 @@ def test_a_folder_without_a_forge_is_a_wrong_setting(tmp_path: Path, capsys: pyt
 
 def test_a_terminal_obeys_nothing_that_others_wrote() -> None:
     assert plain("a\x1b[31mb\rc\u202ed\x07\n\te") == "a\ufffd[31mb\ufffdc\ufffdd\ufffd\n\te"
+
+
+def test_a_reports_escapes_are_for_renderers_and_not_for_terminals() -> None:
+    assert unescaped("0\\.05 \\<= synthetic\\@x, a\\b") == "0.05 <= synthetic@x, a\\b"
+    assert plain("synthetic@\u200bx") == "synthetic@x"
 
 
 def test_a_forge_is_private_and_made_once(tmp_path: Path, project) -> None:
