@@ -9,24 +9,21 @@ the head, and a reader refuses a head that does not descend from the newest one 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
-from autarch.evidence.ledger_chain import Link, added_blob, check_chain, open_link
 from autarch.evidence.ledger_count import count_trials, final_answer, find_reservation
 from autarch.evidence.ledger_entry import LedgerEntry, LedgerError, Sealed, entry_body, entry_path, record_digest
+from autarch.evidence.ledger_read import ChainReader
 from autarch.repo.git import GitRepo, Remote, StaleRefError
-from autarch.repo.history import Step, steps
 from autarch.repo.objects import Person
-from autarch.repo.signing import NS_LEDGER, SignatureError, Trust, open_record, signed_record
+from autarch.repo.signing import NS_LEDGER, Trust, signed_record
 
 LEDGER_REF = "refs/heads/autarch/ledger"
 APPEND_ATTEMPTS_MAX = 20
-VERIFY_THREADS = 4
 
 Draft = Callable[[int, str | None], LedgerEntry | None]
 """Makes the entry for a place in the chain: (seq, digest of the record before it). None: nothing to add."""
@@ -44,8 +41,8 @@ class Ledger:
             remote: The forge; appends are pushed there, and only what it took is kept.
         """
         self._repo = repo
-        self._trust = trust
         self._remote = remote
+        self._reader = ChainReader(repo, trust)
 
     def head(self) -> str | None:
         """Return the newest commit known here, or None where there is no ledger yet."""
@@ -98,15 +95,8 @@ class Ledger:
         """
         at = head if head is not None else self.head()
         if known is not None:
-            self._check_descent(at, known)
-        if at is None:
-            return ()
-        root, *rest = steps(self._repo, at)
-        links = self._links(rest)
-        chain = check_chain(links, parent=_beginning(root), after=None)
-        if links:
-            self._check_signature(links[-1])
-        return tuple(chain)
+            self._reader.check_descent(at, known)
+        return () if at is None else self._reader.chain(at)
 
     def verify(self, head: str | None = None) -> tuple[Sealed, ...]:
         """Return every entry like `entries`, with every signature checked.
@@ -125,18 +115,7 @@ class Ledger:
         Raises:
             LedgerError: `head` does not descend from `known`, or an entry does not verify.
         """
-        after = None
-        if known is None:
-            root, *found = steps(self._repo, head)
-            parent = _beginning(root)
-        else:
-            self._check_descent(head, known)
-            found, parent, after = list(steps(self._repo, head, exclude=known)), known, self._tail(known)
-        links = self._links(found)
-        chain = check_chain(links, parent=parent, after=after)
-        with ThreadPoolExecutor(VERIFY_THREADS) as pool:
-            list(pool.map(self._check_signature, links))
-        return tuple(chain)
+        return self._reader.extension(known, head)
 
     def trials(self, head: str | None = None) -> int:
         """Return how many trials the ledger holds up to `head`; see `count_trials`."""
@@ -207,53 +186,18 @@ class Ledger:
                 parent = self.sync()
                 if parent is None:
                     raise LedgerError("there is no ledger to append to; make the workspace with: autarch init")
-                last = self._tail(parent)
+                last = self._reader.tail(parent)
                 entry = draft(1 if last is None else last.entry.seq + 1, None if last is None else last.digest)
                 if entry is None:
                     return None
                 record = signed_record(entry_body(entry), key=key, namespace=NS_LEDGER)
                 commit = self._commit(entry, record, parent)
-                self._check_record(record, commit)
+                self._reader.check_record(record, commit)
                 self._publish(commit, parent)
             except StaleRefError:
                 continue
             return Sealed(entry=entry, digest=record_digest(record), commit=commit)
         raise LedgerError(f"{APPEND_ATTEMPTS_MAX} times somebody else wrote to the ledger first; run it again")
-
-    def _check_descent(self, head: str | None, known: str) -> None:
-        # A known head that is not even here is no ancestor: all of a head's history is.
-        if head is None or self._repo.resolve(known) != known or not self._repo.is_ancestor(known, head):
-            raise LedgerError(
-                f"ledger head {head} does not descend from {known}, which was seen before: the ledger was rewritten. "
-                "Trust nothing counted from it; restore the branch from a clone that has the known head"
-            )
-
-    def _tail(self, head: str) -> Sealed | None:
-        """Return the entry that `head` adds, its signature checked, or None for the empty beginning."""
-        parents = self._repo.read_commit(head).parents
-        step = steps(self._repo, head, exclude=parents[0] if parents else None)[-1]
-        if not parents:
-            _beginning(step)
-            return None
-        link = self._links([step])[0]
-        self._check_signature(link)
-        return open_link(link)
-
-    def _links(self, found: Sequence[Step]) -> list[Link]:
-        records = self._repo.read_objects([added_blob(step.commit, step.changes) for step in found])
-        return [
-            Link(commit=step.commit, parents=step.parents, changes=step.changes, record=record)
-            for step, (_, record) in zip(found, records, strict=True)
-        ]
-
-    def _check_signature(self, link: Link) -> None:
-        self._check_record(link.record, link.commit)
-
-    def _check_record(self, record: bytes, commit: str) -> None:
-        try:
-            open_record(record, trust=self._trust, namespace=NS_LEDGER)
-        except SignatureError as error:
-            raise LedgerError(f"ledger commit {commit[:12]}: {error}") from error
 
     def _commit(self, entry: LedgerEntry, record: bytes, parent: str) -> str:
         grown = self._repo.with_files(self._repo.tree_of(parent), {entry_path(entry.seq): record})
@@ -270,11 +214,3 @@ class Ledger:
         # The remote has it: another process of this clone that fetched it first takes nothing away.
         with suppress(StaleRefError):
             self._repo.update_ref(LEDGER_REF, commit, old=parent)
-
-
-def _beginning(step: Step) -> str:
-    if step.parents or step.changes:
-        raise LedgerError(
-            f"the ledger begins with commit {step.commit[:12]}, which is not the empty one every ledger begins with"
-        )
-    return step.commit

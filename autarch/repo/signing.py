@@ -130,6 +130,8 @@ def open_record(record: bytes, *, trust: Trust, namespace: str) -> dict[str, obj
     """
     body = read_record(record)
     line, _, signature = record.partition(b"\n")
+    if _canonical(body) != line:
+        raise SignatureError("a signed record is JSON, but not in canonical form (RFC 8785)")
     if not verify_bytes(line, signature, trust=trust, namespace=namespace):
         raise SignatureError(
             f"a record is not signed by {trust.principal} for {namespace}; "
@@ -139,10 +141,10 @@ def open_record(record: bytes, *, trust: Trust, namespace: str) -> dict[str, obj
 
 
 def read_record(record: bytes) -> dict[str, object]:
-    """Return the body of a signed record WITHOUT checking who signed it; for records already verified.
+    """Return the body of a signed record WITHOUT checking form or signer; for records vouched for otherwise.
 
     Raises:
-        SignatureError: too long, or not one line of canonical JSON and a signature.
+        SignatureError: too long, or not one line with a JSON object and a signature.
     """
     if len(record) > RECORD_BYTES_MAX:
         raise SignatureError(f"a signed record has {len(record)} bytes; at most {RECORD_BYTES_MAX} are read")
@@ -150,13 +152,16 @@ def read_record(record: bytes) -> dict[str, object]:
     if not newline or not signature.startswith(_ARMOUR):
         raise SignatureError("a signed record must be one line of JSON followed by an SSH signature; this one is not")
     try:
-        body = msgspec.json.decode(line, type=dict[str, object])
-        canonical = canonical_json(body)
-    except (msgspec.DecodeError, ValueError) as error:
+        return msgspec.json.decode(line, type=dict[str, object])
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise SignatureError(f"a signed record is not canonical JSON: {error}") from error
-    if canonical != line:
-        raise SignatureError("a signed record is JSON, but not in canonical form (RFC 8785)")
-    return body
+
+
+def _canonical(body: dict[str, object]) -> bytes:
+    try:
+        return canonical_json(body)
+    except ValueError as error:
+        raise SignatureError(f"a signed record is not canonical JSON: {error}") from error
 
 
 def create_tag(  # noqa: PLR0913  six facts make a tag, all named at the call

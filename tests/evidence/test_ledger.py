@@ -74,6 +74,28 @@ def test_entries_come_back_as_they_were_appended(ledger, key):
     assert ledger.head() == second.commit
 
 
+def test_what_was_read_once_is_extended_and_cut_alike(repo, trust, ledger, key):
+    heads = [ledger.head(), *(ledger.append(reservation(number), key=key).commit for number in range(1, 4))]
+    one, other = Ledger(repo, trust=trust), Ledger(repo, trust=trust)
+
+    upwards = [one.entries(head) for head in heads]
+    downwards = [other.entries(head) for head in reversed(heads)]
+
+    assert [len(entries) for entries in upwards] == [0, 1, 2, 3]
+    assert upwards == downwards[::-1]
+
+
+def test_a_chain_that_was_read_does_not_vouch_for_another(repo, ledger, key):
+    first = ledger.append(reservation(), key=key)
+    ledger.append(reservation(2), key=key)
+    ledger.entries()
+    forged = repo.blob_at(first.commit, entry_path(1)).replace(b'"pr":1', b'"pr":9')
+    fork = rewrite(repo, first.commit, parents=repo.read_commit(first.commit).parents, changes={entry_path(1): forged})
+
+    with pytest.raises(LedgerError, match="not signed"):
+        ledger.entries(fork)
+
+
 def test_beginning_twice_keeps_the_first_and_every_ledger_begins_alike(tmp_path, trust, ledger, key):
     ledger.append(reservation(), key=key)
 
@@ -202,7 +224,7 @@ class Interrupted(Ledger):
     """A ledger whose first append is overtaken by `other` between drafting and publishing."""
 
     def __init__(self, one, other):
-        super().__init__(one._repo, trust=one._trust, remote=one._remote)
+        super().__init__(one._repo, trust=one._reader._trust, remote=one._remote)
         self._other = other
 
     def _commit(self, entry, record, parent):
