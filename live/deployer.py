@@ -103,30 +103,39 @@ class Deployer:
     def _fetch(self, name: str) -> str:
         """Bring the tag here and return its object id; a tag that moved since it was last seen is refused."""
         ref = f"refs/tags/{name}"
-        here = self.repo.read_ref(ref)
-        if self.remote is not None:
-            there = self.repo.ls_remote(self.remote, ref).get(ref)
-            if there is None:
-                raise DeployError(f"the forge has no tag {name}; sign one with `autarch release {name}`")
-            if here is not None and here != there:
-                raise DeployError(
-                    f"tag {name} was moved: the forge has {there[:12]}, this clone has {here[:12]}; a released tag "
-                    "never moves. Find out who did it; sign a new version with `autarch release`"
-                )
-            if here is None:
-                self.repo.fetch(self.remote, [f"{ref}:{ref}"])
-            here = there
-        if here is None:
-            raise DeployError(f"there is no tag {name} here; fetch it, or sign it with `autarch release {name}`")
+        here, there = self.repo.read_ref(ref), self._there(name, ref)
+        if there is None:
+            where = "here" if self.remote is None else "on the forge"
+            raise DeployError(f"there is no tag {name} {where}; sign one with `autarch release {name}`")
+        if here is not None and here != there:
+            raise DeployError(
+                f"tag {name} was moved: the forge has {there[:12]}, this clone has {here[:12]}; a released tag "
+                "never moves. Find out who did it; sign a new version with `autarch release`"
+            )
+        if here is None and self.remote is not None:
+            self.repo.fetch(self.remote, [f"{ref}:{ref}"])
         folder = self.host.releases / name
         if (folder / "release.json").is_file():
             seen = read_installed(folder).record.tag_object
-            if seen != here:
+            if seen != there:
                 raise DeployError(
-                    f"tag {name} was moved: this host verified {seen[:12]}, now it is {here[:12]}; a released tag "
+                    f"tag {name} was moved: this host verified {seen[:12]}, now it is {there[:12]}; a released tag "
                     "never moves. Find out who did it; sign a new version with `autarch release`"
                 )
-        return here
+        return there
+
+    def _there(self, name: str, ref: str) -> str | None:
+        """Return the tag's object id on the forge; ours when it is verified already and the forge does not answer."""
+        here = self.repo.read_ref(ref)
+        if self.remote is None:
+            return here
+        try:
+            return self.repo.ls_remote(self.remote, ref).get(ref)
+        except GitError as error:
+            if here is None or not (self.host.releases / name / "release.json").is_file():
+                raise
+            self.progress(f"going on with the verified {name} while the forge is gone: {error}")
+            return here
 
     def _known(self, name: str, object_id: str, trust: Trust) -> Installed | None:
         trust.require_tag(name, object_id)
