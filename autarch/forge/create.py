@@ -22,16 +22,23 @@ from autarch.repo.signing import CI_PRINCIPAL, Trust
 PUSH_BYTES_MAX = 64 * 1024 * 1024
 """Largest pack one push may send."""
 
-_CONFIG = {
-    "transfer.fsckObjects": "true",
-    "receive.maxInputSize": str(PUSH_BYTES_MAX),
-    "receive.autogc": "false",  # its background process would outlive the forge; `serve` collects at start
-    "receive.denyDeleteCurrent": "ignore",  # the hook answers for every ref, in our words
-    "receive.advertisePushOptions": "false",
-    "http.getanyfile": "false",
-    "uploadpack.allowFilter": "true",
-    "core.logAllRefUpdates": "true",
-}
+_CONFIG = f"""
+[transfer]
+\tfsckObjects = true
+[receive]
+\tmaxInputSize = {PUSH_BYTES_MAX}
+\t; its background process would outlive the forge; `serve` collects at start
+\tautogc = false
+\t; the hook answers for every reference, in our words
+\tdenyDeleteCurrent = ignore
+\tadvertisePushOptions = false
+[http]
+\tgetanyfile = false
+[uploadpack]
+\tallowFilter = true
+[core]
+\tlogAllRefUpdates = true
+"""
 
 
 def create_forge(
@@ -65,10 +72,10 @@ def create_forge(
     start = GitRepo(main_from).rev_parse(commit)
     private_directory(state.logs)
     _git("init", "--quiet", "--bare", "--initial-branch=main", "--template=", str(state.repo))
+    with (state.repo / "config").open("a", encoding="utf-8") as config:
+        config.write(_CONFIG)
     repo = GitRepo(state.repo)
     repo.fetch(Remote(url=str(main_from.resolve())), [f"{start}:{MAIN}"])
-    for key, value in _CONFIG.items():
-        repo.run("config", key, value)
     # The beginning is empty and the same everywhere, so nobody needs to be trusted for it.
     Ledger(repo, trust=Trust(signers=b"", principal=CI_PRINCIPAL)).begin()
     install_hook(state)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from autarch.canonical import sha256_hex
+from autarch.errors import DeployError
+from autarch.evidence.attestation import evidence_ref, read_attestation
 from autarch.evidence.ledger import Ledger
 from autarch.evidence.ledger_entry import LedgerError
 from autarch.forge import checks
-from autarch.forge.checks import CI_SIGNERS
+from autarch.forge.checks import CI_SIGNERS, RELEASE_SIGNERS
 from autarch.forge.rules import Move, Rulebook, need_role, refuse
 from autarch.repo.objects import REGULAR
-from autarch.repo.signing import CI_PRINCIPAL, SignatureError, Trust
+from autarch.repo.signing import CI_PRINCIPAL, RELEASE_PRINCIPAL, SignatureError, Trust
 
 EVIDENCE_FILES = ("attestation.signed", "claim.json")
 CLAIM_BYTES_MAX = 1_000_000
@@ -55,8 +57,21 @@ def judge_evidence(book: Rulebook, move: Move) -> None:
     claim = book.repo.cat_blob(entries["claim.json"].oid)
     if len(claim) > CLAIM_BYTES_MAX:
         raise refuse("evidence-size", f"claim.json has {len(claim)} bytes of at most {CLAIM_BYTES_MAX}", "claim less")
-    if move.ref != f"refs/autarch/evidence/{sha256_hex(claim)}":
+    if move.ref != evidence_ref(sha256_hex(claim)):
         raise refuse("evidence-name", f"its claim.json has SHA-256 {sha256_hex(claim)}", "push it under that name")
+    _need_attestation(book, book.repo.cat_blob(entries["attestation.signed"].oid), evidence=sha256_hex(claim))
+
+
+def _need_attestation(book: Rulebook, record: bytes, *, evidence: str) -> None:
+    """Evidence is written once, so a record that no reader will believe must not take its place."""
+    if book.pusher.role == "ci":
+        trust = Trust(signers=book.signers(CI_SIGNERS), principal=CI_PRINCIPAL)
+    else:
+        trust = Trust(signers=book.signers(RELEASE_SIGNERS), principal=RELEASE_PRINCIPAL)
+    try:
+        read_attestation(record, evidence=evidence, trust=trust)
+    except (SignatureError, DeployError) as error:
+        raise refuse("evidence-signature", str(error), "sign the attestation with a key that main lists") from error
 
 
 def judge_study(book: Rulebook, move: Move) -> None:

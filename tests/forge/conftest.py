@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from autarch.canonical import canonical_json, sha256_hex
+from autarch.evidence.attestation import Attestation, Machine, sign_attestation
 from autarch.evidence.ledger import LEDGER_REF, Ledger
 from autarch.evidence.ledger_entry import LedgerEntry
 from autarch.forge.checks import CheckRecord, sign_check
@@ -172,8 +173,18 @@ class Yard:
     def claim(self, head: str) -> bytes:
         return canonical_json({"about": head})
 
-    def evidence_tree(self, claim: bytes) -> str:
-        files = {"claim.json": claim, "attestation.signed": b"signed\n"}
+    def evidence_tree(self, claim: bytes, *, signer: str = "ci", key: Path | None = None, about: str = "") -> str:
+        attestation = Attestation(
+            schema=1,
+            evidence=about or sha256_hex(claim),
+            machine=Machine(system="Linux", kernel="6", cpu="x86-64", python="3.11"),
+            sandbox="full",
+            wall_s={},
+            judged_ms=1,
+            signer=f"{signer}@autarch",
+        )
+        record = sign_attestation(attestation, key=key or getattr(self.keys, signer))
+        files = {"claim.json": claim, "attestation.signed": record}
         entries = [TreeEntry(mode=REGULAR, oid=self.clone.write_blob(c), path=n) for n, c in files.items()]
         return self.clone.write_tree(entries)
 

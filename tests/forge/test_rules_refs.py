@@ -142,12 +142,12 @@ def test_a_check_must_be_signed_and_speak_of_its_own_reference(shared: Yard) -> 
 # -- evidence and studies
 
 
-@pytest.mark.parametrize("login", ["ci", "human"])
-def test_evidence_is_written_once_under_the_name_of_its_claim(shared: Yard, login: str) -> None:
+@pytest.mark.parametrize(("login", "signer"), [("ci", "ci"), ("human", "release")])
+def test_evidence_is_written_once_under_the_name_of_its_claim(shared: Yard, login: str, signer: str) -> None:
     claim = shared.claim(login)
     ref = f"refs/autarch/evidence/{sha256_hex(claim)}"
 
-    accepted(shared, f"{shared.evidence_tree(claim)}:{ref}", login=login)
+    accepted(shared, f"{shared.evidence_tree(claim, signer=signer)}:{ref}", login=login)
 
     refused(shared, f":{ref}", "evidence-immutable", login=login)
     refused(shared, f"{shared.evidence_tree(b'{}')}:{ref}", "evidence-immutable", login=login, force=True)
@@ -162,6 +162,18 @@ def test_evidence_under_another_name_or_of_another_shape_is_refused(shared: Yard
     refused(shared, f"{wide}:{right}", "evidence-tree", login="ci")
     refused(shared, f"{shared.clone.write_blob(claim)}:{right}", "evidence-tree", login="ci")
     refused(shared, f"{shared.evidence_tree(claim)}:{right}", "role", login="agent")
+
+
+def test_evidence_that_no_reader_would_believe_cannot_take_the_place_of_true_one(shared: Yard) -> None:
+    claim = shared.claim("squatted")
+    right = f"refs/autarch/evidence/{sha256_hex(claim)}"
+    forged = shared.evidence_tree(claim, key=shared.keys.stranger)
+    borrowed = shared.evidence_tree(claim, about="0" * 64)
+
+    refused(shared, f"{forged}:{right}", "evidence-signature", login="ci")
+    refused(shared, f"{borrowed}:{right}", "evidence-signature", login="ci")
+    refused(shared, f"{shared.evidence_tree(claim, signer='ci')}:{right}", "evidence-signature", login="human")
+    accepted(shared, f"{shared.evidence_tree(claim)}:{right}", login="ci")
 
 
 def test_a_study_is_written_once_under_the_name_of_its_bytes(shared: Yard) -> None:
