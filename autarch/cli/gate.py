@@ -18,7 +18,7 @@ def register(app: typer.Typer) -> None:
     app.command("gate")(gate)
 
 
-def gate(  # noqa: PLR0913  one argument an option
+def gate(
     target: Annotated[str | None, typer.Argument(help="A strategy's folder, or a range base..head.")] = None,
     *,
     pr: Annotated[int | None, typer.Option(min=1, help="Judge this pull request of the workspace's forge.")] = None,
@@ -29,6 +29,7 @@ def gate(  # noqa: PLR0913  one argument an option
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
     html: Annotated[Path | None, typer.Option(help="Write the report as one HTML file.")] = None,
     markdown: Annotated[Path | None, typer.Option(help="Write the report as Markdown.")] = None,
+    claim: Annotated[Path | None, typer.Option(help="Write the evidence claim, for autarch verify.")] = None,
     local_dev: Annotated[
         bool, typer.Option("--local-dev", help="Go on without full confinement; the answer is then no verdict.")
     ] = False,
@@ -45,7 +46,7 @@ def gate(  # noqa: PLR0913  one argument an option
         raise UsageError("name one thing to judge: a folder, a range base..head, or --pr N; see: autarch gate --help")
     if publish and (pr is None or only or local_dev):
         raise UsageError("--publish goes with --pr and a whole run: no --only, no --local-dev")
-    for path in (html, markdown):
+    for path in (html, markdown, claim):
         if path is not None and not path.absolute().parent.is_dir():
             raise UsageError(f"{path.absolute().parent} is no folder, so {path.name} could not be written; create it")
     if publish:
@@ -53,10 +54,12 @@ def gate(  # noqa: PLR0913  one argument an option
     else:
         _pin()
         outcome = _judge(target, pr, policy=policy, dataset=dataset, only=only, allow_weak=local_dev)
-    return _show(outcome, as_json=json_, html=html, markdown=markdown)
+    _write(outcome, html=html, markdown=markdown, claim=claim)
+    print(json.dumps(outcome.to_json(), allow_nan=False) if json_ else _table(outcome))
+    return int(outcome.exit_code)
 
 
-def _judge(  # noqa: PLR0913  the options, passed on
+def _judge(
     target: str | None, pr: int | None, *, policy: str, dataset: str | None, only: str | None, allow_weak: bool
 ) -> Any:
     from autarch.cli.main import load
@@ -115,8 +118,15 @@ def _fetch_pull(pr: int) -> tuple[str, str]:
     return there[wanted[0]], there[wanted[1]]
 
 
-def _show(outcome: Any, *, as_json: bool, html: Path | None, markdown: Path | None) -> int:
+def _table(outcome: Any) -> str:
     from autarch.cli.main import load
+
+    return str(load("ci.report_text").terminal(outcome))
+
+
+def _write(outcome: Any, *, html: Path | None, markdown: Path | None, claim: Path | None) -> None:
+    from autarch.cli.main import load
+    from autarch.evidence.claim import claim_bytes
 
     if html is not None:
         html.write_text(load("ci.report_html").html(outcome), encoding="utf-8")
@@ -124,8 +134,11 @@ def _show(outcome: Any, *, as_json: bool, html: Path | None, markdown: Path | No
     if markdown is not None:
         markdown.write_text(load("ci.report").markdown(outcome), encoding="utf-8")
         _progress(f"report written to {markdown}")
-    print(json.dumps(outcome.to_json(), allow_nan=False) if as_json else load("ci.report_text").terminal(outcome))
-    return int(outcome.exit_code)
+    if claim is not None and outcome.claim is not None:
+        claim.write_bytes(claim_bytes(outcome.claim))
+        _progress(f"claim written to {claim}")
+    elif claim is not None:
+        _progress(f"no claim was written to {claim}: the run gave none (undecided, partial, or no strategy)")
 
 
 def _start(target: str | None) -> Path:
