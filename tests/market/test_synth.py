@@ -190,7 +190,9 @@ def test_tails_are_fat_and_volatility_clusters(default):
 
         assert kurtosis > 5  # a normal variable has 3
         assert np.corrcoef(size[1:], size[:-1])[0, 1] > 0.1
-        assert np.corrcoef(size[96:], size[:-96])[0, 1] > 0.02
+        mild = np.minimum(size, np.quantile(size, 0.99))
+        near, far = (np.corrcoef(mild[lag:], mild[:-lag])[0, 1] for lag in (2, 16))
+        assert near > far + 0.06 > 0.1  # it fades over hours, and regimes keep some of it for days
 
 
 def test_volatility_has_regimes_of_days(default):
