@@ -7,6 +7,7 @@ tagged; tag and evidence then arrive at the forge together or not at all.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,13 +24,16 @@ from autarch.repo.objects import Person
 from autarch.repo.signers import trust_at
 from autarch.repo.signing import RELEASE_PRINCIPAL, create_tag, verify_tag
 from autarch.repo.strategies import strategy_tree
+from ci.candidate import Candidate
 from ci.context import Clock, GateInputs, Progress
 from ci.gate import judge
 from ci.inputs import Choice, inputs_at_commit
 from ci.outcome import GateOutcome
 from ci.publish_records import attestation
 from ci.target import candidate_of_tree
-from ci.workers import started_workers
+from ci.workers import Workers, started_workers
+
+Judge = Callable[[Candidate, GateInputs], GateOutcome]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +50,7 @@ class NamedSleeve:
 class ReleaseDesk:
     """Where a release is made: the clone, the forge, the release key, and what judging works with.
 
-    `clock_ms` is epoch ms, `clock` monotonic seconds.
+    `clock_ms` is epoch ms, `clock` monotonic seconds. `judge` None: the gate, with workers started here.
     """
 
     repo: GitRepo
@@ -56,6 +60,7 @@ class ReleaseDesk:
     clock_ms: Callable[[], int]
     clock: Clock
     progress: Progress
+    judge: Judge | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,9 +92,7 @@ def releasable_commit(desk: ReleaseDesk, tag: str) -> str:
         raise RefusedError(f"tag {tag} exists and a released tag never changes; choose the next version")
     main, head = fetch_main(desk.repo, desk.remote), desk.repo.rev_parse("HEAD")
     if head != main:
-        raise RefusedError(
-            f"HEAD is {head[:12]}, the forge's main is {main[:12]}; update the clone: autarch pr sync"
-        )
+        raise RefusedError(f"HEAD is {head[:12]}, the forge's main is {main[:12]}; update the clone: autarch pr sync")
     return main
 
 
@@ -122,17 +125,21 @@ def release(desk: ReleaseDesk, tag: str, commit: str, sleeves: Sequence[NamedSle
 
 def _judged(desk: ReleaseDesk, commit: str, slugs: Sequence[str], inputs: GateInputs) -> dict[str, GateOutcome]:
     outcomes: dict[str, GateOutcome] = {}
-    with started_workers() as workers:
+    with ExitStack() as stack:
+        ask = desk.judge or _gate(desk, stack.enter_context(started_workers()))
         for slug in slugs:
             tree = strategy_tree(desk.repo, commit, slug)
             if tree is None:
                 raise RefusedError(f"live/portfolio.toml names {slug!r}, which main does not have; merge it first")
             desk.progress(f"judging {slug} on {commit[:12]}")
-            candidate = candidate_of_tree(desk.repo, slug=slug, tree=tree, base=commit)
-            outcome = judge(candidate, inputs, progress=desk.progress, clock=desk.clock, workers=workers)
+            outcome = ask(candidate_of_tree(desk.repo, slug=slug, tree=tree, base=commit), inputs)
             _require_green(slug, outcome)
             outcomes[slug] = outcome
     return outcomes
+
+
+def _gate(desk: ReleaseDesk, workers: Workers) -> Judge:
+    return lambda candidate, inputs: judge(candidate, inputs, progress=desk.progress, clock=desk.clock, workers=workers)
 
 
 def _require_green(slug: str, outcome: GateOutcome) -> None:
