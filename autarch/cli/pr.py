@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from autarch.errors import RefusedError, UndecidedError, UsageError
+from autarch.errors import AutarchError, UndecidedError, UsageError
 
 if TYPE_CHECKING:
     from autarch.forge.client import ForgeClient
@@ -123,7 +123,7 @@ def merge(
     print(json.dumps({"number": number, "head": head, "merge": commit}) if json_ else f"merged as {commit}")
     try:
         _follow_main()
-    except RefusedError as error:
+    except AutarchError as error:  # merged is merged, whatever keeps this clone from following
         sys.stderr.write(f"autarch: this clone stays behind: {error}\n")
     return 0
 
