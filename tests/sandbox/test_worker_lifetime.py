@@ -8,6 +8,7 @@ import select
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,20 @@ def test_a_processor_limit_is_named(worker, source_of, window_of) -> None:
         session.decide(window_of(), keep=1)
 
     assert caught.value.cause == "cpu"
+
+
+def test_threads_may_share_a_worker_each_with_its_own_session(worker, source_of, window_of) -> None:
+    def ask(first_bar: int) -> list[float]:
+        with worker.session(source_of(CLOSES)) as session:
+            return [
+                session.decide(window_of(first_bar=bar), keep=1).exposure[0] for bar in range(first_bar, first_bar + 20)
+            ]
+
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        answers = list(pool.map(ask, (0, 100, 200, 300)))
+
+    # the window from bar b has 8 rows, so its last closes at b + 8
+    assert answers == [[(first + i + 8) / 1000.0 for i in range(20)] for first in (0, 100, 200, 300)]
 
 
 def test_many_failing_sessions_leave_no_descriptor_behind(worker, source_of, window_of) -> None:
