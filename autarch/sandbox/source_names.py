@@ -117,7 +117,7 @@ INSTANCE = _words(
 """Attributes of values a strategy holds."""
 
 RESERVED = _words(
-    "attrs byteswap dump dumps flags getfield hist info memory_usage obj plot put set_flags setfield sparse strides "
+    "apply attrs byteswap dump dumps flags getfield hist info memory_usage obj plot put set_flags setfield sparse strides "
     "style swaplevel tobytes tofile xs"
 )
 RESERVED_PREFIXES = ("from_", "read_", "set_", "to_")
