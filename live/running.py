@@ -92,7 +92,10 @@ def run_release(installed: Installed, host: Host, stores: Stores, options: RunOp
 
 
 def status_of(journal: Journal) -> dict[str, object]:
-    """Return what a journal says of its account: release, state, equity, positions and counts."""
+    """Return what a journal says of its account: release, state, equity, positions and counts.
+
+    `last_fill` is the execId of the newest fill, funding left out, or None.
+    """
     opened, state = journal.last("opened"), journal.last("state")
     counts: dict[str, int] = {}
     positions: dict[str, Decimal] = {}
@@ -104,6 +107,7 @@ def status_of(journal: Journal) -> dict[str, object]:
             signed = Decimal(str(event.body["qty"])) * (1 if event.body["side"] == "Buy" else -1)
             symbol = str(event.body["symbol"])
             positions[symbol] = positions.get(symbol, Decimal(0)) + signed
+            last_fill = event.ref
             last_fill = str(event.body["exec_id"])
         elif event.kind == "decision":
             equity[str(event.body["strategy"])] = float(str(event.body["equity"]))
@@ -115,6 +119,7 @@ def status_of(journal: Journal) -> dict[str, object]:
         "state": "ACTIVE" if state is None else state.body["state"],
         "reason": "" if state is None else state.body["reason"],
         "last_close_ms": last_bar,
+        "last_fill": last_fill,
         "last_fill": last_fill,
         "equity": dict(sorted(equity.items())),
         "positions": {symbol: format(qty, "f") for symbol, qty in sorted(positions.items()) if qty != 0},
