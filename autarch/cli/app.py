@@ -1,67 +1,79 @@
-"""Assemble the verbs into one typer application without rich help, completion on request."""
+"""The verbs, each loaded when it is asked for: help on all of them imports none of them."""
 
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
 from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 _UsageProblem: Any = typer.BadParameter.__mro__[2]  # typer exports its leaves, not this base of all usage errors
 
-VERBS: tuple[str, ...] = (
-    "init",
-    "data",
-    "ledger",
-    "gate",
-    "verify",
-    "propose",
-    "pr",
-    "forge",
-    "release",
-    "live",
-    "why",
-    "demo",
-)
-"""Modules of `autarch.cli` that each define `register(app)`; in the order `--help` shows them."""
+VERBS = {
+    "demo": "Walk the whole path in a workspace of its own.",
+    "init": "Make this clone a workspace: keys, tokens, a local forge.",
+    "data": "Make, import, verify and list data sets.",
+    "gate": "Judge one strategy and say why.",
+    "verify": "Re-derive a verdict bit for bit.",
+    "propose": "Let an agent open a pull request.",
+    "pr": "Read, wait for, merge and close pull requests.",
+    "ledger": "Show and verify the record of every attempt.",
+    "release": "Re-judge the portfolio and sign a tag.",
+    "live": "Verify, trade and watch a release.",
+    "why": "Explain a fill or an order back to its proposal.",
+    "forge": "Serve the local forge.",
+}
+"""Verb -> its line in `autarch --help`. Module `autarch.cli.<verb>` defines `register(app)`."""
 
 
-@dataclass(frozen=True, slots=True)
-class App:
-    """The assembled command line."""
+class LazyGroup(TyperGroup):
+    """A command group that knows its verbs by name and imports the one that runs."""
 
-    typer_app: typer.Typer
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  click's signature
+        """Return the verbs in the order help shows them."""
+        return list(VERBS)
 
-    def run(self, arguments: list[str]) -> int:
-        """Run one command line; click's own complaints become exit code 2 with their usage line."""
-        command = typer.main.get_command(self.typer_app)
-        try:
-            outcome = command.main(args=arguments, prog_name="autarch", standalone_mode=False)
-        except _UsageProblem as error:
-            error.show()
-            return 2
-        except typer.Exit as error:
-            return error.exit_code
-        except typer.Abort:
-            raise KeyboardInterrupt from None
-        return outcome if isinstance(outcome, int) else 0
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002  click's signature
+        """Import one verb and return its command, or None when there is no such verb."""
+        return load_verb(cmd_name) if cmd_name in VERBS else None
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002  click's signature
+        """Write the verbs without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
 
 
-def build_app() -> App:
-    """Return the application with every verb registered."""
+def load_verb(verb: str) -> Any:
+    """Import `autarch.cli.<verb>` and return its click command."""
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    app.callback()(_root)  # with a callback, even one command makes a group
+    importlib.import_module(f"autarch.cli.{verb}").register(app)
+    group: Any = typer.main.get_command(app)
+    return group.commands[verb]
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line and return its exit code; a usage error is 2, with its usage line on stderr."""
     app = typer.Typer(
         name="autarch",
-        help="Agents write strategies. CI proves them. A human merges. A signed tag goes live.",
+        cls=LazyGroup,
         no_args_is_help=True,
         add_completion=False,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
     )
     app.callback()(_root)
-    for verb in VERBS:
-        importlib.import_module(f"autarch.cli.{verb}").register(app)
-    return App(app)
+    try:
+        outcome = typer.main.get_command(app).main(args=arguments, prog_name="autarch", standalone_mode=False)
+    except _UsageProblem as error:
+        error.show()
+        return 2
+    except typer.Exit as error:
+        return error.exit_code
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    return outcome if isinstance(outcome, int) else 0
 
 
 def _root() -> None:

@@ -27,16 +27,18 @@ def load(name: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name and error.name.split(".")[0] in {"ci", "agents", "live"}:
             package = error.name.split(".")[0]
-            raise ConfigError(f"this installation has no package {package!r}; run from a clone of the project") from error
+            raise ConfigError(
+                f"this installation has no package {package!r}; run from a clone of the project"
+            ) from error
         raise
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 yes, 1 no, 2 misuse, 3 could not tell."""
-    from autarch.cli.app import build_app
+    from autarch.cli.app import run
 
     try:
-        return build_app().run(sys.argv[1:] if argv is None else list(argv))
+        return run(sys.argv[1:] if argv is None else list(argv))
     except AutarchError as error:
         sys.stderr.write(f"autarch: {error}\n")
         return error.exit_code
