@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from autarch.engine import rules
-from autarch.engine.jit import compiled
+from autarch.engine.jit import compiled, inlined
 from autarch.engine.layout import (
     AT_OPEN,
     CLOSE,
@@ -68,7 +68,7 @@ def on_wanted_quantity(s: Floats, terms: Floats, qty: float, stop: float, take: 
     return _decide(s, qty, wanted, stop, take, close)
 
 
-@compiled
+@inlined
 def _decide(s: Floats, decided: float, wanted: float, stop: float, take: float, close: float) -> bool:
     s[LATCH] = rules.latch_after(s[LATCH], decided)
     if not rules.differs(decided, s[DECIDED]):
@@ -141,7 +141,7 @@ def _plan_lower(s: Floats, terms: Floats, lower: float, orders: Floats, out: Flo
     return count, left, n
 
 
-@compiled
+@inlined
 def _too_small(s: Floats, terms: Floats, steps: float) -> bool:
     qty = rules.to_value(steps, terms[QTY_UNIT], terms[QTY_SCALE])
     return rules.below_minimum(qty, s[DECIDED_CLOSE], terms[MIN_QTY], terms[MIN_NOTIONAL])

@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 
 from autarch.engine import rules
-from autarch.engine.jit import compiled
+from autarch.engine.jit import compiled, inlined
 from autarch.engine.layout import (
     AT_OPEN,
     DECIDED,
@@ -214,7 +214,7 @@ def own_equity(s: Floats, terms: Floats, close: float) -> float:
     return rules.equity_part(s[REALISED] - s[FEES] - s[FUNDING], qty, s[ENTRY], close)
 
 
-@compiled
+@inlined
 def _exit_kind(s: Floats, adverse: float, favourable: float) -> float:
     side = rules.sign(s[POSITION])
     stopped = rules.reached(-side, adverse, s[STOP])
@@ -243,14 +243,14 @@ def _force_exit(
     return fill_market(s, terms, tiers, kind, phase, -s[POSITION], reference, window, np.nan, np.nan, out, n)
 
 
-@compiled
+@inlined
 def _note_gap(s: Floats, price: float) -> None:
     side = rules.sign(s[POSITION])
     gap = max(0.0, side * (price - s[LIQUIDATION]) / price)
     s[LIQUIDATION_GAP] = min(s[LIQUIDATION_GAP], gap)
 
 
-@compiled
+@inlined
 def emit(
     out: Floats, n: int, kind: float, phase: float, steps: float, qty: float, price: float, reference: float
 ) -> None:

@@ -15,7 +15,7 @@ from typing import Final
 
 import numpy as np
 
-from autarch.engine.jit import compiled
+from autarch.engine.jit import compiled, inlined
 from autarch.engine.terms import TIER_DEDUCTION, TIER_NOTIONAL_MAX, TIER_RATE
 from autarch.market.types import Floats
 
@@ -27,7 +27,7 @@ trade would notice: 0.3 / 0.1 is three steps though the quotient of the floats i
 """
 
 
-@compiled
+@inlined
 def to_value(steps: float, unit: float, scale: float) -> float:
     """Return the price or quantity of `steps` steps: the float nearest to the exact decimal."""
     return steps * unit / scale
@@ -43,13 +43,13 @@ def steps_down(value: float, unit: float, scale: float) -> float:
     return float(math.floor(count))
 
 
-@compiled
+@inlined
 def steps_up(value: float, unit: float, scale: float) -> float:
     """Return the smallest whole number of steps at or above `value`, a hair above a step counting as on it."""
     return -steps_down(-value, unit, scale)
 
 
-@compiled
+@inlined
 def steps_towards_zero(value: float, unit: float, scale: float) -> float:
     """Return `value` in whole steps, never further from zero than `value`."""
     if value < 0.0:
@@ -57,7 +57,7 @@ def steps_towards_zero(value: float, unit: float, scale: float) -> float:
     return steps_down(value, unit, scale)
 
 
-@compiled
+@inlined
 def sign(value: float) -> float:
     """Return 1.0, 0.0 or -1.0; 0.0 for NaN."""
     if value > 0.0:
@@ -65,13 +65,13 @@ def sign(value: float) -> float:
     return -1.0 if value < 0.0 else 0.0
 
 
-@compiled
+@inlined
 def differs(wanted: float, decided: float) -> bool:
     """Return whether a decision is a new one: any change of the number counts, however small."""
     return wanted != decided
 
 
-@compiled
+@inlined
 def latch_after(latch: float, exposure: float) -> float:
     """Return the latch once `exposure` has been decided: held only while the sign is the one stopped out.
 
@@ -82,7 +82,7 @@ def latch_after(latch: float, exposure: float) -> float:
     return latch if sign(exposure) == latch else 0.0
 
 
-@compiled
+@inlined
 def wanted_steps(exposure: float, fraction: float, equity: float, close: float, unit: float, scale: float) -> float:
     """Return the signed position, in quantity steps, that `exposure` asks for.
 
@@ -92,7 +92,7 @@ def wanted_steps(exposure: float, fraction: float, equity: float, close: float, 
     return steps_towards_zero(exposure * fraction * equity / close, unit, scale)
 
 
-@compiled
+@inlined
 def lowering(position: float, wanted: float) -> float:
     """Return the reduce-only part of the way from `position` to `wanted`, signed steps.
 
@@ -105,7 +105,7 @@ def lowering(position: float, wanted: float) -> float:
     return wanted - position
 
 
-@compiled
+@inlined
 def raising(position: float, wanted: float) -> float:
     """Return the part of the way from `position` to `wanted` that raises |position|, signed steps."""
     if wanted * position <= 0.0:
@@ -115,19 +115,19 @@ def raising(position: float, wanted: float) -> float:
     return 0.0
 
 
-@compiled
+@inlined
 def below_minimum(qty: float, price: float, min_qty: float, min_notional: float) -> bool:
     """Return whether the venue would refuse an order of `qty` coins at `price` as too small."""
     return abs(qty) < min_qty or abs(qty) * price < min_notional
 
 
-@compiled
+@inlined
 def order_count(steps: float, order_steps_max: float) -> int:
     """Return how many market orders `steps` take when one may carry `order_steps_max` at most."""
     return math.ceil(abs(steps) / order_steps_max)
 
 
-@compiled
+@inlined
 def order_steps(steps: float, count: int, index: int) -> float:
     """Return the signed steps of order `index` of `count`: even shares, so that no order is a dusty rest."""
     total = abs(steps)
@@ -156,7 +156,7 @@ def median(values: Floats) -> float:
     return upper if count % 2 == 1 else (float(ordered[count // 2 - 1]) + upper) / 2.0
 
 
-@compiled
+@inlined
 def slippage_frac(
     notional: float, median_turnover: float, half_spread: float, impact_k: float, impact_cap: float
 ) -> float:
@@ -176,7 +176,7 @@ def slippage_frac(
     return half_spread + min(impact_cap, impact_k * math.sqrt(notional / median_turnover))
 
 
-@compiled
+@inlined
 def fill_price(reference: float, side: float, slippage: float, unit: float, scale: float) -> float:
     """Return `reference` moved by `slippage` against the trader, then to the tick away from the trader.
 
@@ -211,19 +211,19 @@ def trigger_price(entry: float, side: float, distance: float, unit: float, scale
     return to_value(max(1.0, ticks), unit, scale)
 
 
-@compiled
+@inlined
 def average_entry(position: float, entry: float, added: float, price: float) -> float:
     """Return the average entry after adding: weights are quantities in any one unit, of equal sign."""
     return (position * entry + added * price) / (position + added)
 
 
-@compiled
+@inlined
 def funding_payment(qty: float, mark: float, rate: float) -> float:
     """Return what the holder of signed `qty` coins pays, quote: a long pays a positive rate (Bybit docs)."""
     return qty * mark * rate
 
 
-@compiled
+@inlined
 def equity_part(booked: float, qty: float, entry: float, close: float) -> float:
     """Return what a symbol adds to sleeve equity: what is booked, and signed `qty` coins marked at `close`.
 
@@ -236,7 +236,7 @@ def equity_part(booked: float, qty: float, entry: float, close: float) -> float:
     return booked if qty == 0.0 else booked + qty * (close - entry)
 
 
-@compiled
+@inlined
 def bankruptcy_price(entry: float, side: float, leverage: float) -> float:
     """Return the price at which an isolated position has lost its margin: entry * (1 - side / leverage)."""
     return entry * (1.0 - side / leverage)
@@ -284,19 +284,19 @@ def tier_of(notional: float, tiers: Floats) -> int:
     return last
 
 
-@compiled
+@inlined
 def nearer(side: float, first: float, second: float) -> float:
     """Return of two adverse prices the one a position of `side` meets first."""
     return max(first, second) if side > 0.0 else min(first, second)
 
 
-@compiled
+@inlined
 def reached(side: float, price: float, trigger: float) -> bool:
     """Return whether `price` is at or beyond `trigger` in direction `side`; False when the trigger is NaN."""
     return side * (price - trigger) >= 0.0
 
 
-@compiled
+@inlined
 def stop_comes_first(side: float, stop: float, liquidation: float) -> bool:
     """Return whether a position of `side` meets its stop before its liquidation; a tie is liquidated."""
     return math.isnan(liquidation) or side * (stop - liquidation) > 0.0
