@@ -117,8 +117,8 @@ INSTANCE = _words(
 """Attributes of values a strategy holds."""
 
 RESERVED = _words(
-    "apply attrs byteswap dump dumps flags getfield hist info memory_usage obj plot put set_flags setfield sparse strides "
-    "style swaplevel tobytes tofile xs"
+    "apply attrs byteswap dump dumps flags getfield hist info memory_usage obj plot put set_flags setfield sparse "
+    "strides style swaplevel tobytes tofile xs"
 )
 RESERVED_PREFIXES = ("from_", "read_", "set_", "to_")
 """Refused attributes of arrays and frames that a parameter must not share its name with."""
