@@ -23,11 +23,12 @@ from autarch.forge.state import ForgeState, issue_token
 from autarch.forge.wire import LOCAL_REPOSITORY, Pull, Role
 from autarch.repo import signing
 from autarch.repo.git import GitRepo
-from autarch.repo.objects import REGULAR, Person, TreeEntry
+from autarch.repo.objects import REGULAR, Person, TreeEntry, format_message
 from autarch.repo.runner import SAFE_ENVIRONMENT, Remote
 from autarch.repo.signers import signers_file
 from autarch.repo.strategies import strategy_tree
 
+MAIN = "refs/heads/main"
 POLICY = b"""schema = 1
 [required]
 strategy = ["scope", "backtest"]
@@ -231,6 +232,46 @@ class Yard:
         found = self.bare.read_ref(LEDGER_REF)
         assert found is not None
         return found
+
+
+def merge_message(yard: Yard, head: str, number: int, **changes: str) -> str:
+    trailers = {
+        "Pull-Request": str(number),
+        "Head": head,
+        "Base": yard.main,
+        "Evidence": sha256_hex(yard.claim(head)),
+        "Ledger-Head": yard.ledger,
+        "Merged-By": "human",
+        "Policy": sha256_hex(POLICY),
+    }
+    return format_message("Merge", trailers=trailers | {key.replace("_", "-"): value for key, value in changes.items()})
+
+
+def merge_commit(yard: Yard, head: str, number: int, *, base: str | None = None, tree: str | None = None, **changes):
+    at = base or yard.main
+    merged = tree or yard.clone.merge_tree(at, head).tree
+    text = merge_message(yard, head, number, **changes)
+    return yard.clone.commit_tree(merged, parents=[at, head], message=text, author=PERSON)
+
+
+def ready(yard: Yard, slug: str = "ema_trend") -> tuple[str, int]:
+    """Open a pull request that CI has accepted."""
+    head = yard.strategy(slug)
+    pull = yard.propose(head, branch=f"agent/tuner/{slug}-1")
+    yard.approve_checks(head, slug=slug)
+    return head, pull.number
+
+
+def assert_refused(yard: Yard, spec: str, rule: str, *, login: str = "human", force: bool = False) -> str:
+    """Push, and see the rule, why and cure told and no reference moved."""
+    before = yard.bare.refs("refs/")
+    code, said = yard.push(login, spec, *(["--force"] if force else []))
+    assert code != 0, f"accepted: {said}"
+    assert f"rule: {rule}" in said, said
+    assert "why :" in said
+    assert "fix :" in said
+    assert yard.bare.refs("refs/") == before
+    return said
 
 
 LOGINS: dict[str, Role] = {

@@ -10,7 +10,7 @@ from autarch.canonical import sha256_hex
 from autarch.forge.checks import sign_check
 from autarch.repo import signing
 
-from .conftest import PERSON, Keys, Yard, make_yard
+from .conftest import PERSON, Keys, Yard, assert_refused, make_yard
 
 
 @pytest.fixture(scope="module")
@@ -19,15 +19,7 @@ def shared(tmp_path_factory, project, keys: Keys) -> Iterator[Yard]:
         yield made
 
 
-def refused(yard: Yard, spec: str, rule: str, *, login: str, force: bool = False) -> None:
-    before = yard.bare.refs("refs/")
-    code, said = yard.push(login, spec, *(["--force"] if force else []))
-    assert code != 0, f"accepted: {said}"
-    assert f"rule: {rule}" in said, said
-    assert yard.bare.refs("refs/") == before
-
-
-def accepted(yard: Yard, spec: str, *, login: str, force: bool = False) -> None:
+def assert_accepted(yard: Yard, spec: str, *, login: str, force: bool = False) -> None:
     code, said = yard.push(login, spec, *(["--force"] if force else []))
     assert code == 0, said
 
@@ -43,50 +35,50 @@ def tag(yard: Yard, name: str, *, commit: str | None = None, key=None) -> str:
 def test_a_release_signed_by_a_release_key_is_accepted_and_then_never_moves(shared: Yard) -> None:
     first = tag(shared, "v1.0.0")
 
-    accepted(shared, f"{first}:refs/tags/v1.0.0", login="human")
+    assert_accepted(shared, f"{first}:refs/tags/v1.0.0", login="human")
 
     again = signing.create_tag(
         shared.clone, name="v1.0.0", commit=shared.main, message="Other\n", tagger=PERSON, key=shared.keys.release
     )
-    refused(shared, f"{again}:refs/tags/v1.0.0", "tag-immutable", login="human", force=True)
-    refused(shared, ":refs/tags/v1.0.0", "tag-delete", login="human")
+    assert_refused(shared, f"{again}:refs/tags/v1.0.0", "tag-immutable", login="human", force=True)
+    assert_refused(shared, ":refs/tags/v1.0.0", "tag-delete", login="human")
 
 
 @pytest.mark.parametrize("login", ["agent", "ci"])
 def test_only_a_human_pushes_a_release(shared: Yard, login: str) -> None:
-    refused(shared, f"{tag(shared, 'v1.1.0')}:refs/tags/v1.1.0", "role", login=login)
+    assert_refused(shared, f"{tag(shared, 'v1.1.0')}:refs/tags/v1.1.0", "role", login=login)
 
 
 def test_a_lightweight_tag_is_refused(shared: Yard) -> None:
-    refused(shared, f"{shared.main}:refs/tags/v1.2.0", "tag-annotated", login="human")
+    assert_refused(shared, f"{shared.main}:refs/tags/v1.2.0", "tag-annotated", login="human")
 
 
 def test_an_unsigned_tag_is_refused(shared: Yard) -> None:
     header = f"object {shared.main}\ntype commit\ntag v1.3.0\ntagger {PERSON} 1 +0000\n\nRelease\n"
     unsigned = shared.clone.write_tag_object(header.encode())
 
-    refused(shared, f"{unsigned}:refs/tags/v1.3.0", "tag-signature", login="human")
+    assert_refused(shared, f"{unsigned}:refs/tags/v1.3.0", "tag-signature", login="human")
 
 
 @pytest.mark.parametrize("who", ["stranger", "ci"])
 def test_a_tag_signed_by_another_key_is_refused(shared: Yard, who: str) -> None:
     signed = tag(shared, "v1.4.0", key=getattr(shared.keys, who))
 
-    refused(shared, f"{signed}:refs/tags/v1.4.0", "tag-signature", login="human")
+    assert_refused(shared, f"{signed}:refs/tags/v1.4.0", "tag-signature", login="human")
 
 
 def test_a_signed_tag_altered_afterwards_is_refused(shared: Yard) -> None:
     content = shared.clone.tag_bytes(tag(shared, "v1.5.0")).replace(b"Release v1.5.0", b"Release v9.9.9")
 
-    refused(shared, f"{shared.clone.write_tag_object(content)}:refs/tags/v1.5.0", "tag-signature", login="human")
+    assert_refused(shared, f"{shared.clone.write_tag_object(content)}:refs/tags/v1.5.0", "tag-signature", login="human")
 
 
 def test_a_signed_tag_under_another_name_is_refused(shared: Yard) -> None:
-    refused(shared, f"{tag(shared, 'v1.6.0')}:refs/tags/v6.1.0", "tag-name", login="human")
+    assert_refused(shared, f"{tag(shared, 'v1.6.0')}:refs/tags/v6.1.0", "tag-name", login="human")
 
 
 def test_a_tag_of_a_branchs_commit_is_refused(shared: Yard) -> None:
-    refused(
+    assert_refused(
         shared,
         f"{tag(shared, 'v1.7.0', commit=shared.strategy('off_main'))}:refs/tags/v1.7.0",
         "tag-on-main",
@@ -101,8 +93,8 @@ def test_a_merged_branchs_own_commit_is_not_what_main_went_through(yard: Yard) -
     merge = yard.client("human").merge_pull(pull.number, sha=head)
     yard.fetch()
 
-    refused(yard, f"{tag(yard, 'v2.0.0', commit=head)}:refs/tags/v2.0.0", "tag-on-main", login="human")
-    accepted(yard, f"{tag(yard, 'v2.0.0', commit=merge)}:refs/tags/v2.0.0", login="human")
+    assert_refused(yard, f"{tag(yard, 'v2.0.0', commit=head)}:refs/tags/v2.0.0", "tag-on-main", login="human")
+    assert_accepted(yard, f"{tag(yard, 'v2.0.0', commit=merge)}:refs/tags/v2.0.0", login="human")
 
 
 # -- checks
@@ -110,21 +102,21 @@ def test_a_merged_branchs_own_commit_is_not_what_main_went_through(yard: Yard) -
 
 def test_ci_writes_a_check_once(shared: Yard) -> None:
     head = shared.strategy("checked")
-    accepted(shared, f"{head}:refs/heads/agent/tuner/checked-1", login="agent")
+    assert_accepted(shared, f"{head}:refs/heads/agent/tuner/checked-1", login="agent")
     record = shared.record(head, "scope", slug="checked")
 
-    accepted(shared, shared.record_spec(record), login="ci")
+    assert_accepted(shared, shared.record_spec(record), login="ci")
 
     other = shared.record(head, "scope", slug="checked", verdict="failed")
-    refused(shared, shared.record_spec(other), "check-immutable", login="ci", force=True)
-    refused(shared, f":{record.ref}", "check-immutable", login="ci")
+    assert_refused(shared, shared.record_spec(other), "check-immutable", login="ci", force=True)
+    assert_refused(shared, f":{record.ref}", "check-immutable", login="ci")
 
 
 @pytest.mark.parametrize("login", ["agent", "tuner", "human"])
 def test_nobody_but_ci_writes_checks(shared: Yard, login: str) -> None:
     record = shared.record(shared.strategy("unchecked"), "scope", slug="unchecked")
 
-    refused(shared, shared.record_spec(record), "role", login=login)
+    assert_refused(shared, shared.record_spec(record), "role", login=login)
 
 
 def test_a_check_must_be_signed_and_speak_of_its_own_reference(shared: Yard) -> None:
@@ -133,10 +125,10 @@ def test_a_check_must_be_signed_and_speak_of_its_own_reference(shared: Yard) -> 
     forged = shared.clone.write_blob(sign_check(record, key=shared.keys.stranger))
     renamed = shared.record_spec(record).replace("/scope", "/backtest")
 
-    refused(shared, f"{forged}:{record.ref}", "check-signature", login="ci")
-    refused(shared, renamed, "check-subject", login="ci")
-    refused(shared, f"{head}:{record.ref}", "check-blob", login="ci")
-    refused(shared, shared.record_spec(record).replace("/scope", "/Scope!"), "namespace", login="ci")
+    assert_refused(shared, f"{forged}:{record.ref}", "check-signature", login="ci")
+    assert_refused(shared, renamed, "check-subject", login="ci")
+    assert_refused(shared, f"{head}:{record.ref}", "check-blob", login="ci")
+    assert_refused(shared, shared.record_spec(record).replace("/scope", "/Scope!"), "namespace", login="ci")
 
 
 # -- evidence and studies
@@ -147,10 +139,10 @@ def test_evidence_is_written_once_under_the_name_of_its_claim(shared: Yard, logi
     claim = shared.claim(login)
     ref = f"refs/autarch/evidence/{sha256_hex(claim)}"
 
-    accepted(shared, f"{shared.evidence_tree(claim, signer=signer)}:{ref}", login=login)
+    assert_accepted(shared, f"{shared.evidence_tree(claim, signer=signer)}:{ref}", login=login)
 
-    refused(shared, f":{ref}", "evidence-immutable", login=login)
-    refused(shared, f"{shared.evidence_tree(b'{}')}:{ref}", "evidence-immutable", login=login, force=True)
+    assert_refused(shared, f":{ref}", "evidence-immutable", login=login)
+    assert_refused(shared, f"{shared.evidence_tree(b'{}')}:{ref}", "evidence-immutable", login=login, force=True)
 
 
 def test_evidence_under_another_name_or_of_another_shape_is_refused(shared: Yard) -> None:
@@ -158,10 +150,12 @@ def test_evidence_under_another_name_or_of_another_shape_is_refused(shared: Yard
     right = f"refs/autarch/evidence/{sha256_hex(claim)}"
     wide = shared.clone.with_files(shared.evidence_tree(claim), {"more.txt": b"x"})
 
-    refused(shared, f"{shared.evidence_tree(claim)}:refs/autarch/evidence/{'0' * 64}", "evidence-name", login="ci")
-    refused(shared, f"{wide}:{right}", "evidence-tree", login="ci")
-    refused(shared, f"{shared.clone.write_blob(claim)}:{right}", "evidence-tree", login="ci")
-    refused(shared, f"{shared.evidence_tree(claim)}:{right}", "role", login="agent")
+    assert_refused(
+        shared, f"{shared.evidence_tree(claim)}:refs/autarch/evidence/{'0' * 64}", "evidence-name", login="ci"
+    )
+    assert_refused(shared, f"{wide}:{right}", "evidence-tree", login="ci")
+    assert_refused(shared, f"{shared.clone.write_blob(claim)}:{right}", "evidence-tree", login="ci")
+    assert_refused(shared, f"{shared.evidence_tree(claim)}:{right}", "role", login="agent")
 
 
 def test_evidence_that_no_reader_would_believe_cannot_take_the_place_of_true_one(shared: Yard) -> None:
@@ -170,20 +164,20 @@ def test_evidence_that_no_reader_would_believe_cannot_take_the_place_of_true_one
     forged = shared.evidence_tree(claim, key=shared.keys.stranger)
     borrowed = shared.evidence_tree(claim, about="0" * 64)
 
-    refused(shared, f"{forged}:{right}", "evidence-signature", login="ci")
-    refused(shared, f"{borrowed}:{right}", "evidence-signature", login="ci")
-    refused(shared, f"{shared.evidence_tree(claim, signer='ci')}:{right}", "evidence-signature", login="human")
-    accepted(shared, f"{shared.evidence_tree(claim)}:{right}", login="ci")
+    assert_refused(shared, f"{forged}:{right}", "evidence-signature", login="ci")
+    assert_refused(shared, f"{borrowed}:{right}", "evidence-signature", login="ci")
+    assert_refused(shared, f"{shared.evidence_tree(claim, signer='ci')}:{right}", "evidence-signature", login="human")
+    assert_accepted(shared, f"{shared.evidence_tree(claim)}:{right}", login="ci")
 
 
 def test_a_study_is_written_once_under_the_name_of_its_bytes(shared: Yard) -> None:
     study = b"packed trials"
     blob, ref = shared.clone.write_blob(study), f"refs/autarch/studies/{sha256_hex(study)}"
 
-    refused(shared, f"{blob}:refs/autarch/studies/{'0' * 64}", "study-name", login="agent")
-    refused(shared, f"{blob}:{ref}", "role", login="ci")
-    accepted(shared, f"{blob}:{ref}", login="agent")
-    refused(shared, f":{ref}", "study-immutable", login="agent")
+    assert_refused(shared, f"{blob}:refs/autarch/studies/{'0' * 64}", "study-name", login="agent")
+    assert_refused(shared, f"{blob}:{ref}", "role", login="ci")
+    assert_accepted(shared, f"{blob}:{ref}", login="agent")
+    assert_refused(shared, f":{ref}", "study-immutable", login="agent")
 
 
 # -- ledger
@@ -198,8 +192,8 @@ def test_ci_appends_to_the_ledger_and_nobody_rewrites_it(yard: Yard) -> None:
 
     with pytest.raises(PushRefusedError, match="role"):
         yard.append_ledger("agent", slug="other_slug")
-    refused(yard, f"{begun}:{ledger}", "ledger-append", login="ci", force=True)
-    refused(yard, f":{ledger}", "ledger-append", login="ci")
+    assert_refused(yard, f"{begun}:{ledger}", "ledger-append", login="ci", force=True)
+    assert_refused(yard, f":{ledger}", "ledger-append", login="ci")
     assert yard.ledger == first
 
 
@@ -212,7 +206,7 @@ def test_a_ledger_commit_must_add_one_signed_entry_and_nothing_else(shared: Yard
     merge = shared.clone.commit_tree(tree, parents=[tip, shared.main], message="Add\n", author=PERSON)
 
     for commit in (unsigned, empty, merge):
-        refused(shared, f"{commit}:{ledger}", "ledger-append", login="ci")
+        assert_refused(shared, f"{commit}:{ledger}", "ledger-append", login="ci")
 
 
 def test_a_ledger_entry_signed_by_a_stranger_is_refused(yard: Yard) -> None:
@@ -233,19 +227,19 @@ def test_an_agent_writes_and_rewrites_its_own_branches_only(shared: Yard) -> Non
     mine, theirs = "refs/heads/agent/tuner/mine-1", "refs/heads/agent/rival/theirs-1"
     first, second = shared.strategy("mine"), shared.strategy("mine", code=b'"""Better."""\n')
 
-    accepted(shared, f"{first}:{mine}", login="tuner")
-    accepted(shared, f"{second}:{mine}", login="tuner", force=True)
-    refused(shared, f"{first}:{theirs}", "branch-owner", login="tuner")
-    refused(shared, f"{first}:{mine}", "branch-owner", login="rival", force=True)
-    refused(shared, f"{first}:{mine}", "role", login="human", force=True)
-    accepted(shared, f":{mine}", login="tuner")
+    assert_accepted(shared, f"{first}:{mine}", login="tuner")
+    assert_accepted(shared, f"{second}:{mine}", login="tuner", force=True)
+    assert_refused(shared, f"{first}:{theirs}", "branch-owner", login="tuner")
+    assert_refused(shared, f"{first}:{mine}", "branch-owner", login="rival", force=True)
+    assert_refused(shared, f"{first}:{mine}", "role", login="human", force=True)
+    assert_accepted(shared, f":{mine}", login="tuner")
 
 
 def test_a_human_has_branches_of_their_own(shared: Yard) -> None:
     head = shared.commit({"docs/note.md": b"x\n"})
 
-    accepted(shared, f"{head}:refs/heads/human/note", login="human")
-    refused(shared, f"{head}:refs/heads/human/other", "role", login="agent")
+    assert_accepted(shared, f"{head}:refs/heads/human/note", login="human")
+    assert_refused(shared, f"{head}:refs/heads/human/other", "role", login="agent")
 
 
 @pytest.mark.parametrize(
@@ -269,10 +263,12 @@ def test_every_other_reference_is_refused_to_everybody(shared: Yard, ref: str) -
     head = shared.strategy("elsewhere")
 
     for login in ("human", "agent", "ci"):
-        refused(shared, f"{head}:{ref}", "namespace", login=login)
+        assert_refused(shared, f"{head}:{ref}", "namespace", login=login)
 
 
 def test_one_bad_move_refuses_the_whole_push(shared: Yard) -> None:
     head = shared.strategy("whole")
 
-    refused(shared, f"{head}:refs/heads/agent/tuner/whole-1 {head}:refs/heads/feature", "namespace", login="agent")
+    assert_refused(
+        shared, f"{head}:refs/heads/agent/tuner/whole-1 {head}:refs/heads/feature", "namespace", login="agent"
+    )
