@@ -9,6 +9,7 @@ from autarch.errors import StrategyError, UsageError
 from autarch.manifest import Manifest, ParamValue, SearchRange
 
 TRIALS_MAX = 10_000
+DIGITS = 6
 OBJECTIVE = "mean less half the standard deviation of the annual Sharpe ratio over four quarters of train"
 
 Score = Callable[[Mapping[str, ParamValue]], Trial]
@@ -69,7 +70,9 @@ def _suggest(trial: object, name: str, span: SearchRange, value: ParamValue) -> 
     if isinstance(value, int):
         step = 1 if span.step is None else int(span.step)
         return int(trial.suggest_int(name, int(span.low), int(span.high), step=step, log=span.log))  # type: ignore[attr-defined]
-    return float(trial.suggest_float(name, span.low, span.high, step=span.step, log=span.log))  # type: ignore[attr-defined]
+    asked = trial.suggest_float(name, span.low, span.high, step=span.step, log=span.log)  # type: ignore[attr-defined]
+    short = float(format(asked, f".{DIGITS}g"))  # 0.3, not 0.30000000000000004: a human reads the manifest
+    return min(max(short, float(span.low)), float(span.high))
 
 
 def _scored(score: Score, params: dict[str, ParamValue]) -> Trial:

@@ -59,6 +59,13 @@ def test_every_trial_is_kept_and_stays_within_its_range_and_grid(manifest: Manif
     assert all(0.1 <= t.params["width"] <= 2.0 for t in found.trials)
 
 
+def test_a_float_is_written_with_few_digits_and_stays_in_its_range(manifest: Manifest) -> None:
+    widths = [t.params["width"] for t in study(manifest, hill).trials]
+
+    assert all(w == float(f"{w:.6g}") for w in widths)
+    assert len(set(widths)) > 10
+
+
 def test_the_best_beats_the_parent_on_a_hill(manifest: Manifest) -> None:
     found = study(manifest, hill)
 
