@@ -167,6 +167,17 @@ def test_a_growing_window_sends_each_row_once_and_reads_the_same(worker, source_
     assert apart.exposure.tolist() == [0.091, 0.092]
 
 
+def test_bars_that_left_the_window_are_gone(worker, source_of, window_of) -> None:
+    body = "return Targets(exposure=np.full(n, n / 100.0), stop_loss=np.full(n, bars.close[0] / 1000.0))"
+    with worker.session(source_of(body)) as session:
+        seen = [
+            session.decide(window_of(first_bar=bar, n_rows=rows), keep=1) for bar, rows in ((0, 4), (2, 6), (90, 3))
+        ]
+
+    # rows shown, and the first bar's close b + 1
+    assert [(x.exposure[0], x.stop_loss[0]) for x in seen] == [(0.04, 0.001), (0.06, 0.003), (0.03, 0.091)]
+
+
 def test_going_back_in_time_is_refused_before_anything_is_sent(worker, source_of, window_of) -> None:
     with worker.session(source_of(CLOSES)) as session:
         session.decide(window_of(first_bar=5, n_rows=4), keep=1)
