@@ -18,6 +18,7 @@ from autarch.evidence.ledger_count import causality_failures
 from autarch.evidence.ledger_entry import InnerTrials, Sealed
 from autarch.forge.client import ForgeClient
 from autarch.forge.wire import GATE_CONTEXT, StatusState
+from autarch.market import DatasetLock
 from autarch.repo.engine import engine_digest_at
 from autarch.repo.git import GitRepo, Remote
 from autarch.repo.mainline import fetch_main
@@ -105,7 +106,7 @@ def _judge_and_record(desk: GateDesk, subject: Subject) -> GateOutcome:
     inputs = _inputs(desk, subject.base)
     candidate = candidate_of_commits(desk.repo, base=subject.base, head=subject.head)
     ledger = Ledger(desk.repo, trust=trust_at(desk.repo, subject.base, "ci"), remote=desk.remote)
-    reserved = _reserve(desk, subject, candidate, ledger, dataset=inputs.lock.ref)
+    reserved = _reserve(desk, subject, candidate, inputs.lock, ledger)
     head = ledger.sync() if reserved is None else reserved.commit
     inputs = replace(inputs, ledger=head, trials=ledger.trials(head))
     outcome = desk.judge(candidate, inputs) if desk.judge is not None else _judge(desk, candidate, inputs)
@@ -137,12 +138,14 @@ def _inputs(desk: GateDesk, base: str) -> GateInputs:
     return inputs
 
 
-def _reserve(desk: GateDesk, subject: Subject, candidate: Candidate, ledger: Ledger, *, dataset: str) -> Sealed | None:
+def _reserve(
+    desk: GateDesk, subject: Subject, candidate: Candidate, lock: DatasetLock, ledger: Ledger
+) -> Sealed | None:
     """Return the reservation of this judgement; None for a proposal that no check can score."""
     if candidate.source is None:
         return None
-    wanted = reservation(subject, candidate, dataset=dataset, inner=_inner(desk, subject), now_ms=desk.clock_ms())
-    return ledger.reserve(wanted, key=desk.key)
+    inner = _inner(desk, subject)
+    return ledger.reserve(reservation(subject, candidate, lock=lock, inner=inner, now_ms=desk.clock_ms()), key=desk.key)
 
 
 def _inner(desk: GateDesk, subject: Subject) -> InnerTrials | None:

@@ -12,6 +12,7 @@ from autarch.evidence.attestation import Attestation, Machine, evidence_ref, sig
 from autarch.evidence.ledger_count import CAUSALITY_FREE, STOPPING_CHECKS
 from autarch.evidence.ledger_entry import SCHEMA, InnerTrials, LedgerEntry, Sealed
 from autarch.forge.checks import CheckRecord, check_ref, sign_check
+from autarch.market import DatasetLock
 from autarch.repo.git import GitRepo, Remote
 from autarch.repo.signing import CI_PRINCIPAL
 from autarch.verdict import CheckResult
@@ -38,7 +39,7 @@ class Press:
 
 
 def reservation(
-    subject: Subject, candidate: Candidate, *, dataset: str, inner: InnerTrials | None, now_ms: int
+    subject: Subject, candidate: Candidate, *, lock: DatasetLock, inner: InnerTrials | None, now_ms: int
 ) -> LedgerEntry:
     """Return the entry that counts this judgement before it has a score; its place is the ledger's to fill."""
     return LedgerEntry(
@@ -52,7 +53,8 @@ def reservation(
         base=subject.base,
         slug=candidate.slug,
         tree=candidate.tree,
-        dataset=dataset,
+        dataset=lock.ref,
+        epoch=str(lock.epoch.number),
         inner=inner,
     )
 

@@ -194,8 +194,9 @@ def test_an_accepted_strategy_is_counted_judged_recorded_and_told(bench):
 
     reserved, answer = bench.ledger()
     assert bench.kinds() == [("reservation", None), ("result", "accepted")]
-    assert (reserved.entry.pr, reserved.entry.head, reserved.entry.base) == (number, head, bench.main)
-    assert reserved.entry.inner.count == 40
+    found = reserved.entry
+    assert (found.pr, found.head, found.base, found.epoch) == (number, head, bench.main, "1")
+    assert found.inner.count == 40
     assert answer.entry.evidence == outcome.evidence
     given = bench.gate.asked[0][1]
     assert (given.ledger, given.trials) == (reserved.commit, 41)  # the proposal and the 40 behind it
