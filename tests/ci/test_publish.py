@@ -42,22 +42,25 @@ max_leverage = 1.0
 """
 
 
+SOME_CHECKS = ("scope", "causality", "backtest")
+
+
 class FakeGate:
-    """Answers as told, and remembers what the ledger held when it was asked."""
+    """Answers some checks as told, and remembers what it was asked."""
 
     def __init__(self):
         self.failing = None
         self.undecided = None
         self.killed_by = None
         self.asked = []
-        self.entries = []
 
     def __call__(self, candidate, inputs):
         self.asked.append((candidate, inputs))
         if self.killed_by is not None:
             raise self.killed_by
         checks, stopped = [], False
-        for name in CHECK_NAMES if candidate.kind == "strategy" else ("scope",):
+        wanted = SOME_CHECKS if candidate.kind == "strategy" else ("scope",)
+        for name in (name for name in CHECK_NAMES if name in {*wanted, self.failing}):
             if stopped:
                 verdict = "skipped"
             elif name == self.failing or (name == "scope" and candidate.problems):
@@ -65,7 +68,7 @@ class FakeGate:
             else:
                 verdict = "undecided" if name == self.undecided else "passed"
             checks.append(CheckResult(name=name, klass=inputs.policy.classes[name], verdict=verdict, detail="because"))
-        scored = any(check.name == "backtest" and check.verdict == "passed" for check in checks)
+        scored = any(check.name == "backtest" and check.verdict in {"passed", "failed"} for check in checks)
         outcome = GateOutcome(
             verdict=overall(tuple(checks)),
             candidate=candidate,
@@ -200,13 +203,13 @@ def test_an_accepted_strategy_is_counted_judged_recorded_and_told(bench):
     assert answer.entry.evidence == outcome.evidence
     given = bench.gate.asked[0][1]
     assert (given.ledger, given.trials) == (reserved.commit, 41)  # the proposal and the 40 behind it
-    assert sorted(bench.records(head)) == sorted(CHECK_NAMES)
+    assert sorted(bench.records(head)) == sorted(SOME_CHECKS)
     assert {record.evidence for record in bench.records(head).values()} == {outcome.evidence}
     stored = load_evidence(bench.bare, outcome.evidence)
     assert stored.claim.ledger == reserved.commit
     trust = trust_at(bench.bare, bench.main, "ci")
     assert read_attestation(stored.record, evidence=outcome.evidence, trust=trust).signer == "ci@autarch"
-    assert bench.state(head) == bench.state(head, "autarch/risk") == "success"
+    assert bench.state(head) == bench.state(head, "autarch/backtest") == "success"
     assert len([c for c in bench.agent.comments(number) if outcome.evidence[:12] in c.body]) == 1
 
 
@@ -224,14 +227,14 @@ def test_the_reservation_is_on_the_forge_before_the_gate_is_asked(bench):
 
 
 def test_a_rejected_score_counts_and_is_published(bench):
-    bench.gate.failing = "risk"
+    bench.gate.failing = "backtest"
     number, head = bench.propose(strategy())
 
     outcome = publish_gate(bench.desk, number)
 
     assert outcome.verdict == "rejected"
     assert bench.kinds() == [("reservation", None), ("result", "rejected")]
-    assert bench.records(head)["risk"].verdict == "failed"
+    assert bench.records(head)["backtest"].verdict == "failed"
     assert bench.state(head) == "failure"
 
 
@@ -304,7 +307,7 @@ def test_a_run_killed_after_its_answer_publishes_what_is_missing(bench, monkeypa
 
     assert first.evidence == again.evidence
     assert bench.kinds() == [("reservation", None), ("result", "accepted")]
-    assert sorted(bench.records(head)) == sorted(CHECK_NAMES)
+    assert sorted(bench.records(head)) == sorted(SOME_CHECKS)
     assert len([c for c in bench.agent.comments(number) if "Accepted" in c.body]) == 1
 
 
@@ -312,7 +315,7 @@ def test_a_second_run_that_finds_something_else_is_undecided_and_changes_nothing
     number, head = bench.propose(strategy())
     publish_gate(bench.desk, number)
     before = bench.records(head)
-    bench.gate.failing = "risk"
+    bench.gate.failing = "backtest"
 
     with pytest.raises(LedgerError, match="not reproducible"):
         publish_gate(bench.desk, number)
@@ -332,7 +335,7 @@ def test_a_record_that_says_something_else_is_never_overwritten(bench):
 
 
 def test_an_undecided_verdict_leaves_no_record_in_the_way_of_the_next_run(bench):
-    bench.gate.undecided = "warmup"
+    bench.gate.undecided = "backtest"
     number, head = bench.propose(strategy())
 
     assert publish_gate(bench.desk, number).verdict == "undecided"
@@ -414,6 +417,6 @@ def test_a_check_is_where_the_rules_look_for_it(bench):
     number, head = bench.propose(strategy())
     publish_gate(bench.desk, number)
 
-    for name in CHECK_NAMES:
+    for name in SOME_CHECKS:
         assert bench.bare.read_ref(check_ref(head=head, base=bench.main, name=name)) is not None
-    assert bench.bare.read_ref(evidence_ref(bench.records(head)["risk"].evidence)) is not None
+    assert bench.bare.read_ref(evidence_ref(bench.records(head)["backtest"].evidence)) is not None
