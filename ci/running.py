@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
@@ -15,7 +14,7 @@ from ci.candidate import Candidate
 from ci.checklist import Checklist
 from ci.checks import backtest, causality, determinism, risk, warmup
 from ci.context import Answer, Evaluated, GateInputs, Judged
-from ci.workers import Workers, started_workers
+from ci.workers import Workers, asking_threads, started_workers
 
 
 @dataclass(kw_only=True)
@@ -42,7 +41,8 @@ class StrategyRun:
             evaluated, decisions = self._evaluated, self.decisions
             if evaluated is None or decisions is None:
                 return
-            with ThreadPoolExecutor(max_workers=1) as pool:  # the machine's second core, while causality asks
+            self.checklist.progress(f"asking up to {self.inputs.policy.causality.cuts} decisions again")
+            with asking_threads(1, evaluated.main, evaluated.other) as pool:  # a second core, while causality asks
                 second = pool.submit(self.checklist.ask, "warmup", lambda: warmup.check(evaluated, decisions))
                 self.checklist.ask("causality", lambda: causality.check(evaluated, decisions))
                 second.result()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -42,3 +43,16 @@ def started_workers(*, allow_weak: bool = False) -> Iterator[Workers]:
         Worker(hash_seed=OTHER_HASH_SEED, clock_shift_s=OTHER_CLOCK_SHIFT_S, allow_weak=allow_weak) as other,
     ):
         yield Workers(main=main, other=other)
+
+
+@contextmanager
+def asking_threads(count: int, *workers: Worker) -> Iterator[ThreadPoolExecutor]:
+    """Yield a pool of threads that ask `workers`; Ctrl-C ends the workers, so that no thread waits for an answer."""
+    with ThreadPoolExecutor(max_workers=count) as pool:
+        try:
+            yield pool
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for worker in workers:
+                worker.close()
+            raise

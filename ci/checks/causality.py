@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +17,7 @@ from ci.checks.cuts import CutPlan, plan_cuts
 from ci.checks.peeks import Peek, describe_first, find_peeks
 from ci.checks.poison import Poisoned, ask_poisoned
 from ci.context import Answer, Evaluated
+from ci.workers import asking_threads
 
 
 def check(evaluated: Evaluated, decisions: Decisions) -> Answer:
@@ -33,7 +33,7 @@ def check(evaluated: Evaluated, decisions: Decisions) -> Answer:
         evaluated=evaluated, decisions=decisions, frames=frames_of(evaluated.source.manifest, evaluated.market)
     )
     plan = asking.plan(limits.cuts)
-    with ThreadPoolExecutor(max_workers=2) as pool:
+    with asking_threads(2, evaluated.main, evaluated.other) as pool:
         prefix = [
             pool.submit(asking.at_cuts, group, half)  # halves, so that a panel has work for two cores
             for group, rows in zip(plan.columns, plan.rows, strict=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from autarch.market.types import Floats
 from autarch.verdict import Measure
 from ci.checks.asking import NAMES, same, when
 from ci.context import Answer, Evaluated
+from ci.workers import asking_threads
 
 
 def check(evaluated: Evaluated) -> tuple[Answer, Decisions | None]:
@@ -28,7 +28,7 @@ def check(evaluated: Evaluated) -> tuple[Answer, Decisions | None]:
     """
     source = evaluated.source
     turned = _turned(source)
-    with ThreadPoolExecutor(max_workers=2) as pool:
+    with asking_threads(2, evaluated.main, evaluated.other) as pool:
         first = pool.submit(decide_blocks, evaluated.main, source, evaluated.market)
         second = pool.submit(decide_blocks, evaluated.other, turned, evaluated.market)
         decisions, again = first.result(), second.result()

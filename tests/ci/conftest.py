@@ -30,6 +30,7 @@ schema = 1
 name = "probe"
 title = "A probe"
 symbols = {symbols}
+context = {context}
 interval = "15m"
 mode = "{mode}"
 warmup = {warmup}
@@ -63,10 +64,11 @@ TREND = """\
 
 
 def a_manifest(  # noqa: PLR0913  a manifest has this many keys worth varying
-    *, symbols=("BTCUSDT",), mode="each", warmup=400, max_leverage=1.0, params="", search="", name="probe"
+    *, symbols=("BTCUSDT",), context=(), mode="each", warmup=400, max_leverage=1.0, params="", search="", name="probe"
 ) -> bytes:
     text = MANIFEST.format(
         symbols=str(list(symbols)).replace("'", '"'),
+        context=str(list(context)).replace("'", '"'),
         mode=mode,
         warmup=warmup,
         max_leverage=max_leverage,

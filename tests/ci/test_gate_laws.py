@@ -152,6 +152,29 @@ def test_a_strategy_that_never_trades_fails_backtest(gate, kit) -> None:
     assert "does not trade" in kit.check(outcome, "backtest").detail
 
 
+def test_a_sleeve_that_is_ruined_fails_backtest_and_is_not_measured(gate, kit) -> None:
+    churn = "    return Targets(exposure=np.where(bars.close > bars.open, 90.0, -90.0))\n"
+
+    outcome = gate(kit.candidate(churn, max_leverage=90.0))
+
+    assert kit.words(outcome) == ALL | {"backtest": "failed", "risk": "skipped"}
+    assert "ruin: no equity is left at train row" in kit.check(outcome, "backtest").detail
+
+
+def test_a_symbol_read_and_not_traded_is_asked_like_any_other(gate, kit) -> None:
+    lead = """\
+    lead = bars.context["ETHUSDT"]
+    return Targets(exposure=np.where(lead.close > lead.open, 0.5, 0.0))
+"""
+    peek = lead.replace("lead.close > lead.open", "np.append(lead.close[1:], 0.0) > lead.close")
+    manifest = {"symbols": ("BTCUSDT", "SOLUSDT"), "context": ("ETHUSDT",)}
+
+    honest, cheat = (gate(kit.candidate(body, **manifest), only=["causality"]) for body in (lead, peek))
+
+    assert kit.words(honest)["causality"] == "passed"
+    assert kit.words(cheat)["causality"] == "failed"
+
+
 def test_a_hundred_lines_of_luck_cannot_hide_a_drawdown(gate, kit) -> None:
     always_long = "    return Targets(exposure=np.full(len(bars), 3.0))\n"
 
