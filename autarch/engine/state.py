@@ -3,11 +3,11 @@
 The engine's kernel, the paper venue and the live executor drive these same functions, so that an
 order, a fill and a stop mean one thing. All are compiled and callable from Python.
 
-State is a float64 vector (N_STATE,) per symbol, `layout.new_state()`, its fields named in `layout`. Its
-decision half (`DECIDED` to
-`TAKE_DISTANCE`) belongs to whoever plans orders, its position half (`POSITION` on) to whoever fills
-them; the engine keeps both in one vector, live the executor's and the venue's each keep their own
-and agree through fills (`apply_fill`). `layout.state_to_json` and `state_from_json` are for the journal.
+State is a float64 vector (N_STATE,) per symbol, `layout.new_state()`, its fields named in `layout`. The
+decision half (`DECIDED` to `TAKE_DISTANCE`) belongs to whoever plans orders, the position half
+(`POSITION` on) to whoever fills them. The engine keeps both in one vector; live the executor's and the
+venue's each keep their own and agree through fills (`apply_fill`). `layout.state_to_json` and
+`state_from_json` are for the journal.
 
 One bar r, per symbol in manifest order; `window` = turnover of rows max(0, r - 96) to r - 1:
 

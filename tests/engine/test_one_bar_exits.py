@@ -162,6 +162,16 @@ def test_a_hair_above_the_liquidation_price_survives(desk):
     assert result.liquidation_gap == pytest.approx([(51.1 - 51) / 51.1], rel=1e-9)
 
 
+def test_the_gap_to_liquidation_counts_the_open_that_jumped_a_stop(desk):
+    # liquidation at 51; the entry bar came as near as (100 - 51) / 100, the jump to 80 nearer
+    rows = [*flat(100, 100), (80, 85, 60, 80)]
+
+    result = desk.play(rows, [1.0, 1.0, 1.0], stop=0.05)
+
+    assert desk.story(result)[1] == (2, "stop_loss", -10.0, 80.0)
+    assert result.liquidation_gap == pytest.approx([29 / 80], rel=1e-12)
+
+
 def test_a_short_is_liquidated_above(desk):
     # bankrupt at 150; 150 / 1.01 = 148.51
     rows = [*flat(100, 100), (110, 148.6, 110, 120)]

@@ -102,12 +102,13 @@ def test_a_fee_factor_scales_the_fee(desk):
 
 def test_impact_looks_at_the_turnover_known_before_the_fill(desk):
     # median of rows 0 and 1: (1000 + 3000) / 2 = 2000; notional 10 * 50 = 500: 100 bp * sqrt(0.25) = 50 bp
-    # 50 * 1.005 = 50.25 -> 50.3; the fill bar's own 9e9 must not matter
+    # 50 * 1.005 = 50.25; the fill bar's own 9e9 must not matter
     costs = CostModel(half_spread_bps=0.0, impact_k=100.0, impact_cap_bps=1000.0)
+    fine = desk.instrument(tick_size=Decimal("0.01"))
 
-    result = desk.play(flat(50, 50, 50), [0.0, 0.5, 0.5], costs=costs, turnover=[1000.0, 3000.0, 9e9])
+    result = desk.play(flat(50, 50, 50), [0.0, 0.5, 0.5], costs=costs, contract=fine, turnover=[1000.0, 3000.0, 9e9])
 
-    assert desk.story(result) == [(2, "entry", 10.0, 50.3)]
+    assert desk.story(result) == [(2, "entry", 10.0, 50.25)]
 
 
 def test_impact_takes_the_median_of_ninety_six_bars_only(desk):
@@ -135,6 +136,16 @@ def test_orders_of_one_side_at_one_open_share_their_impact(desk):
         (2, "close", -10.0, 99.0),
         (2, "entry", -9.801, 98.5),
     ]
+
+
+def test_impact_is_reckoned_anew_at_each_open(desk):
+    # buys 500: 100 bp * sqrt(0.5) = 70.71 bp -> 100.8; equity at close 996: 9.96 wanted, buys 4.96 = 496 more:
+    # sqrt(0.496): 70.43 bp -> 100.8, and not the sum's sqrt(0.996): 99.8 bp -> 101.0
+    costs = CostModel(half_spread_bps=0.0, impact_k=100.0, impact_cap_bps=1000.0)
+
+    result = desk.play(flat(100, 100, 100), [0.5, 1.0, 1.0], costs=costs, turnover=1000.0)
+
+    assert desk.story(result) == [(1, "entry", 5.0, 100.8), (2, "entry", 4.96, 100.8)]
 
 
 def test_an_order_above_the_market_maximum_is_split_evenly_and_not_cheaper(desk):
