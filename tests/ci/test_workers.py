@@ -22,10 +22,13 @@ class Ringing:
 def test_an_interrupt_closes_the_workers_so_that_their_threads_end() -> None:
     worker = Ringing()
 
-    with pytest.raises(KeyboardInterrupt), asking_threads(2, worker) as pool:
-        pool.submit(worker.closed.wait)
-        raise KeyboardInterrupt
+    def interrupted() -> None:
+        with asking_threads(2, worker) as pool:
+            pool.submit(worker.closed.wait)
+            raise KeyboardInterrupt
 
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert worker.closed.is_set()
 
 
