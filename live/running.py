@@ -107,7 +107,6 @@ def status_of(journal: Journal) -> dict[str, object]:
             signed = Decimal(str(event.body["qty"])) * (1 if event.body["side"] == "Buy" else -1)
             symbol = str(event.body["symbol"])
             positions[symbol] = positions.get(symbol, Decimal(0)) + signed
-            last_fill = event.ref
             last_fill = str(event.body["exec_id"])
         elif event.kind == "decision":
             equity[str(event.body["strategy"])] = float(str(event.body["equity"]))
@@ -119,7 +118,6 @@ def status_of(journal: Journal) -> dict[str, object]:
         "state": "ACTIVE" if state is None else state.body["state"],
         "reason": "" if state is None else state.body["reason"],
         "last_close_ms": last_bar,
-        "last_fill": last_fill,
         "last_fill": last_fill,
         "equity": dict(sorted(equity.items())),
         "positions": {symbol: format(qty, "f") for symbol, qty in sorted(positions.items()) if qty != 0},
