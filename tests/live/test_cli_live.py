@@ -1,0 +1,88 @@
+"""`autarch live trust`, `live status` and `why` from the command line, on a constructed workspace."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+
+import pytest
+
+from autarch.cli.main import main
+from autarch.repo import signing
+from autarch.workspace import CONFIG_NAME, Config, ForgeSection, render_config
+
+from .release_yard import make_yard
+
+
+@pytest.fixture(scope="module")
+def yard(tmp_path_factory):
+    return make_yard(tmp_path_factory.mktemp("yard"))
+
+
+@pytest.fixture
+def workspace(yard, tmp_path, monkeypatch):
+    subprocess.run(
+        ["git", "clone", "--quiet", yard.root / "repo.git", tmp_path / "clone"], check=True, capture_output=True
+    )
+    root = tmp_path / "clone"
+    (root / CONFIG_NAME).parent.mkdir(mode=0o700)
+    (root / CONFIG_NAME).write_bytes(render_config(Config(schema=1, forge=ForgeSection(repository="local/autarch"))))
+    monkeypatch.setenv("AUTARCH_WORKSPACE", str(root))
+    return root
+
+
+def key_of(yard):
+    path = yard.keys["release"].with_suffix(".pub")
+    return str(path), signing.fingerprint(path.read_text())
+
+
+@pytest.mark.usefixtures("workspace")
+def test_a_typed_fingerprint_trusts_a_key_and_pins_what_main_holds(yard, capsys):
+    path, fingerprint = key_of(yard)
+
+    assert main(["live", "trust", "add", path, "--fingerprint", fingerprint, "--demo"]) == 0
+    capsys.readouterr()
+    assert main(["live", "trust", "show", "--json"]) == 0
+
+    shown = json.loads(capsys.readouterr().out)
+    assert shown["signers"][0]["demo"] is True
+    assert [policy["paper_only"] for policy in shown["policies"]] == [False, True]
+    assert shown["datasets"][0].startswith("tiny@")
+
+
+def test_a_wrong_fingerprint_and_no_terminal_trust_nothing(yard, workspace, capsys, monkeypatch):
+    path, fingerprint = key_of(yard)
+
+    assert main(["live", "trust", "add", path, "--fingerprint", "SHA256:guess"]) == 1
+    assert fingerprint not in capsys.readouterr().err
+    monkeypatch.setattr("sys.stdin", io.StringIO(fingerprint))  # typed by a program, not on a terminal
+    assert main(["live", "trust", "add", path]) == 2
+    assert main(["live", "trust", "add", path, "--role", "boss", "--fingerprint", fingerprint]) == 2
+    assert main(["live", "trust", "add", str(yard.root / "absent.pub"), "--fingerprint", fingerprint]) == 2
+    assert not (workspace / ".autarch/host/trust.toml").exists()
+
+
+@pytest.mark.usefixtures("workspace")
+def test_revoked_data_and_policies_can_be_named(yard, capsys):
+    path, fingerprint = key_of(yard)
+    main(["live", "trust", "add", path, "--fingerprint", fingerprint])
+
+    assert main(["live", "trust", "revoke", fingerprint]) == 0
+    assert main(["live", "trust", "data", "more@" + "a" * 64]) == 0
+    assert main(["live", "trust", "policy", "ci/policy.toml"]) == 0
+    capsys.readouterr()
+
+    assert main(["live", "trust", "add", path, "--fingerprint", fingerprint]) == 1
+    assert "never comes back" in capsys.readouterr().err
+    assert main(["live", "trust", "data", "more"]) == 2
+    assert main(["live", "trust", "policy", "ci/absent.toml"]) == 2
+
+
+@pytest.mark.usefixtures("workspace")
+def test_without_a_journal_status_and_why_say_what_to_do(capsys):
+    assert main(["live", "status"]) == 2
+    assert main(["why", "BTCUSDT@2024-01-01"]) == 2
+
+    said = capsys.readouterr().err
+    assert said.count("autarch live run --tag TAG") == 2
