@@ -4,7 +4,7 @@ from autarch.repo.engine import engine_digest, engine_digest_at
 from autarch.repo.git import GitError, GitRepo, MergeTree, PushRefusedError, Remote, StaleRefError
 from autarch.repo.signing import SignatureError, Trust, open_record, sign_bytes, signed_record, verify_bytes, verify_tag
 from autarch.repo.strategies import Change, classify, list_strategies, read_strategy, strategy_tree
-from autarch.repo.trusted import ensure_trusted, environment_problems, run_trusted, write_tree_from
+from autarch.repo.trusted import ensure_trusted, environment_problems, write_tree_from
 
 __all__ = [
     "Change",
@@ -24,7 +24,6 @@ __all__ = [
     "list_strategies",
     "open_record",
     "read_strategy",
-    "run_trusted",
     "sign_bytes",
     "signed_record",
     "strategy_tree",

@@ -13,10 +13,9 @@ from __future__ import annotations
 import compileall
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from autarch.errors import UndecidedError
@@ -27,7 +26,7 @@ from autarch.repo.environment import environment_problems
 from autarch.repo.git import GitError, GitRepo
 from autarch.repo.objects import EXECUTABLE, FOLDER, REGULAR, TreeEntry
 
-__all__ = ["RUNS", "ensure_trusted", "environment_problems", "hash_tree", "run_trusted", "write_tree_from"]
+__all__ = ["RUNS", "ensure_trusted", "environment_problems", "hash_tree", "write_tree_from"]
 
 RUNS = ("autarch", "ci", "agents", "live", LOCK_NAME)
 """What of a commit is written: its packages, with policies and data set locks, and its lock."""
@@ -95,29 +94,6 @@ def hash_tree(folder: Path, *, like: str = "") -> str:
     return objects.object_id("tree", objects.format_tree(entries), like=like)
 
 
-def run_trusted(  # noqa: PLR0913  a process has this many sides
-    repo: GitRepo,
-    commit: str,
-    argv: Sequence[str],
-    *,
-    cwd: Path | None = None,
-    environment: Mapping[str, str] | None = None,
-    timeout_s: float | None = None,
-) -> subprocess.CompletedProcess[bytes]:
-    """Run `autarch *argv` with the code of `commit` and return its output and exit code.
-
-    Raises:
-        UndecidedError: the installed distributions are not those of the commit's lock.
-        GitError: the tree cannot be written.
-    """
-    root = _ready_tree(repo, commit)
-    extra = {**(environment or {}), "PYTHONPATH": str(root)}
-    command = [sys.executable, "-P", "-m", "autarch", *argv]
-    return subprocess.run(
-        command, cwd=cwd, env={**_inherited(), **extra}, capture_output=True, check=False, timeout=timeout_s
-    )
-
-
 def ensure_trusted(repo: GitRepo, commit: str, argv: Sequence[str]) -> None:
     """Return when this process runs the code of `commit`; else become `autarch *argv` running it.
 
@@ -128,7 +104,10 @@ def ensure_trusted(repo: GitRepo, commit: str, argv: Sequence[str]) -> None:
             that runs after the exec is still another.
         GitError: the tree cannot be written.
     """
-    root = _ready_tree(repo, commit)
+    root = write_tree_from(repo, commit)
+    problems = environment_problems((root / LOCK_NAME).read_bytes())
+    if problems:
+        raise UndecidedError(f"cannot run the code of {commit[:12]} here: {' '.join(problems)}")
     if running_root() == root:
         return
     guard = f"{os.getpid()} {root}"
@@ -136,25 +115,14 @@ def ensure_trusted(repo: GitRepo, commit: str, argv: Sequence[str]) -> None:
         raise UndecidedError(
             f"re-executed to run the code in {root}, and {running_root()} runs; remove what puts it first on sys.path"
         )
-    environment = {**_inherited(), "PYTHONPATH": str(root), _EXEC_GUARD: guard}
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os.execve(sys.executable, [sys.executable, "-P", "-m", "autarch", *argv], environment)  # noqa: S606  becoming it is the point
-
-
-def _ready_tree(repo: GitRepo, commit: str) -> Path:
-    root = write_tree_from(repo, commit)
-    problems = environment_problems((root / LOCK_NAME).read_bytes())
-    if problems:
-        raise UndecidedError(f"cannot run the code of {commit[:12]} here: {' '.join(problems)}")
-    return root
-
-
-def _inherited() -> dict[str, str]:
     # PYTHON* could put other code first, GIT_* name another repository. The hash seed is part of the
     # numeric pin, and a process that is pinned already must stay so through our exec.
     dropped = ("PYTHON", "GIT_")
-    return {key: value for key, value in os.environ.items() if key == "PYTHONHASHSEED" or not key.startswith(dropped)}
+    kept = {key: value for key, value in os.environ.items() if key == "PYTHONHASHSEED" or not key.startswith(dropped)}
+    sys.stdout.flush()
+    sys.stderr.flush()
+    command = [sys.executable, "-P", "-m", "autarch", *argv]
+    os.execve(sys.executable, command, {**kept, "PYTHONPATH": str(root), _EXEC_GUARD: guard})  # noqa: S606  becoming it is the point
 
 
 def _refuse_odd(entries: Sequence[TreeEntry], tree: str) -> None:

@@ -6,11 +6,12 @@ import dataclasses
 
 import pytest
 
-from autarch.errors import UndecidedError, UsageError
-from autarch.evidence.attestation import evidence_ref, load_evidence, read_attestation
+from autarch.canonical import canonical_json, sha256_hex
+from autarch.errors import DataError, UndecidedError, UsageError
+from autarch.evidence.attestation import load_evidence, read_attestation
 from autarch.evidence.ledger import Ledger
 from autarch.evidence.ledger_entry import LedgerError
-from autarch.forge.checks import check_ref, open_check
+from autarch.forge.checks import open_check
 from autarch.forge.client import ForgeClient
 from autarch.forge.create import create_forge
 from autarch.forge.serve import serving
@@ -31,17 +32,10 @@ from ci.policy import CHECK_NAMES
 from ci.publish import GateDesk, publish_gate
 
 SOMEBODY = Person(name="Somebody", email="somebody@example.invalid", when_s=1_700_000_000)
-MANIFEST = """schema = 1
-name = "{slug}"
-title = "A title"
-symbols = ["BTCUSDT"]
-interval = "15m"
-mode = "each"
-warmup = 10
-max_leverage = 1.0
-"""
-
-
+MANIFEST = (
+    'schema = 1\nname = "{slug}"\ntitle = "A title"\nsymbols = ["BTCUSDT"]\ninterval = "15m"\nmode = "each"\n'
+    "warmup = 10\nmax_leverage = 1.0\n"
+)
 SOME_CHECKS = ("scope", "causality", "backtest")
 
 
@@ -104,6 +98,12 @@ class Bench:
         moves = {f"refs/heads/{branch}": head} | (study or {})
         repo.push(self.agent.git_remote(), moves, leases=dict.fromkeys(moves))
         return self.agent.create_pull(head=branch, title="Propose", body="Because.").number, head
+
+    def move_main(self, files):
+        tree = self.bare.with_files(self.bare.tree_of(self.main), files)
+        moved = self.bare.commit_tree(tree, parents=[self.main], message="Move\n", author=SOMEBODY)
+        self.bare.update_ref("refs/heads/main", moved, old=self.main)
+        return moved
 
     def ledger(self):
         ledger = Ledger(self.bare, trust=trust_at(self.bare, self.main, "ci"))
@@ -295,8 +295,7 @@ def test_a_killed_run_counts_and_the_next_one_resumes_its_reservation(bench):
 
 def test_a_run_killed_after_its_answer_publishes_what_is_missing(bench, monkeypatch):
     number, head = bench.propose(strategy())
-    killed = monkeypatch.context()
-    with killed as patch:
+    with monkeypatch.context() as patch:
         patch.setattr(publish, "publish_records", lambda *_args, **_more: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             publish_gate(bench.desk, number)
@@ -360,9 +359,7 @@ def test_an_error_is_told_on_the_head(bench):
 def test_a_moved_main_asks_for_a_judgement_of_its_own(bench):
     number, head = bench.propose(strategy())
     publish_gate(bench.desk, number)
-    tree = bench.bare.with_files(bench.bare.tree_of(bench.main), {"README.md": b"moved\n"})
-    moved = bench.bare.commit_tree(tree, parents=[bench.main], message="Move\n", author=SOMEBODY)
-    bench.bare.update_ref("refs/heads/main", moved, old=bench.main)
+    moved = bench.move_main({"README.md": b"moved\n"})
 
     publish_gate(bench.desk, number)
 
@@ -371,9 +368,7 @@ def test_a_moved_main_asks_for_a_judgement_of_its_own(bench):
 
 
 def test_only_mains_code_judges(bench):
-    tree = bench.bare.with_files(bench.bare.tree_of(bench.main), {"ci/gate.py": b"raise SystemExit\n"})
-    moved = bench.bare.commit_tree(tree, parents=[bench.main], message="Move\n", author=SOMEBODY)
-    bench.bare.update_ref("refs/heads/main", moved, old=bench.main)
+    bench.move_main({"ci/gate.py": b"raise SystemExit\n"})
     number, _ = bench.propose(strategy())
 
     with pytest.raises(UndecidedError, match="only main's code judges"):
@@ -381,26 +376,19 @@ def test_only_mains_code_judges(bench):
     assert bench.kinds() == []
 
 
-def test_a_closed_pull_request_is_not_judged(bench):
+def test_a_closed_pull_request_or_a_data_set_that_does_not_count_is_not_judged(bench):
     number, _ = bench.propose(strategy())
-    bench.agent.close_pull(number)
+    elsewhere = dataclasses.replace(bench.desk, choice=Choice(stores=bench.desk.choice.stores, dataset="nothing"))
 
+    with pytest.raises(DataError, match="nothing"):
+        publish_gate(elsewhere, number)
+    bench.agent.close_pull(number)
     with pytest.raises(UsageError, match="is closed"):
         publish_gate(bench.desk, number)
-
-
-def test_a_data_set_that_does_not_count_is_refused(bench):
-    number, _ = bench.propose(strategy())
-    choice = Choice(stores=bench.desk.choice.stores, dataset="nothing")
-
-    with pytest.raises(Exception, match="nothing"):
-        publish_gate(dataclasses.replace(bench.desk, choice=choice), number)
     assert bench.kinds() == []
 
 
 def test_the_study_behind_a_proposal_is_in_the_ledger(bench):
-    from autarch.canonical import canonical_json, sha256_hex
-
     packed = canonical_json({"schema": 1, "trials": [{"sharpe": 1.0}, {"sharpe": 2.0}, {"sharpe": None}]})
     digest = sha256_hex(packed)
     blob = bench.desk.repo.write_blob(packed)
@@ -411,12 +399,3 @@ def test_the_study_behind_a_proposal_is_in_the_ledger(bench):
 
     inner = bench.ledger()[0].entry.inner
     assert (inner.count, inner.sharpe_variance, inner.sidecar) == (3, 0.5, digest)  # ((1-1.5)^2 + (2-1.5)^2) / 1
-
-
-def test_a_check_is_where_the_rules_look_for_it(bench):
-    number, head = bench.propose(strategy())
-    publish_gate(bench.desk, number)
-
-    for name in SOME_CHECKS:
-        assert bench.bare.read_ref(check_ref(head=head, base=bench.main, name=name)) is not None
-    assert bench.bare.read_ref(evidence_ref(bench.records(head)["backtest"].evidence)) is not None

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from autarch.errors import ConfigError, UndecidedError
-from autarch.repo import engine
+from autarch.repo import engine, trusted
 from autarch.repo.engine import engine_digest, engine_digest_at, is_judging, read_lock
 from autarch.repo.environment import environment_problems, locked_versions
 from autarch.repo.git import GitError
 from autarch.repo.objects import FOLDER, SYMLINK, TreeEntry
-from autarch.repo.trusted import FIXED_MTIME_S, hash_tree, run_trusted, write_tree_from
+from autarch.repo.trusted import FIXED_MTIME_S, ensure_trusted, hash_tree, write_tree_from
 
 FILES = {
     "autarch/__init__.py": b"",
@@ -97,23 +101,60 @@ def test_a_commit_that_names_its_way_out_is_not_written(repo, head, somebody):
         write_tree_from(repo, evil)
 
 
-def test_trusted_code_runs_from_its_tree_whatever_the_environment_says(repo, head, tmp_path, monkeypatch):
-    evil = tmp_path / "evil" / "autarch"
-    evil.mkdir(parents=True)
-    (evil / "__main__.py").write_text("print('evil')\n")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "evil"))
+BECOME = """import os, sys
+from autarch.errors import AutarchError
+from autarch.repo import environment, trusted
+from autarch.repo.git import GitRepo
 
-    done = run_trusted(repo, head, ["gate", "--json"], cwd=tmp_path / "evil")
+real = environment._installed
+environment._installed = lambda name: ("1.0", ["rfc8785"]) if name == "autarch" else real(name)
+repo = GitRepo(sys.argv[1])
+if len(sys.argv) > 3:
+    os.environ[trusted._EXEC_GUARD] = f"{os.getpid()} {trusted.write_tree_from(repo, sys.argv[2])}"
+try:
+    trusted.ensure_trusted(repo, sys.argv[2], ["gate", "--json"])
+except AutarchError as error:
+    sys.exit(f"{type(error).__name__}: {error}")
+"""
 
-    assert done.stdout.decode().split() == [str(write_tree_from(repo, head) / "autarch"), "gate", "--json"]
+
+def become(repo, head, *more, cwd):
+    """Run a process that asks to become the code of `head`, and return it when it has ended."""
+    command = [sys.executable, "-c", BECOME, str(repo.path), head, *more]
+    environment = {**os.environ, "PYTHONHASHSEED": "0"}
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_a_process_becomes_the_trusted_code_whatever_lies_in_its_way(repo, head, tmp_path, root):
+    (tmp_path / "autarch").mkdir()
+    (tmp_path / "autarch" / "__main__.py").write_text("print('evil')\n")
+    (tmp_path / "autarch" / "__init__.py").write_text(f"__path__.append({str(root / 'autarch')!r})\n")
+
+    done = become(repo, head, cwd=tmp_path)
+
+    assert done.stdout.split() == [str(write_tree_from(repo, head) / "autarch"), "gate", "--json"], done.stderr
     assert done.returncode == 3
+
+
+def test_a_process_that_became_something_else_says_so_instead_of_trying_for_ever(repo, head, tmp_path):
+    done = become(repo, head, "again", cwd=tmp_path)
+
+    assert done.returncode == 1
+    assert "UndecidedError: re-executed to run the code in" in done.stderr
+
+
+def test_a_process_that_runs_the_trusted_code_already_goes_on(repo, head, monkeypatch):
+    root = write_tree_from(repo, head)
+    monkeypatch.setattr(trusted, "running_root", lambda: root)
+
+    assert ensure_trusted(repo, head, ["gate"]) is None
 
 
 def test_trusted_code_does_not_run_in_another_environment_than_its_lock(repo, commit, head):
     other = commit({"requirements.lock": b"rfc8785==9.9.9 \\\n    --hash=sha256:00\n"}, head)
 
     with pytest.raises(UndecidedError, match="pip install --require-hashes"):
-        run_trusted(repo, other, ["gate"])
+        ensure_trusted(repo, other, ["gate"])
 
 
 @pytest.fixture(autouse=True)
