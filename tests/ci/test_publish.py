@@ -43,9 +43,7 @@ class FakeGate:
     """Answers some checks as told, and remembers what it was asked."""
 
     def __init__(self):
-        self.failing = None
-        self.undecided = None
-        self.killed_by = None
+        self.failing = self.undecided = self.killed_by = None
         self.asked = []
 
     def __call__(self, candidate, inputs):
