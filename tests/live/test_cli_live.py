@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 
 import pytest
 
 from autarch.cli.main import main
 from autarch.repo import signing
+from autarch.repo.runner import SAFE_ENVIRONMENT
 from autarch.workspace import CONFIG_NAME, Config, ForgeSection, render_config
 
 from .release_yard import make_yard
@@ -22,9 +24,9 @@ def yard(tmp_path_factory):
 
 @pytest.fixture
 def workspace(yard, tmp_path, monkeypatch):
-    subprocess.run(
-        ["git", "clone", "--quiet", yard.root / "repo.git", tmp_path / "clone"], check=True, capture_output=True
-    )
+    command = ["git", "clone", "--quiet", str(yard.root / "repo.git"), str(tmp_path / "clone")]
+    environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", **SAFE_ENVIRONMENT}
+    subprocess.run(command, check=True, capture_output=True, env=environment)
     root = tmp_path / "clone"
     (root / CONFIG_NAME).parent.mkdir(mode=0o700)
     (root / CONFIG_NAME).write_bytes(render_config(Config(schema=1, forge=ForgeSection(repository="local/autarch"))))
