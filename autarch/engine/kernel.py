@@ -27,7 +27,6 @@ from autarch.engine.layout import (
     FUNDING,
     FUNDING_PAID,
     INSIDE,
-    LATCH,
     LIQUIDATION,
     LIQUIDATION_GAP,
     N_EVENT,
@@ -43,7 +42,7 @@ from autarch.engine.layout import (
     TAKE_DISTANCE,
 )
 from autarch.engine.position import inside_bar, pay_funding
-from autarch.engine.rules import differs, equity_part, latch_after, reached, sign, to_value
+from autarch.engine.rules import differs, equity_part, reached, sign, to_value
 from autarch.engine.state import open_bar
 from autarch.engine.terms import QTY_SCALE, QTY_UNIT
 from autarch.market.types import Bools, Floats, Ints
@@ -261,9 +260,8 @@ def _decide(
     """Take every symbol's decision at the close of `row`; after ruin each is to be flat."""
     for j in range(states.shape[0]):
         target = 0.0 if ruined else wanted[row, j]
-        latch = states[j, LATCH]
-        if not differs(target, states[j, DECIDED]) and (latch == 0.0 or latch_after(latch, target) == latch):
-            continue  # a short cut: on_decision would find nothing new and no latch to let go
+        if not differs(target, states[j, DECIDED]):
+            continue  # a short cut: nothing new, and a latch always is the side last decided
         if in_coins:
             on_wanted_quantity(states[j], terms[j], target, stops[row, j], takes[row, j], closes[j, row])
         else:

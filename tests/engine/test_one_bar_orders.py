@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from autarch.engine import CostModel
+from autarch.engine import layout as at
 
 
 def flat(*prices):
@@ -73,6 +74,7 @@ def test_after_the_last_bar_nothing_is_closed_and_its_decision_is_dropped(desk):
     assert desk.story(result) == [(1, "entry", 10.0, 100.0)]
     assert result.equity[-1] == 1300.0
     assert result.totals.unrealised == 300.0
+    assert (result.states[0, at.DECIDED], result.states[0, at.PENDING]) == (1.0, at.NOTHING)
     assert result.skipped.size == 0
 
 
