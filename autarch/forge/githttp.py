@@ -93,6 +93,9 @@ class GitService:
         try:
             async with asyncio.timeout(SERVICE_S_MAX):
                 status, headers = await _read_head(process)
+                # git answers its head before it has read the body, and a streaming response reads the request to
+                # notice a lost client: begun any earlier, it would swallow part of the body.
+                await asyncio.wait({pump})
         except BaseException:
             await _finish(process, pump, ended)
             raise

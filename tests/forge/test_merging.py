@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from autarch.canonical import sha256_hex
-from autarch.forge.client import ForgeRefusedError
+from autarch.forge.client import ForgeClient, ForgeRefusedError
+from autarch.forge.wire import LOCAL_REPOSITORY
 
 from .conftest import MAIN, POLICY, Yard, assert_refused, merge_commit, ready
 
@@ -58,6 +61,33 @@ def test_the_buttons_merge_is_exactly_the_merge_of_both_sides(yard: Yard) -> Non
         "Merged-By": "human",
         "Policy": sha256_hex(POLICY),
     }
+
+
+def test_of_two_merges_at_once_exactly_one_moves_main(yard: Yard) -> None:
+    base = yard.main
+    ready_ones = [ready(yard, "one_slug"), ready(yard, "two_slug")]
+    clients = [yard.client("human"), ForgeClient(yard.url, LOCAL_REPOSITORY, yard.tokens["human"])]
+    said: list[int] = []
+
+    def merge(client: ForgeClient, head: str, number: int) -> None:
+        try:
+            client.merge_pull(number, sha=head)
+            said.append(200)
+        except ForgeRefusedError as error:
+            said.append(error.status)
+
+    threads = [
+        threading.Thread(target=merge, args=(client, *one)) for client, one in zip(clients, ready_ones, strict=True)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    clients[1].close()
+
+    assert sorted(said) in ([200, 405], [200, 409])
+    assert yard.bare.read_commit(yard.main).parents[0] == base
+    assert sum(pull.merged for pull in yard.client("human").pulls(state="all")) == 1
 
 
 def test_a_conflict_is_refused_and_shown_as_dirty(yard: Yard) -> None:

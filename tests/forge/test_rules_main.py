@@ -72,6 +72,16 @@ def test_a_merge_whose_checks_are_missing_is_refused(shared: Yard) -> None:
     assert "scope=missing, backtest=missing" in said
 
 
+@pytest.fixture(scope="module")
+def waiting(shared: Yard) -> tuple[str, int]:
+    """A head with evidence and one of its two checks."""
+    head = shared.strategy("waiting")
+    pull = shared.propose(head, branch="agent/tuner/waiting-1")
+    scope = shared.record_spec(shared.record(head, "scope", slug="waiting"))
+    shared.push("ci", f"{shared.evidence_spec(head)} {scope}")
+    return head, pull.number
+
+
 @pytest.mark.parametrize(
     ("case", "problem"),
     [
@@ -86,12 +96,10 @@ def test_a_merge_whose_checks_are_missing_is_refused(shared: Yard) -> None:
         ("wrong_name", "backtest=wrong-subject"),
     ],
 )
-def test_a_check_that_does_not_hold_keeps_main_where_it_is(shared: Yard, case: str, problem: str) -> None:
-    slug = f"case_{case}"
-    head = shared.strategy(slug)
-    pull = shared.propose(head, branch=f"agent/tuner/{slug}-1")
-    scope = shared.record_spec(shared.record(head, "scope", slug=slug))
-    shared.push("ci", f"{shared.evidence_spec(head)} {scope}")
+def test_a_check_that_does_not_hold_keeps_main_where_it_is(
+    shared: Yard, waiting: tuple[str, int], case: str, problem: str
+) -> None:
+    head, number = waiting
     changes = {
         "failed": {"verdict": "failed"},
         "undecided": {"verdict": "undecided"},
@@ -102,15 +110,15 @@ def test_a_check_that_does_not_hold_keeps_main_where_it_is(shared: Yard, case: s
         "wrong_name": {"name": "scope"},
     }.get(case, {})
     key = shared.keys.stranger if case == "stranger" else shared.keys.ci
-    content = sign_check(shared.record(head, "backtest", slug=slug, **changes), key=key)
+    content = sign_check(shared.record(head, "backtest", slug="waiting", **changes), key=key)
     if case == "altered":
         content = content.replace(b'"passed"', b'"waived"')
     # Planted behind the hook's back: the merge itself must not believe what stands in a reference.
     shared.plant(f"refs/autarch/checks/{head}/{shared.main}/backtest", content)
 
-    said = assert_refused(shared, f"{merge_commit(shared, head, pull.number)}:{MAIN}", "required-checks")
+    said = assert_refused(shared, f"{merge_commit(shared, head, number)}:{MAIN}", "required-checks")
     with pytest.raises(ForgeRefusedError) as button:
-        shared.client("human").merge_pull(pull.number, sha=head)
+        shared.client("human").merge_pull(number, sha=head)
 
     assert problem in said
     assert button.value.status == 405
