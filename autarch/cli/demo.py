@@ -48,7 +48,7 @@ def demo(
     with walk.serving("forge", "serve", "--port", "0") as url:
         _say(url)
         _propose_and_merge(walk, tuned, study=("--trials", str(trials), "--seed", str(seed), "--policy", policy))
-        _release_and_trade(walk, tuned[0])
+        _release_and_trade(walk)
     return 0
 
 
@@ -80,7 +80,7 @@ def _propose_and_merge(walk: Walk, tuned: tuple[str, ...], *, study: tuple[str, 
             walk.run("pr", "close", number)
 
 
-def _release_and_trade(walk: Walk, strategy: str) -> None:
+def _release_and_trade(walk: Walk) -> None:
     from autarch.repo.signing import fingerprint
 
     walk.title("4. A human signs a tag")
@@ -103,8 +103,7 @@ def _release_and_trade(walk: Walk, strategy: str) -> None:
         )
     walk.run("live", "run", "--tag", VERSION)
     walk.run("live", "status")
-    walk.title("6. A report for the eyes, and the reason of the last fill")
-    walk.run("report", strategy, "--html", "report.html")
+    walk.title("6. Why did it trade?")
     fill = walk.ask("live", "status")["last_fill"]
     if fill is None:
         raise UndecidedError("the paper venue filled nothing, so there is nothing to explain; see autarch live status")
