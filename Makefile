@@ -28,10 +28,10 @@ demo: $(STAMP)  ## the whole path on a synthetic market: pull request, verdict, 
 	$(BIN)/autarch demo --local-dev-if-needed
 
 test: $(STAMP)  ## all tests but the slow ones
-	$(BIN)/python -m pytest -q -m "not slow"
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow"
 
 test-slow: $(STAMP)  ## whole-system tests: kills, simulation, browser
-	$(BIN)/python -m pytest -q -m slow
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m slow
 
 lint: $(STAMP)  ## ruff, mypy, import-linter
 	$(BIN)/ruff check .

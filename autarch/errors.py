@@ -73,11 +73,11 @@ class VenueError(AutarchError):
     exit_code = 3
 
 
-class VenueRejected(VenueError):
+class VenueRejected(VenueError):  # noqa: N818  the desk's word for an outcome, and its opposite below
     """The venue said no before anything happened."""
 
     exit_code = 1
 
 
-class VenueUnknown(VenueError):
+class VenueUnknown(VenueError):  # noqa: N818  likewise
     """The venue may or may not have acted: reconcile before anything else."""
