@@ -17,6 +17,10 @@ settings.load_profile("fixed")
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="write what was found over what was expected")
+
+
 def pytest_configure() -> None:
     for name in [n for n in os.environ if n.startswith("GIT_")]:
         del os.environ[name]

@@ -74,6 +74,8 @@ def _propose_and_merge(walk: Walk, tuned: tuple[str, ...], *, study: tuple[str, 
         walk.ask("pr", "wait", number, expect=(0, 1))
         walk.run("pr", "show", number, show="first part")
         shown = walk.ask("pr", "show", number)
+        for page in sorted((walk.workspace / ".autarch" / "forge" / "logs").glob(f"{number}-*.html")):
+            _say(f"report: {page.relative_to(Path.cwd()) if page.is_relative_to(Path.cwd()) else page}")
         if shown["verdict"] == "accepted":
             walk.run("pr", "merge", number, "--sha", shown["head_sha"])
         else:

@@ -41,7 +41,7 @@ class TrustedGate:
         self._stopping = False
 
     def run(self, job: GateJob, *, log: Path) -> GateAnswer:
-        """Judge one pull request with the code of `job.base`.
+        """Judge one pull request with the code of `job.base`; its report is left beside `log`, as .html.
 
         Raises:
             UndecidedError: main's code cannot run here, or the gate was stopped or took too long.
@@ -51,7 +51,8 @@ class TrustedGate:
         if problems:
             raise UndecidedError(f"main's code cannot run here: {' '.join(problems)}")
         argv = ["gate", "--pr", str(job.number), "--publish", "--json", "--policy", self._policy_path]
-        return self._answer([sys.executable, "-P", "-m", "autarch", *argv], code=root, log=log)
+        report = ["--html", str(log.with_suffix(".html"))]
+        return self._answer([sys.executable, "-P", "-m", "autarch", *argv, *report], code=root, log=log)
 
     def stop(self) -> None:
         """End the running gate and its workers."""
