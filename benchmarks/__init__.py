@@ -1,0 +1,1 @@
+"""Measured figures; each module runs by itself with python -m."""
