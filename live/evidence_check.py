@@ -6,7 +6,7 @@ import tomllib
 from dataclasses import dataclass
 
 from autarch.errors import DeployError
-from autarch.evidence.attestation import Evidence, load_evidence, read_attestation
+from autarch.evidence.attestation import Evidence, load_evidence, read_attestation_by_any
 from autarch.evidence.claim import Claim
 from autarch.evidence.released import Released, ReleasedStrategy
 from autarch.repo.git import GitRepo
@@ -45,15 +45,10 @@ def check_claim(repo: GitRepo, expected: Expected, signers: tuple[Trust, ...]) -
 def _require_attested(evidence: Evidence, item: ReleasedStrategy, signers: tuple[Trust, ...]) -> None:
     if evidence.record is None:
         raise DeployError(f"evidence {item.evidence} of {item.strategy} has no attestation; {_AGAIN}")
-    problems = []
-    for trust in signers:
-        try:
-            read_attestation(evidence.record, evidence=item.evidence, trust=trust)
-        except SignatureError as error:
-            problems.append(str(error))
-        else:
-            return
-    raise DeployError(f"evidence {item.evidence[:12]} of {item.strategy}: {'; '.join(problems)}. {_AGAIN}")
+    try:
+        read_attestation_by_any(evidence.record, evidence=item.evidence, trusts=signers)
+    except SignatureError as error:
+        raise DeployError(f"evidence {item.evidence[:12]} of {item.strategy}: {error}. {_AGAIN}") from error
 
 
 def _facts(claim: Claim, expected: Expected) -> tuple[tuple[str, object, object], ...]:

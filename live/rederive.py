@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from autarch.errors import DeployError, UndecidedError
-from autarch.evidence.attestation import load_evidence
 from autarch.repo.git import GitRepo
 
 AT_ONCE = 2
@@ -27,7 +26,7 @@ def rederive_all(
     Args:
         repo: Holds claims, objects and the ledger.
         workspace: Where the command runs, so that it finds the data stores.
-        evidence: Evidence ids; attestations are the caller's to check.
+        evidence: Evidence ids, stored in `repo`; what signers this host trusts is the caller's to check.
         progress: Takes the narration of each, line by line.
 
     Raises:
@@ -39,26 +38,14 @@ def rederive_all(
 
 
 def _rederive(repo: GitRepo, workspace: Path, evidence: str, progress: Callable[[str], None]) -> None:
-    with tempfile.TemporaryDirectory(prefix="autarch-claim-") as folder:
-        claim = Path(folder, "claim.json")
-        claim.write_bytes(load_evidence(repo, evidence).content)
-        command = [
-            sys.executable,
-            "-P",
-            "-m",
-            "autarch",
-            "verify",
-            str(claim),
-            "--repository",
-            str(repo.path),
-            "--json",
-        ]
-        returncode, answer, said = _run(command, workspace, progress)
+    command = ("-P", "-m", "autarch", "verify", evidence, "--repository", str(repo.path), "--json")
+    returncode, answer, said = _run((sys.executable, *command), workspace, progress)
     if returncode == 0:
         return
+    why = _error(answer) or said
     if returncode != 1:
-        raise UndecidedError(f"evidence {evidence[:12]} could not be derived again (exit {returncode}): {said}")
-    raise DeployError(f"evidence {evidence[:12]} does not re-derive: {_first(answer) or said}; release again")
+        raise UndecidedError(f"evidence {evidence[:12]} could not be derived again (exit {returncode}): {why}")
+    raise DeployError(f"evidence {evidence[:12]} does not re-derive: {why}")
 
 
 def _run(command: Sequence[str], workspace: Path, progress: Callable[[str], None]) -> tuple[int, bytes, str]:
@@ -83,10 +70,9 @@ def _run(command: Sequence[str], workspace: Path, progress: Callable[[str], None
         return returncode, answer.read(), said
 
 
-def _first(answer: bytes) -> str:
-    """Return the first difference in `autarch verify --json`'s object, or nothing."""
+def _error(answer: bytes) -> str:
+    """Return what `autarch verify --json`'s object gives as the error, or nothing."""
     try:
-        differs = json.loads(answer)["differs"]
-        return f"{differs[0]['field']} is claimed {differs[0]['claimed']!r}, found {differs[0]['found']!r}"
-    except (ValueError, KeyError, IndexError, TypeError):
+        return str(json.loads(answer)["error"] or "")
+    except (ValueError, KeyError, TypeError):
         return ""

@@ -5,19 +5,22 @@ from __future__ import annotations
 import json
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from autarch.errors import ConfigError, DeployError, UsageError
+from autarch.errors import AutarchError, ConfigError, DeployError, UsageError
 
 if TYPE_CHECKING:
     from autarch.evidence.attestation import Evidence
     from autarch.repo.git import GitRepo
+    from autarch.repo.signers import SignerRole
     from autarch.repo.signing import Trust
 
 EVIDENCE_ID_LENGTH = 64
+ROLES: tuple[SignerRole, ...] = ("ci", "release")
 
 
 def register(app: typer.Typer) -> None:
@@ -29,7 +32,7 @@ def verify(
     evidence: Annotated[str, typer.Argument(help="Evidence id, or the path of a claim.json.")],
     *,
     signers: Annotated[
-        Path | None, typer.Option(help="Allowed signers of the attestation; default: ci/signers/ci on main.")
+        Path | None, typer.Option(help="Allowed signers of the attestation; default: ci/signers on main.")
     ] = None,
     repository: Annotated[
         Path | None, typer.Option(help="Repository that holds the objects, bare or a clone; default: the one around.")
@@ -42,17 +45,29 @@ def verify(
 
     Example: autarch verify 4c1f9ad2… --json
     """
-    from autarch.cli.main import load
     from autarch.numerics import ensure_pinned
 
     ensure_pinned(sys.argv[1:])
-    repo = _repo(evidence, repository)
-    trust = _trust(repo, signers)
-    found, signer = _load(evidence, repo, trust)
+    try:
+        answer = _verified(evidence, signers, repository)
+    except AutarchError as error:
+        if json_:
+            print(json.dumps({"verified": False, "evidence": evidence, "error": str(error), "differs": []}))
+        raise
+    print(json.dumps(answer, allow_nan=False) if json_ else _sentence(answer))
+    return 0 if answer["verified"] else 1
+
+
+def _verified(named: str, signers: Path | None, repository: Path | None) -> dict[str, Any]:
+    """Return the object of `autarch verify --json` for an evidence that could be derived again."""
+    from autarch.cli.main import load
+
+    repo = _repo(named, repository)
+    found, signer = _load(named, repo, signers)
     rederiving = load("ci.rederive")
-    sources = rederiving.Sources(repo=repo, stores=_stores(), ledger_trust=trust)
+    sources = rederiving.Sources(repo=repo, stores=_stores(), ledger_trust=_ledger_trust(repo, signers))
     outcome = rederiving.verify_claim(found.claim, sources, progress=_progress, clock=time.monotonic)
-    answer = {
+    answer: dict[str, Any] = {
         "verified": not outcome.differs,
         "evidence": found.id,
         "verdict": found.claim.verdict,
@@ -61,22 +76,22 @@ def verify(
         "signer": signer,
         "differs": [{"field": d.field, "claimed": d.claimed, "found": d.found} for d in outcome.differs],
     }
-    print(json.dumps(answer, allow_nan=False) if json_ else _sentence(answer))
-    return 0 if answer["verified"] else 1
+    return {**answer, "error": _error(answer)}
 
 
-def _load(named: str, repo: GitRepo, trust: Trust | None) -> tuple[Evidence, str | None]:
+def _load(named: str, repo: GitRepo, signers: Path | None) -> tuple[Evidence, str | None]:
     """Return the evidence and who attested it; a bare claim.json has no attestation to check."""
-    from autarch.evidence.attestation import Evidence, load_evidence, read_attestation
+    from autarch.evidence.attestation import Evidence, load_evidence, read_attestation_by_any
     from autarch.evidence.claim import parse_claim
 
     if len(named) == EVIDENCE_ID_LENGTH and not Path(named).exists():
         found = load_evidence(repo, named)
-        if trust is None:
-            raise ConfigError("nobody is listed in ci/signers/ci on main; name a file of trusted keys with --signers")
+        trusts = _file_trusts(signers) if signers is not None else _committed_trusts(repo, found.claim.base)
+        if not trusts:
+            raise ConfigError("nobody is listed in ci/signers on main; name a file of trusted keys with --signers")
         if found.record is None:
             raise DeployError(f"evidence {named} carries no attestation")
-        return found, read_attestation(found.record, evidence=named, trust=trust).signer
+        return found, read_attestation_by_any(found.record, evidence=named, trusts=trusts).signer
     path = Path(named)
     if not path.is_file():
         raise UsageError(f"{named!r} is neither an evidence id ({EVIDENCE_ID_LENGTH} digits) nor a file claim.json")
@@ -84,19 +99,51 @@ def _load(named: str, repo: GitRepo, trust: Trust | None) -> tuple[Evidence, str
     return Evidence(claim=parse_claim(content), content=content, record=None), None
 
 
-def _trust(repo: GitRepo, signers: Path | None) -> Trust | None:
+def _file_trusts(signers: Path) -> list[Trust]:
+    """Return who may attest by an allowed_signers file: whom it lists as the gate or as a release key."""
+    from autarch.repo.signing import CI_PRINCIPAL, RELEASE_PRINCIPAL, Trust
+
+    if not signers.is_file():
+        raise ConfigError(f"there is no file of signers at {signers}")
+    content = signers.read_bytes()
+    return [Trust(signers=content, principal=principal) for principal in (CI_PRINCIPAL, RELEASE_PRINCIPAL)]
+
+
+def _committed_trusts(repo: GitRepo, base: str | None) -> list[Trust]:
+    """Return who may attest by what main lists now, then by what it listed at the claim's base.
+
+    A base that main never was at lists nobody: else whoever writes a claim would choose its signers.
+    """
     from autarch.repo.signers import trust_at
-    from autarch.repo.signing import CI_PRINCIPAL, Trust
+
+    main = _main(repo)
+    if main is None:
+        return []
+    commits = [main]
+    if base is not None and repo.resolve(base) is not None and repo.first_parent_contains(main, base):
+        commits.append(base)
+    trusts: list[Trust] = []
+    for commit in commits:
+        for role in ROLES:
+            with suppress(ConfigError):  # a commit that lists nobody
+                trusts.append(trust_at(repo, commit, role))
+    return list(dict.fromkeys(trusts))
+
+
+def _ledger_trust(repo: GitRepo, signers: Path | None) -> Trust | None:
+    from autarch.repo.signers import trust_at
 
     if signers is not None:
-        if not signers.is_file():
-            raise ConfigError(f"there is no file of signers at {signers}")
-        return Trust(signers=signers.read_bytes(), principal=CI_PRINCIPAL)
-    main = repo.resolve("refs/heads/main") or repo.resolve("refs/remotes/origin/main") or repo.resolve("HEAD")
+        return _file_trusts(signers)[0]
+    main = _main(repo)
     try:
         return None if main is None else trust_at(repo, main, "ci")
     except ConfigError:
         return None
+
+
+def _main(repo: GitRepo) -> str | None:
+    return repo.resolve("refs/heads/main") or repo.resolve("refs/remotes/origin/main") or repo.resolve("HEAD")
 
 
 def _repo(evidence: str, repository: Path | None) -> GitRepo:
@@ -122,21 +169,26 @@ def _stores() -> Any:
 
 
 def _sentence(answer: dict[str, Any]) -> str:
-    name = f"evidence {answer['evidence'][:12]} of {answer['strategy']}"
+    signer = f"attested by {answer['signer']}" if answer["signer"] else "without an attestation"
+    name = f"evidence {answer['evidence'][:12]} of {answer['strategy']}, {signer}"
     if answer["verified"]:
-        signer = f", attested by {answer['signer']}" if answer["signer"] else ", without an attestation"
-        return f"verified: {name} says {answer['verdict']}, and every byte of it was derived again{signer}"
+        return f"verified: {name}, says {answer['verdict']}, and every byte of it was derived again"
+    return f"DIFFERS: {name}: {answer['error']}"
+
+
+def _error(answer: dict[str, Any]) -> str | None:
+    """Return the first difference and what to do about it, or None."""
+    if not answer["differs"]:
+        return None
     first = answer["differs"][0]
     more = f" (and {len(answer['differs']) - 1} more)" if len(answer["differs"]) > 1 else ""
     cure = (
-        "; run the engine it was judged with, or recertify"
+        "run the engine it was judged with, or recertify"
         if first["field"] == "engine"
-        else "; do not trust this evidence: judge again with autarch gate"
+        else "do not trust this evidence: judge again with autarch gate"
     )
-    return (
-        f"DIFFERS: {name}: {first['field']} is claimed {json.dumps(first['claimed'])}, "
-        f"found {json.dumps(first['found'])}{more}{cure}"
-    )
+    claimed, found = (json.dumps(first[name]) for name in ("claimed", "found"))
+    return f"{first['field']} is claimed {claimed}, found {found}{more}; {cure}"
 
 
 def _progress(line: str) -> None:

@@ -5,6 +5,7 @@ Evidence is stored as a tree {claim.json, attestation.signed} at `refs/autarch/e
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,7 +17,7 @@ from autarch.errors import DeployError
 from autarch.evidence.claim import Claim, claim_bytes, parse_claim
 from autarch.repo.git import GitRepo
 from autarch.repo.objects import REGULAR, TreeEntry
-from autarch.repo.signing import NS_EVIDENCE, Trust, open_record, signed_record
+from autarch.repo.signing import NS_EVIDENCE, SignatureError, Trust, open_record, signed_record
 
 CLAIM_NAME, RECORD_NAME = "claim.json", "attestation.signed"
 
@@ -92,6 +93,22 @@ def read_attestation(record: bytes, *, evidence: str, trust: Trust) -> Attestati
             f"the attestation of {evidence} names signer {attestation.signer}; {trust.principal} signed it"
         )
     return attestation
+
+
+def read_attestation_by_any(record: bytes, *, evidence: str, trusts: Sequence[Trust]) -> Attestation:
+    """Return the attestation in `record` when one of `trusts` signed it; they are tried in order.
+
+    Raises:
+        SignatureError: none of them did; the text says what each found.
+        DeployError: as `read_attestation`.
+    """
+    problems: list[str] = []
+    for trust in trusts:
+        try:
+            return read_attestation(record, evidence=evidence, trust=trust)
+        except SignatureError as error:
+            problems.append(str(error))
+    raise SignatureError("; ".join(dict.fromkeys(problems)) or "nobody is trusted to sign evidence")
 
 
 def store_evidence(repo: GitRepo, claim: Claim, record: bytes) -> str:

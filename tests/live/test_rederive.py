@@ -18,7 +18,7 @@ def yard(tmp_path_factory):
 def test_a_claim_that_this_runtime_does_not_reach_is_refused_by_its_first_field(yard, tmp_path):
     evidence = yard.released("v0.1.0").strategies[0].evidence
 
-    with pytest.raises(DeployError, match="does not re-derive: engine is claimed 'eeee"):
+    with pytest.raises(DeployError, match='does not re-derive: engine is claimed "eeee'):
         rederive_all(yard.repo, tmp_path, [evidence])
 
 
