@@ -45,9 +45,13 @@ def demo(
     walk.title("1. A market and a forge")
     policy, tuned = _set_up(walk, real)
     walk.run("init", "--demo", "--policy", policy)
+    study = ("--trials", str(trials), "--seed", str(seed), "--policy", policy)
     with walk.serving("forge", "serve", "--port", "0") as url:
         _say(url)
-        _propose_and_merge(walk, tuned, study=("--trials", str(trials), "--seed", str(seed), "--policy", policy))
+        if real is None:
+            _judge_and_merge(walk, [number for slug in tuned if (number := _propose(walk, slug, study)) is not None])
+        else:
+            _walk_one(walk, tuned, study)
         _release_and_trade(walk)
     return 0
 
@@ -58,18 +62,35 @@ def _set_up(walk: Walk, real: Path | None) -> tuple[str, tuple[str, ...]]:
         return "ci/policy.toml", TUNED
     from autarch.cli import demo_real
 
-    return demo_real.POLICY, (demo_real.set_up(walk, real.resolve()),)
+    return demo_real.POLICY, demo_real.set_up(walk, real.resolve())
 
 
-def _propose_and_merge(walk: Walk, tuned: tuple[str, ...], *, study: tuple[str, ...]) -> None:
-    walk.title("2. The tuner opens pull requests")
-    numbers = []
-    for strategy in tuned:
-        opened = walk.ask("propose", "--agent", "tuner", "--strategy", strategy, *study, expect=(0, 1))
-        if opened is not None:
-            _say(f"pull request {opened['pull']}: {opened['title']}  ({opened['trials']} trials, all counted)")
-            numbers.append(str(opened["pull"]))
-    walk.title("3. The forge gates them with main's code; a human reads and merges")
+def _walk_one(walk: Walk, ranked: tuple[str, ...], study: tuple[str, ...]) -> None:
+    from autarch.cli import demo_real
+
+    for slug in ranked:
+        number = _propose(walk, slug, study)
+        if number is not None:
+            _judge_and_merge(walk, [number])
+            walk.title("3b. A human puts it into the portfolio")
+            change = demo_real.name_in_portfolio(walk, slug)
+            walk.ask("pr", "wait", change, expect=(0, 1))
+            walk.run("pr", "merge", change, "--approve")
+            return
+    raise UndecidedError("the tuner found nothing better than any seed; try more --trials or another --seed")
+
+
+def _propose(walk: Walk, slug: str, study: tuple[str, ...]) -> str | None:
+    walk.title(f"2. The tuner works on {slug}")
+    opened = walk.ask("propose", "--agent", "tuner", "--strategy", slug, *study, expect=(0, 1))
+    if opened is None:
+        return None
+    _say(f"pull request {opened['pull']}: {opened['title']}  ({opened['trials']} trials, all counted)")
+    return str(opened["pull"])
+
+
+def _judge_and_merge(walk: Walk, numbers: list[str]) -> None:
+    walk.title("3. The forge gates every head with main's code; a human reads and merges")
     for number in numbers:
         walk.ask("pr", "wait", number, expect=(0, 1))
         walk.run("pr", "show", number, show="first part")

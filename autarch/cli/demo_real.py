@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 DATASET = "bybit-15m"
 SYMBOLS = "BTCUSDT,ETHUSDT,SOLUSDT"
 POLICY = "ci/policy.walkthrough.toml"
+PORTFOLIO = "live/portfolio.toml"
 LAWS = ("scope", "policy", "determinism", "causality", "backtest")
 
 
@@ -39,8 +40,8 @@ class Judged:
         return found
 
 
-def set_up(walk: Walk, bars: Path) -> str:
-    """Import the bars, judge every seed, commit data set and portfolio, and return the slug that goes on.
+def set_up(walk: Walk, bars: Path) -> tuple[str, ...]:
+    """Import the bars, judge every seed, commit the data set's lock, and return the seeds, the least bad first.
 
     Raises:
         ConfigError: `bars` is not of the expected shape.
@@ -54,11 +55,10 @@ def set_up(walk: Walk, bars: Path) -> str:
     judged = [judge(walk, slug) for slug in seeds(walk.workspace)]
     for line in table(judged):
         walk.say(line)
-    chosen = least_bad(judged, walk.workspace)
-    verdict = "accepted" if chosen.answer["verdict"] == "accepted" else f"rejected: {', '.join(chosen.failed)}"
-    walk.say(f"\n{chosen.slug} goes on ({verdict}), under {POLICY}: its limits are wide open, and everything says so")
-    commit_portfolio(walk.workspace, chosen.slug)
-    return chosen.slug
+    ranked = least_bad_first(judged, walk.workspace)
+    walk.say(f"\nFrom here on {POLICY} rules: its limits are wide open, and everything it touches says so.")
+    commit_lock(walk.workspace)
+    return tuple(one.slug for one in ranked)
 
 
 def seeds(workspace: Path) -> tuple[str, ...]:
@@ -81,8 +81,8 @@ def table(judged: list[Judged]) -> list[str]:
     return [head, *(_row(one) for one in judged)]
 
 
-def least_bad(judged: list[Judged], workspace: Path) -> Judged:
-    """Return the seed that goes on: of those the tuner can move and no law refuses, accepted first, then by Sharpe.
+def least_bad_first(judged: list[Judged], workspace: Path) -> list[Judged]:
+    """Return the seeds that the tuner can move and no law refuses: accepted ones first, then by Sharpe.
 
     Raises:
         UndecidedError: there is none.
@@ -94,25 +94,49 @@ def least_bad(judged: list[Judged], workspace: Path) -> Judged:
     able = [one for one in judged if not set(one.failed) & set(LAWS) and tunable(one.slug)]
     if not able:
         raise UndecidedError("every seed breaks a law on these bars; nothing may be walked through")
-    return max(able, key=lambda one: (one.answer["verdict"] == "accepted", one.metrics.get("sharpe") or -99.0))
+    return sorted(able, key=lambda one: (one.answer["verdict"] != "accepted", -(one.metrics.get("sharpe") or -99.0)))
 
 
-def commit_portfolio(workspace: Path, slug: str) -> None:
-    """Commit the imported data set's lock, and a portfolio of one sleeve, to the workspace's main."""
+def commit_lock(workspace: Path) -> None:
+    """Commit the imported data set's lock to the workspace's main, before there is a forge to ask."""
+    git = ("git", "-c", "user.name=walk", "-c", "user.email=walk@example.invalid")
+    subprocess.run([*git, "add", "ci/datasets"], cwd=workspace, check=True)
+    subprocess.run([*git, "commit", "--quiet", "-m", f"Lock {DATASET}"], cwd=workspace, check=True)
+
+
+def name_in_portfolio(walk: Walk, slug: str) -> str:
+    """Open, as the human, a platform pull request that makes `slug` the only sleeve; return its number."""
+    from autarch.forge.client import ForgeClient
+    from autarch.repo.mainline import fetch_main
+    from autarch.repo.objects import Person
+    from autarch.workspace import Workspace
+
+    workspace = Workspace.find(walk.workspace)
+    repo, remote = workspace.repo, workspace.remote("human")
+    main = fetch_main(repo, remote)
+    content = with_sleeve(repo.blob_at(main, PORTFOLIO) or b"", slug)
+    tree = repo.with_files(repo.tree_of(main), {PORTFOLIO: content})
+    person = Person(name="human", email="human@example.invalid", when_s=time.time_ns() // 1_000_000_000)
+    title = f"Trade {slug} on paper"
+    commit = repo.commit_tree(tree, parents=[main], message=f"{title}\n", author=person)
+    branch = f"human/portfolio-{slug.replace('_', '-')}"
+    repo.push(remote, {f"refs/heads/{branch}": commit}, leases={f"refs/heads/{branch}": None})
+    with ForgeClient(workspace.forge_url, workspace.forge_repository, workspace.token("human")) as forge:
+        pull = forge.create_pull(head=branch, title=title, body=f"Names `{slug}` as the account's only sleeve.")
+    walk.say(f"pull request {pull.number}: {title}  (a platform change, by the human)")
+    return str(pull.number)
+
+
+def with_sleeve(portfolio: bytes, slug: str) -> bytes:
+    """Return the portfolio with `slug` in place of its first account's sleeves, all else kept."""
     import tomlkit
 
-    file = workspace / "live" / "portfolio.toml"
-    document = tomlkit.parse(file.read_text("utf-8"))
-    account = document["account"][0]
-    account["sleeves"][0]["strategy"] = slug
-    while len(account["sleeves"]) > 1:
-        account["sleeves"].pop()
-    file.write_text(tomlkit.dumps(document), "utf-8")
-    git = ("git", "-c", "user.name=walk", "-c", "user.email=walk@example.invalid")
-    subprocess.run([*git, "add", "ci/datasets", "live/portfolio.toml"], cwd=workspace, check=True)
-    subprocess.run(
-        [*git, "commit", "--quiet", "-m", "Name the walk-through's bars and sleeve"], cwd=workspace, check=True
-    )
+    document = tomlkit.parse(portfolio.decode("utf-8"))
+    sleeves = document["account"][0]["sleeves"]
+    sleeves[0]["strategy"] = slug
+    while len(sleeves) > 1:
+        sleeves.pop()
+    return tomlkit.dumps(document).encode("utf-8")
 
 
 def _row(one: Judged) -> str:
