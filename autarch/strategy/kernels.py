@@ -130,34 +130,3 @@ def rank(x: Floats) -> Floats:
                 equal += x[t, other] == x[t, c]
             out[t, c] = 0.5 if valid == 1 else (below + 0.5 * (equal - 1)) / (valid - 1)
     return out
-
-
-@njit(_FLOATS(_F, int64), cache=True, error_model="numpy")
-def zscore(x: Floats, n: int) -> Floats:
-    """Return the last of each `n` rows in standard deviations from their mean, each window anew."""
-    out = np.full(x.shape, np.nan)
-    for c in range(x.shape[1]):
-        for t in range(n - 1, x.shape[0]):
-            total, alike = 0.0, True
-            for k in range(t - n + 1, t + 1):
-                total += x[k, c]
-                alike = alike and x[k, c] == x[t, c]
-            mean, squares = total / n, 0.0
-            for k in range(t - n + 1, t + 1):
-                squares += (x[k, c] - mean) ** 2
-            # Rounding leaves a mean beside values that are all alike, and tiny squares vanish.
-            out[t, c] = 0.0 if alike or squares == 0.0 else (x[t, c] - mean) / np.sqrt(squares / n)
-    return out
-
-
-@njit(_FLOATS(_F, int64), cache=True, error_model="numpy")
-def rms_return(close: Floats, n: int) -> Floats:
-    """Return the root mean square of the last `n` simple returns, each window anew."""
-    out = np.full(close.shape, np.nan)
-    for c in range(close.shape[1]):
-        for t in range(n, close.shape[0]):
-            squares = 0.0
-            for k in range(t - n + 1, t + 1):
-                squares += (close[k, c] / close[k - 1, c] - 1.0) ** 2
-            out[t, c] = np.sqrt(squares / n)
-    return out

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from autarch.strategy import kernels
+from autarch.strategy import kernels, windows
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -120,14 +120,22 @@ def rank(x: ArrayLike) -> Floats:
 def zscore(x: ArrayLike, n: float) -> Floats:
     """Return `x` in population standard deviations from its mean, both over the last `n` rows.
 
-    Each window is computed anew. NaN before row `n` - 1 and where the window holds a NaN; 0.0
-    where its values are all alike. Memory: `n` - 1 rows.
+    NaN before row `n` - 1 and where the window holds a NaN; 0.0 where its values are all alike.
+    Memory: `n` - 1 rows, to the last bit.
 
     Raises:
         ValueError: `n` is not a whole number from 2 on.
     """
     array = np.asarray(x)
-    return _like(array, kernels.zscore(_columns(array), _whole(n, least=2)))
+    rows, n_rows = _columns(array), _whole(n, least=2)
+    out = np.full(rows.shape, np.nan)
+    with np.errstate(all="ignore"):
+        sums, squares = windows.sums_and_squares(rows, n_rows)
+        last = rows[n_rows - 1 :]
+        # Rounding leaves a mean beside values that are all alike, and tiny squares vanish.
+        still = windows.alike(rows, n_rows) | (squares == 0.0)
+        out[n_rows - 1 :] = np.where(still, 0.0, (last - sums / n_rows) / np.sqrt(squares / n_rows))
+    return _like(array, out)
 
 
 def vol_target(close: ArrayLike, n: float, target: ArrayLike, cap: float = 1.0) -> Floats:
@@ -135,18 +143,21 @@ def vol_target(close: ArrayLike, n: float, target: ArrayLike, cap: float = 1.0) 
 
     `target` / root mean square of the last `n` simple returns of `close`; `target` is a fraction
     a bar (a yearly volatility divided by the root of the bars in a year). `cap` where the price
-    did not move. NaN before row `n` and where the window holds a NaN. Memory: `n` rows.
+    did not move. NaN before row `n` and where the window holds a NaN. Memory: `n` rows, to the last bit.
     Source: own choice; the mean return is taken as zero, as is usual for short bars.
 
     Raises:
         ValueError: `n` is not a whole number from 1 on.
     """
     array = np.asarray(close)
-    moved = kernels.rms_return(_columns(array), _whole(n))
-    wanted = _columns(_same(target, array))
-    scale = np.full(moved.shape, float(cap))
-    np.divide(wanted, moved, out=scale, where=moved != 0.0)
-    return _like(array, np.minimum(scale, cap))
+    rows, n_rows = _columns(array), _whole(n)
+    out = np.full(rows.shape, np.nan)
+    with np.errstate(all="ignore"):
+        moves = rows[1:] / rows[:-1] - 1.0
+        moved = np.sqrt(windows.sums(moves * moves, n_rows) / n_rows)
+        scale = _columns(_same(target, array))[n_rows:] / moved
+        out[n_rows:] = np.where(moved == 0.0, cap, np.minimum(scale, cap))
+    return _like(array, out)
 
 
 def _columns(x: NDArray[Any]) -> Floats:
