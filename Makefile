@@ -25,7 +25,7 @@ $(STAMP): requirements.lock pyproject.toml
 venv: $(STAMP)  ## build .venv from requirements.lock
 
 demo: $(STAMP)  ## the whole path on a synthetic market: pull request, verdict, merge, tag, paper fills, why
-	$(BIN)/autarch demo --local-dev-if-needed
+	$(BIN)/autarch demo
 
 test: $(STAMP)  ## all tests but the slow ones
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow"

@@ -39,9 +39,13 @@ def demo(
     Example: autarch demo --real bars --dir .autarch-real
     """
     from autarch.cli.walk import begin
+    from autarch.sandbox import sandbox_report
 
     _say("Autarch demo: pull request, verdict, merge, signed tag, paper fills. It shows the path, not a profit.")
     walk = begin(directory.resolve(), say=_say)
+    level = sandbox_report()
+    if not level.is_full:
+        return _unconfined(walk, level.summary())
     walk.title("1. A market and a forge")
     policy, tuned = _set_up(walk, real)
     walk.run("init", "--demo", "--policy", policy)
@@ -53,6 +57,16 @@ def demo(
         else:
             _walk_one(walk, tuned, study)
         _release_and_trade(walk)
+    return 0
+
+
+def _unconfined(walk: Walk, missing: str) -> int:
+    _say(f"\nThis machine cannot confine strategy code: {missing}.")
+    _say("What follows runs with --local-dev and is NOT A VERDICT: nothing is signed, merged, tagged or traded.")
+    walk.title("A market, and one strategy judged without confinement")
+    walk.run("data", "synth")
+    walk.run("gate", f"strategies/{TUNED[0]}", "--local-dev", "--html", "report.html", expect=(0, 1, 3))
+    _say(f"report: {walk.workspace / 'report.html'}  (not a verdict). The whole path needs Linux on x86-64.")
     return 0
 
 
