@@ -67,22 +67,34 @@ def check_values(  # noqa: PLR0913  three arrays and their bounds
         StrategyError: on a row from `counts_from` on, exposure is NaN, infinite or beyond the
             leverage, or a distance is neither NaN nor in (0, 1); the text names the first such row.
     """
-    finite = np.isfinite(exposure)
-    _refuse_first("exposure", exposure, ~finite, counts_from, "a finite number; write 0.0 where there is no opinion")
-    size = np.abs(exposure)
-    if mode == "panel":
-        total = size.sum(axis=1, keepdims=True)
-        beyond = total > max_leverage + LEVERAGE_TOLERANCE
-        text = f"at most max_leverage = {max_leverage:g} over all symbols; scale the row down"
-        _refuse_first("the sum of |exposure|", total, beyond, counts_from, text)
-    else:
-        beyond = size > max_leverage + LEVERAGE_TOLERANCE
-        text = f"at most max_leverage = {max_leverage:g} either way; clip it in decide() or raise max_leverage"
-        _refuse_first("exposure", exposure, beyond, counts_from, text)
+    size = np.abs(exposure[counts_from:])
+    total = size.sum(axis=1, keepdims=True) if mode == "panel" else size
+    within = total <= max_leverage + LEVERAGE_TOLERANCE  # NaN is not
+    if not within.all():
+        _refuse_exposure(exposure, total, within, mode=mode, max_leverage=max_leverage, counts_from=counts_from)
     for name, distance in (("stop_loss", stop_loss), ("take_profit", take_profit)):
-        wrong = ~(np.isnan(distance) | ((distance > 0.0) & (distance < 1.0)))
+        counting = distance[counts_from:]
         text = "a fraction of the entry price in (0, 1), or NaN for none"
-        _refuse_first(name, distance, wrong, counts_from, text)
+        _refuse_first(name, distance, (counting <= 0.0) | (counting >= 1.0), counts_from, text)
+
+
+def _refuse_exposure(  # noqa: PLR0913  what was found, and the bounds it is beyond
+    exposure: Floats,
+    total: Floats,
+    within: NDArray[np.bool_],
+    *,
+    mode: Literal["each", "panel"],
+    max_leverage: float,
+    counts_from: int,
+) -> None:
+    infinite = ~np.isfinite(exposure[counts_from:])
+    _refuse_first("exposure", exposure, infinite, counts_from, "a finite number; write 0.0 where there is no opinion")
+    if mode == "panel":
+        text = f"at most max_leverage = {max_leverage:g} over all symbols; scale the row down"
+        whole = np.concatenate((np.zeros((counts_from, 1)), total))
+        _refuse_first("the sum of |exposure|", whole, ~within, counts_from, text)
+    text = f"at most max_leverage = {max_leverage:g} either way; clip it in decide() or raise max_leverage"
+    _refuse_first("exposure", exposure, ~within, counts_from, text)
 
 
 def _full(name: str, values: object, shape: tuple[int, ...]) -> Floats:
@@ -124,9 +136,10 @@ def _per(shape: tuple[int, ...]) -> str:
 
 
 def _refuse_first(name: str, values: Floats, wrong: NDArray[np.bool_], counts_from: int, expected: str) -> None:
-    rows, columns = np.nonzero(wrong[counts_from:])
-    if rows.size == 0:
+    """Raise for the first row of `wrong`, whose row 0 is row `counts_from` of `values`."""
+    if not wrong.any():
         return
+    rows, columns = np.nonzero(wrong)
     row, column = int(rows[0]) + counts_from, int(columns[0])
     where = f"row {row} of {values.shape[0]}" + (f", column {column}" if values.shape[1] > 1 else "")
     found = float(values[row, column])

@@ -172,7 +172,7 @@ def _flags(x: NDArray[Any]) -> Bools:
 
 def _same(x: ArrayLike, like: NDArray[Any]) -> NDArray[Any]:
     array = np.asarray(x)
-    return np.broadcast_to(array, like.shape) if array.ndim == 0 else _checked(array, like.shape)
+    return np.full(like.shape, array) if array.ndim == 0 else _checked(array, like.shape)
 
 
 def _checked(array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
