@@ -25,6 +25,7 @@ from autarch.strategy.answer import check_targets
 from autarch.strategy.contract import CALENDAR
 
 STRATEGY_FILE = "strategy.py"
+_READ_MIN = 1 << 16  # what a pipe holds
 IMPORTABLE = ("__future__", "autarch.strategy", "autarch.strategy.ops", "math", "numpy", "pandas", "talib")
 
 
@@ -105,9 +106,21 @@ def serve(*, request_fd: int, answer_fd: int) -> None:
 
 
 def read_frame(fd: int) -> bytes | None:
-    """Return the next frame's body, or None when the pipe has ended."""
-    header = _read_exactly(fd, FRAME_HEADER.size)
-    return None if header is None else _read_exactly(fd, FRAME_HEADER.unpack(header)[0])
+    """Return the next frame's body, or None when the pipe has ended.
+
+    The evaluator sends nothing more before it has its answer, so no later frame is read along.
+    """
+    parts, have, size = [], 0, FRAME_HEADER.size
+    while have < size:
+        part = os.read(fd, max(size - have, _READ_MIN))
+        if not part:
+            return None
+        parts.append(part)
+        have += len(part)
+        if size == FRAME_HEADER.size <= have:
+            parts = [b"".join(parts)]
+            size += FRAME_HEADER.unpack_from(parts[0])[0]
+    return b"".join(parts)[FRAME_HEADER.size :]
 
 
 def write_frame(fd: int, body: bytes) -> None:
@@ -115,17 +128,6 @@ def write_frame(fd: int, body: bytes) -> None:
     left = memoryview(FRAME_HEADER.pack(len(body)) + body)
     while left:
         left = left[os.write(fd, left) :]
-
-
-def _read_exactly(fd: int, count: int) -> bytes | None:
-    parts, left = [], count
-    while left:
-        part = os.read(fd, left)
-        if not part:
-            return None
-        parts.append(part)
-        left -= len(part)
-    return b"".join(parts)
 
 
 def _load(code: bytes) -> Callable[[Bars, Params], Targets]:

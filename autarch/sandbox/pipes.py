@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import select
 import time
-from contextlib import suppress
 
 from autarch.sandbox.protocol import FRAME_HEADER
 
-_READ_MAX = 1 << 20
+_READ_MAX = 1 << 16  # what a pipe holds
 
 
 class PipeTimeoutError(Exception):
@@ -29,8 +28,10 @@ class FramePipes:
 
     def __init__(self, *, write_fd: int, read_fd: int) -> None:
         self._write_fd, self._read_fd = write_fd, read_fd
+        self._unread = b""  # what came with the end of the frame before
         for fd in (write_fd, read_fd):
             os.set_blocking(fd, False)
+        self._writable, self._readable = _poller(write_fd, select.POLLOUT), _poller(read_fd, select.POLLIN)
 
     def close(self) -> None:
         """Close both ends; once."""
@@ -44,15 +45,14 @@ class FramePipes:
             PipeTimeoutError: the child did not read in time.
             PipeClosedError: the child is gone.
         """
-        for part in (FRAME_HEADER.pack(len(body)), body):
-            left = memoryview(part)
-            while left:
-                try:
-                    left = left[os.write(self._write_fd, left) :]
-                except BlockingIOError:
-                    _wait(self._write_fd, select.POLLOUT, deadline)
-                except BrokenPipeError as error:
-                    raise PipeClosedError from error
+        left = memoryview(FRAME_HEADER.pack(len(body)) + body)  # in one piece, which wakes the child once
+        while left:
+            try:
+                left = left[os.write(self._write_fd, left) :]
+            except BlockingIOError:
+                _wait(self._writable, deadline)
+            except BrokenPipeError as error:
+                raise PipeClosedError from error
 
     def receive(self, *, bytes_max: int, deadline: float) -> bytes:
         """Return the body of the next frame before `deadline` of time.monotonic().
@@ -68,23 +68,26 @@ class FramePipes:
         return self._read(size, deadline)
 
     def _read(self, count: int, deadline: float) -> bytes:
-        parts, left = [], count
-        while left:
-            part = b""
-            with suppress(BlockingIOError):
-                part = os.read(self._read_fd, min(left, _READ_MAX))
-                if not part:
-                    raise PipeClosedError
+        parts, have = [self._unread], len(self._unread)
+        while have < count:
+            _wait(self._readable, deadline)
+            part = os.read(self._read_fd, _READ_MAX)
             if not part:
-                _wait(self._read_fd, select.POLLIN, deadline)
+                raise PipeClosedError
             parts.append(part)
-            left -= len(part)
-        return b"".join(parts)
+            have += len(part)
+        content = b"".join(parts)
+        self._unread = content[count:]
+        return content[:count]
 
 
-def _wait(fd: int, event: int, deadline: float) -> None:
+def _poller(fd: int, event: int) -> select.poll:
     poller = select.poll()
     poller.register(fd, event)
+    return poller
+
+
+def _wait(poller: select.poll, deadline: float) -> None:
     remaining = deadline - time.monotonic()
     if remaining <= 0 or not poller.poll(1000 * remaining):
         raise PipeTimeoutError
