@@ -77,14 +77,15 @@ class AccountState:
     opener: dict[str, str] = field(default_factory=dict)
     last_seq: int = 0
     last_exec_id: str = ""
+    _owners: dict[str, tuple[SleeveState, Line]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Note which sleeve trades which symbol; one symbol belongs to one sleeve."""
+        self._owners = {line.symbol: (sleeve, line) for sleeve in self.sleeves.values() for line in sleeve.lines}
 
     def owner(self, symbol: str) -> tuple[SleeveState, Line]:
         """Return the sleeve that trades `symbol`, and its line; KeyError when none does."""
-        for sleeve in self.sleeves.values():
-            for line in sleeve.lines:
-                if line.symbol == symbol:
-                    return sleeve, line
-        raise KeyError(symbol)
+        return self._owners[symbol]
 
     def equity(self) -> float:
         """Return the sum of the sleeves' equities at the newest closes, plus the capital no sleeve has."""

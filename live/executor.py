@@ -18,7 +18,7 @@ from autarch.engine import layout as at
 from autarch.errors import RefusedError, VenueRejected
 from autarch.market.types import Market
 from live.account import AccountState, Planned, execution_body
-from live.brain import Decided
+from live.brain import Brain
 from live.journal import BarClaim, Draft, Event, Journal
 from live.lines import to_decimal
 from live.orders import OrderName, Proposed
@@ -38,14 +38,6 @@ class Feed(Protocol):
         ...
 
 
-class Decider(Protocol):
-    """Who decides for one sleeve; `live.brain.Brain` in production."""
-
-    def decide(self, row: int) -> Decided | None:
-        """Return the decision at the close of `row`, or None when it does not count."""
-        ...
-
-
 @dataclass(kw_only=True)
 class Executor:
     """Trades one account by one release. `opened` is the body of this run's first event."""
@@ -57,10 +49,15 @@ class Executor:
     venue: Venue
     feed: Feed
     markets: Mapping[str, Market]
-    deciders: Mapping[str, Decider]
+    deciders: Mapping[str, Brain]
     opened: Mapping[str, object]
     progress: Callable[[int, int], None] = lambda _done, _of: None
     _drafts: list[Draft] = field(default_factory=list)
+    _traded_by: dict[str, list[str]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Note which symbols each strategy trades."""
+        self._traded_by = {name: [line.symbol for line in s.lines] for name, s in self.account.sleeves.items()}
 
     def run(self, *, bars_max: int | None = None) -> int:
         """Trade from where the journal ends to the end of the feed, or for `bars_max` bars that are decided on.
@@ -285,7 +282,7 @@ class Executor:
         )
 
     def _symbols(self, group: tuple[tuple[str, int], ...]) -> list[str]:
-        return [line.symbol for strategy, _ in group for line in self.account.sleeves[strategy].lines]
+        return [symbol for strategy, _ in group for symbol in self._traded_by[strategy]]
 
 
 def _request(intent: Mapping[str, Any]) -> OrderRequest:

@@ -18,7 +18,7 @@ from autarch.market.types import Market, Split
 from autarch.paths import private_directory
 from autarch.sandbox.worker import Worker
 from live.account import AccountState, SleeveState
-from live.brain import Ahead, Brain
+from live.brain import Blockwise, Brain, Stepwise
 from live.executor import Executor
 from live.host import Host
 from live.installed import Installed
@@ -33,11 +33,15 @@ from live.venue.paper import PaperVenue
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """How to run: which account, which recorded bars, how many decided bars at most, confinement, narration."""
+    """How to run: which account, which recorded bars, how many decided bars at most, confinement, narration.
+
+    `stepwise`: ask the strategy at every bar, as on a live market, instead of once a block.
+    """
 
     account: str | None = None
     feed: Split = "forward"
     bars_max: int | None = None
+    stepwise: bool = False
     allow_weak: bool = False
     progress: Callable[[int, int], None] = lambda _done, _of: None
 
@@ -68,9 +72,9 @@ def run_release(installed: Installed, host: Host, stores: Stores, options: RunOp
         book = OrderBook(host.book_path(account.name))
         stack.callback(book.close)
         worker = stack.enter_context(Worker(allow_weak=options.allow_weak))
-        brains = {
-            name: Ahead(Brain(worker, installed.sources[name], market), n_rows=market.n_bars)
-            for name, market in markets.items()
+        asking = Stepwise if options.stepwise else Blockwise
+        brains: dict[str, Brain] = {
+            name: asking(worker, installed.sources[name], market) for name, market in markets.items()
         }
         for brain in brains.values():
             stack.callback(brain.close)
@@ -160,6 +164,7 @@ def _opened(installed: Installed, account: Account, options: RunOptions) -> dict
         "walkthrough": record.walkthrough,
         "dataset": released.dataset,
         "feed": options.feed,
+        "asked": "stepwise" if options.stepwise else "blockwise",
         "confined": not options.allow_weak,
         "portfolio": installed.portfolio_sha256,
         "capital": format(account.capital, "f"),

@@ -24,20 +24,15 @@ def instants(markets: Mapping[str, Market]) -> Iterator[Instant]:
     Args:
         markets: By strategy; intervals may differ, each market is dense.
     """
-    times = sorted(
-        {int(t) for market in markets.values() for t in (*market.ts, *(market.ts[-1:] + market.interval_ms))}
-    )
-    for time_ms in times:
-        closing = [(name, _row(market, time_ms) - 1) for name, market in markets.items() if _row(market, time_ms) > 0]
-        opening = [(name, _row(market, time_ms)) for name, market in markets.items()]
+    closing: dict[int, list[tuple[str, int]]] = {}
+    opening: dict[int, list[tuple[str, int]]] = {}
+    for name, market in markets.items():
+        for row, opens in enumerate(market.ts.tolist()):
+            opening.setdefault(opens, []).append((name, row))
+            closing.setdefault(opens + market.interval_ms, []).append((name, row))
+    for time_ms in sorted(opening.keys() | closing.keys()):
         yield Instant(
             time_ms=EpochMs(time_ms),
-            closing=tuple(closing),
-            opening=tuple((name, row) for name, row in opening if 0 <= row < markets[name].n_bars),
+            closing=tuple(closing.get(time_ms, ())),
+            opening=tuple(opening.get(time_ms, ())),
         )
-
-
-def _row(market: Market, time_ms: int) -> int:
-    """Return the row whose bar opens at `time_ms` (n_bars: the end of the last bar), or -1."""
-    row, rest = divmod(time_ms - int(market.ts[0]), market.interval_ms) if market.n_bars else (-1, 0)
-    return row if rest == 0 and 0 <= row <= market.n_bars else -1

@@ -67,6 +67,9 @@ def run(
     bars: Annotated[
         int | None, typer.Option(min=1, help="Stop after deciding on this many bars; a later run goes on.")
     ] = None,
+    stepwise: Annotated[
+        bool, typer.Option("--stepwise", help="Ask the strategy at every bar, as live, not once a block: slower.")
+    ] = False,
     local_dev: Annotated[
         bool, typer.Option("--local-dev", help="Go on without full confinement; stamped so in the journal.")
     ] = False,
@@ -75,7 +78,8 @@ def run(
     """Trade a release on the paper venue, from where the account's journal ends.
 
     Verifies the release first unless this runtime did so before. Stop it at any time; the next run
-    continues without a lost or doubled order.
+    continues without a lost or doubled order. Recorded bars are decided on in whole blocks, and decisions
+    that change something are asked again without the bars after them: one difference, and nothing trades.
 
     Example: autarch live run --tag v0.1.0
     """
@@ -86,7 +90,9 @@ def run(
         raise UsageError(f"feed {feed!r} is not known; replays for eyes use --feed forward")
     running, workspace = load("live.running"), _workspace()
     installed = _deployer(workspace).verify(tag)
-    options = running.RunOptions(account=account, bars_max=bars, allow_weak=local_dev, progress=_bar_progress)
+    options = running.RunOptions(
+        account=account, bars_max=bars, stepwise=stepwise, allow_weak=local_dev, progress=_bar_progress
+    )
     found = running.run_release(installed, _host(workspace), workspace.stores(), options)
     print(json.dumps(found) if json_ else _status_text(found))
     return 0

@@ -57,32 +57,37 @@ class SymbolMatching:
         self.line = line
         self.row = -1
         self.state = new_state()
-        self._ts = market.ts
+        self._ts = market.ts.tolist()
+        # Lists: a bar looks at single values, and arrays make an object of each.
+        self._traded = series.traded.tolist()
+        self._stamps = series.funding_ms.tolist()
         # Contiguous and writable: another layout would be another type to numba, compiled anew.
-        self._open, self._high, self._low, self._close, self._turnover = (
-            np.require(getattr(series, name), np.float64, ("C", "W", "A"))
-            for name in ("open", "high", "low", "close", "turnover")
-        )
+        self._turnover = np.require(series.turnover, np.float64, ("C", "W", "A"))
+        self._open: list[float] = series.open.tolist()
+        self._high: list[float] = series.high.tolist()
+        self._low: list[float] = series.low.tolist()
+        self._close: list[float] = series.close.tolist()
         self._marks = marks_at(market, series, series.funding_ms)
         self._stamp = 0
+        self._reported: tuple[bytes, Position] | None = None
         self._out = np.empty((at.EVENTS_A_BAR, at.N_EVENT))
 
     @property
     def time_ms(self) -> EpochMs:
         """Open of the present bar."""
-        return EpochMs(int(self._ts[self.row]))
+        return EpochMs(self._ts[self.row])
 
     @property
     def last_price(self) -> float:
         """Newest price before the present bar's open: what a filter on notional is tested at."""
-        return float(self._close[max(0, self.row - 1)])
+        return self._close[max(0, self.row - 1)]
 
     def open_bar(self) -> Iterator[Happened]:
         """Open the next bar: funding stamped at its open, then triggers that the open has jumped."""
         self.row += 1
         opened = self.time_ms
         yield from self._settle(before=opened + 1, phase=at.AT_OPEN)
-        if self._trades:
+        if self._traded[self.row]:
             count = jumped_at_open(
                 self.state, self.line.terms, self.line.tiers, self._open[self.row], self._window, self._out, 0
             )
@@ -91,7 +96,7 @@ class SymbolMatching:
     def close_bar(self) -> Iterator[Happened]:
         """Play the inside of the present bar: stop, liquidation, take-profit, then funding stamped in it."""
         closes = EpochMs(self.time_ms + self.line.interval_ms)
-        if self._trades:
+        if self._traded[self.row] and self.state[at.POSITION] != 0.0:
             prices = (self._open[self.row], self._high[self.row], self._low[self.row])
             count = inside_bar(self.state, self.line.terms, self.line.tiers, *prices, self._window, self._out, 0)
             yield from self._happened(count, EpochMs(closes - 1))
@@ -104,7 +109,7 @@ class SymbolMatching:
             VenueRejected: which filter, what was found. Codes as in Bybit's error table.
         """
         instrument, symbol = self.line.instrument, order.symbol
-        if not self._trades:
+        if not self._traded[self.row]:
             raise VenueRejected(f"110074: {symbol} does not trade now")
         if order.qty <= 0 or order.qty % instrument.qty_step != 0:
             raise VenueRejected(
@@ -136,6 +141,12 @@ class SymbolMatching:
 
     def position(self) -> Position:
         """Return the position as the venue reports it."""
+        now = self.state[at.POSITION : at.TAKE + 1].tobytes()
+        if self._reported is None or now != self._reported[0]:
+            self._reported = now, self._report()
+        return self._reported[1]
+
+    def _report(self) -> Position:
         entry, stop, take = (float(self.state[i]) for i in (at.ENTRY, at.STOP, at.TAKE))
         return Position(
             symbol=self.line.symbol,
@@ -144,10 +155,6 @@ class SymbolMatching:
             stop_loss=None if np.isnan(stop) else to_decimal(stop),
             take_profit=None if np.isnan(take) else to_decimal(take),
         )
-
-    @property
-    def _trades(self) -> bool:
-        return bool(self.line.series.traded[self.row])
 
     @property
     def _window(self) -> Floats:
@@ -174,15 +181,17 @@ class SymbolMatching:
 
     def _settle(self, *, before: int, phase: float) -> Iterator[Happened]:
         series = self.line.series
-        while self._stamp < series.funding_ms.size and series.funding_ms[self._stamp] < before:
-            stamp, mark = EpochMs(int(series.funding_ms[self._stamp])), self._marks[self._stamp]
+        while self._stamp < len(self._stamps) and self._stamps[self._stamp] < before:
+            stamp, mark = EpochMs(self._stamps[self._stamp]), self._marks[self._stamp]
             rate = series.funding_rate[self._stamp]
             self._stamp += 1
             count = pay_funding(self.state, self.line.terms, rate, mark, phase, self._out, 0)
             yield from self._happened(count, stamp)
 
     def _happened(self, count: int, time_ms: EpochMs) -> Iterator[Happened]:
-        for event in self._out[:count].copy():
+        if count == 0:
+            return
+        for event in self._out[:count].tolist():
             exec_type, create_type = _CREATED[int(event[at.E_KIND])]
             yield Happened(
                 exec_type=exec_type,

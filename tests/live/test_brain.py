@@ -1,4 +1,4 @@
-"""Decisions asked bar by bar, ahead or not, are the blocks' decisions, and their inputs have a digest."""
+"""Decisions asked bar by bar are the blocks' decisions, ahead-lookers are caught, and inputs have a digest."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from autarch.errors import StrategyError
-from autarch.evaluation import decide_blocks
+from autarch.evaluation import decide_blocks, frames_of
 from autarch.manifest import parse_source
 from autarch.sandbox.worker import Worker
-from live.brain import Ahead, Brain
+from live.brain import PROVED_ROWS_MAX, Blockwise, Inputs, Stepwise, changing
 
 from .conftest import market
 
@@ -43,11 +43,14 @@ def decide(bars: Bars, p: Params) -> Targets:
     {extra}
     return Targets(exposure=np.where(bars.close > mean, 1.0, 0.0), stop_loss=0.02)
 '''
-N_BARS = 2300  # somewhere in them a block of 2,048 begins
+N_BARS = 3500  # a block of 2,048 begins at row 1,408 and the next at 3,456
 
 
-def source(extra="pass"):
-    return parse_source(slug="probe", manifest_bytes=MANIFEST.encode(), code=CODE.format(extra=extra).encode())
+def source(extra="pass", mode="each"):
+    manifest, code = MANIFEST.replace("each", mode), CODE.format(extra=extra)
+    if mode == "panel":
+        code = code.replace("pd.Series(", "pd.DataFrame(").replace("1.0, 0.0", "0.5, 0.0")
+    return parse_source(slug="probe", manifest_bytes=manifest.encode(), code=code.encode())
 
 
 @pytest.fixture(scope="module")
@@ -66,37 +69,62 @@ def rows_that_count(worker, bars):
     return table, np.flatnonzero(table.counts[:, 0])
 
 
-def test_decisions_asked_ahead_equal_whole_blocks_bit_for_bit(worker, bars):
+def test_a_bar_asked_alone_and_in_its_block_are_one_decision_and_one_digest_in_each_block(worker, bars):
     table, counting = rows_that_count(worker, bars)
-    first = int(counting[0])
-    ahead = Ahead(Brain(worker, source(), bars), n_rows=N_BARS, depth=16)
+    first, last = int(counting[0]), N_BARS - 1
+    rows = [first - 1, *range(first, first + 20), *range(last - 20, last + 1)]
+    stepwise, blockwise = Stepwise(worker, source(), bars), Blockwise(worker, source(), bars)
     try:
-        found = {row: ahead.decide(row) for row in range(first - 2, first + 120)}
+        alone = [stepwise.decide(row) for row in rows]
     finally:
-        ahead.close()
+        stepwise.close()
 
-    assert found[first - 1] is None
-    for row in range(first, first + 120):
+    together = [blockwise.decide(row) for row in rows]
+
+    assert together == alone
+    assert alone[0] is None
+    for row, found in zip(rows[1:], alone[1:], strict=True):
         for column, symbol in enumerate(table.symbols):
-            assert found[row].symbols[symbol]["exposure"] == table.exposure[row, column]
-            assert found[row].symbols[symbol]["stop_loss"] == table.stop_loss[row, column]
-            assert found[row].symbols[symbol]["take_profit"] is None
+            assert found.symbols[symbol] == {
+                "exposure": table.exposure[row, column],
+                "stop_loss": table.stop_loss[row, column],
+                "take_profit": None,
+            }
 
 
-def test_the_inputs_digest_changes_with_any_bar_up_to_the_decision_and_with_none_after(worker, bars):
-    _, counting = rows_that_count(worker, bars)
-    row = int(counting[5])
+@pytest.mark.parametrize("mode", ["each", "panel"])
+def test_a_strategy_that_sees_the_bars_after_a_decision_never_trades(worker, bars, mode):
+    peeking = source("mean = np.roll(mean, -1, axis=0)", mode=mode)
+    brain = Blockwise(worker, peeking, bars)
+
+    with pytest.raises(StrategyError, match=r"probe: exposure at bar .* looks ahead, so nothing is traded"):
+        brain.decide(N_BARS - 1)
+
+
+def test_what_is_asked_twice_is_spread_over_the_decisions_that_change_something(worker, bars):
+    table, counting = rows_that_count(worker, bars)
+
+    cuts = changing(table)
+
+    assert len(cuts) == PROVED_ROWS_MAX
+    assert counting[0] <= cuts[0].row < cuts[-1].row
+    assert cuts[-1].row > N_BARS - 30
+    assert {cut.symbol_index for cut in cuts} == {0, 1}
+    for cut in cuts:
+        before, after = table.exposure[cut.row - 1 : cut.row + 1, cut.symbol_index]
+        assert before != after
+
+
+def test_the_inputs_digest_changes_with_any_bar_up_to_the_decision_and_with_none_after(bars):
+    row = 1500
 
     def digest(changed_row):
         volume = bars.series[1].volume.copy()
         if changed_row is not None:
             volume[changed_row] += 1.0
         changed = dataclasses.replace(bars.series[1], volume=volume)
-        brain = Brain(worker, source(), dataclasses.replace(bars, series=(bars.series[0], changed)))
-        try:
-            return brain.decide(row).inputs
-        finally:
-            brain.close()
+        made = dataclasses.replace(bars, series=(bars.series[0], changed))
+        return Inputs(source(), made, frames_of(source().manifest, made)).of(row)
 
     assert digest(None) == digest(row + 1)
     assert len({digest(None), digest(row), digest(0)}) == 3
@@ -106,11 +134,11 @@ def test_a_failing_strategy_fails_at_its_own_bar(worker, bars):
     _, counting = rows_that_count(worker, bars)
     first = int(counting[0])
     bad = source("assert len(bars.close) < 40")
-    ahead = Ahead(Brain(worker, bad, bars), n_rows=N_BARS, depth=64)
+    brain = Stepwise(worker, bad, bars)
     try:
         for row in range(first, first + 9):  # windows of 31 to 39 bars
-            assert ahead.decide(row) is not None
+            assert brain.decide(row) is not None
         with pytest.raises(StrategyError, match="AssertionError"):
-            ahead.decide(first + 9)
+            brain.decide(first + 9)
     finally:
-        ahead.close()
+        brain.close()

@@ -6,9 +6,12 @@ import multiprocessing
 import sqlite3
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
+from autarch.canonical import canonical_json
 from autarch.errors import ConfigError, RefusedError
-from live.journal import BarClaim, Draft, Journal
+from live.journal import BarClaim, Draft, Journal, body_text
 
 
 def draft(number=1, kind="decision", ref=""):
@@ -39,6 +42,27 @@ def test_events_read_back_in_order_and_by_name(path):
         assert journal.last("state") is None
         assert journal.tag_of("BTCUSDT", 900_000) == "v0.1.0"
         assert journal.verify() == 3
+
+
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers(1 - 2**53, 2**53 - 1)
+    | st.text(max_size=8)
+    | st.floats(allow_nan=False, allow_infinity=False)
+)
+
+
+@given(st.dictionaries(st.text(max_size=8), scalars | st.lists(scalars, max_size=4), max_size=6))
+@example({"b": 1e-5, "a": -0.0, "c": 1e21, "d": 5e15, "e": 1e16, "f": "\x7f\x1f\u2028", "é": 0.1, "g": 2.0**53})
+def test_a_body_is_written_as_the_canonical_bytes(body):
+    assert body_text(body) == canonical_json(body).decode()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 2**53 + 1, {1: 2}, object()])
+def test_a_body_without_canonical_form_is_not_written(value):
+    with pytest.raises(ValueError, match="canonical JSON holds"):
+        body_text({"value": value})
 
 
 def test_a_reopened_journal_continues_its_chain(path):
