@@ -34,10 +34,16 @@ class Decisions:
     def digest(self) -> Sha256:
         """Return the decision digest: the identity of what a strategy does on the counting bars.
 
-        Covers symbols, interval, max_leverage and the little-endian float64 bytes of the three
-        arrays, column by column; -0.0 counts as 0.0 and every NaN as one NaN.
+        Covers symbols, interval, mode (it says what an exposure is a fraction of), max_leverage and
+        the little-endian float64 bytes of the three arrays, column by column; -0.0 counts as 0.0 and
+        every NaN as one NaN.
         """
-        header = {"symbols": list(self.symbols), "interval": self.interval, "max_leverage": self.max_leverage}
+        header = {
+            "symbols": list(self.symbols),
+            "interval": self.interval,
+            "mode": self.mode,
+            "max_leverage": self.max_leverage,
+        }
         hasher = hashlib.sha256(canonical_json(header))
         for column in range(len(self.symbols)):
             rows = self.counts[:, column]

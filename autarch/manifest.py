@@ -29,12 +29,24 @@ INTERVAL_MS: dict[str, int] = {
 """Length of a bar in milliseconds for every interval a manifest may name."""
 
 BLOCK_BARS: dict[str, int] = {
-    **dict.fromkeys(("1m", "3m", "5m", "15m"), 2048),
-    **dict.fromkeys(("30m", "1h"), 512),
-    **dict.fromkeys(("2h", "4h", "6h"), 128),
-    **dict.fromkeys(("12h", "1d"), 32),
+    "1m": 2016,
+    "3m": 1680,
+    "5m": 2016,
+    "15m": 2016,
+    "30m": 672,
+    "1h": 504,
+    "2h": 168,
+    "4h": 126,
+    "6h": 112,
+    "12h": 28,
+    "1d": 28,
 }
-"""Bars in one block of anchored evaluation (own choice: a few days to a month of history)."""
+"""Bars in one block of anchored evaluation (own choice).
+
+Each divides a week or is one to four of them. A strategy can count its place in the block by the length of
+what it is shown; together with hour and weekday, a length foreign to the week (2048 bars of 15 minutes meet
+a week only every 448 days) would tell it the date.
+"""
 
 WARMUP_MAX = 20_000
 SLUG = re.compile(r"[a-z][a-z0-9_]{2,39}\Z")
@@ -226,7 +238,17 @@ def _check_search(name: str, span: SearchRange, params: dict[str, ParamValue]) -
         )
     if span.step is not None and not (math.isfinite(span.step) and span.step > 0):
         raise StrategyError(f"manifest.toml: [search] {name}: step {span.step} must be above zero")
+    if span.step is not None and not (_on_grid(value, span, span.step) and _on_grid(span.high, span, span.step)):
+        raise StrategyError(
+            f"manifest.toml: [search] {name}: {value} and high {span.high} must lie on the grid low + k * step "
+            f"({span.low}, {span.low + span.step}, ...)"
+        )
     if span.log and (span.low <= 0 or span.step is not None):
         raise StrategyError(f"manifest.toml: [search] {name}: log needs low above zero and no step")
     if isinstance(value, int) and any(isinstance(x, float) and x != int(x) for x in (span.low, span.high)):
         raise StrategyError(f"manifest.toml: [search] {name}: an int parameter needs int bounds")
+
+
+def _on_grid(value: float, span: SearchRange, step: float) -> bool:
+    steps = (value - span.low) / step
+    return abs(steps - round(steps)) < 1e-6

@@ -51,6 +51,12 @@ def test_the_parents_own_numbers_are_the_first_trial(manifest: Manifest) -> None
     assert found.trials[0].params == {"fast": 10, "width": 0.5}
 
 
+def test_the_parents_numbers_are_tried_to_the_last_digit() -> None:
+    long = parse_manifest(MANIFEST.replace(b"width = 0.5", b"width = 0.123456789"), slug="hill")
+
+    assert study(long, hill, trials=2).trials[0].params["width"] == 0.123456789
+
+
 def test_every_trial_is_kept_and_stays_within_its_range_and_grid(manifest: Manifest) -> None:
     found = study(manifest, hill)
 

@@ -52,7 +52,7 @@ def build_series(symbol: str, *, n_bars: int, seed: int, first_row: int) -> Symb
 
 
 def build_market(
-    *, n_bars: int = 700, first_bar: int = 700_000, first_rows: dict[str, int] | None = None, interval: str = "1h"
+    *, n_bars: int = 700, first_bar: int = 699_640, first_rows: dict[str, int] | None = None, interval: str = "1h"
 ) -> Market:
     """Three symbols; in first_rows the ones that are listed late."""
     interval_ms = INTERVAL_MS[interval]

@@ -56,7 +56,7 @@ def test_a_strategy_that_reads_later_bars_of_its_block_is_told_apart(worker, mar
 
 
 def test_rows_count_from_the_first_block_with_a_whole_warm_up_and_are_flat_before(worker, market_of, source_of) -> None:
-    # Bar 700,000 is row 0 and 1h blocks have 512 bars: 1368 * 512 = 700,416 is row 416, then 928.
+    # Bar 699,640 is row 0 and 1h blocks have 504 bars: 1389 * 504 = 700,056 is row 416, then 920.
     decisions = decide_blocks(worker, source_of(TREND), market_of(n_bars=1000))
 
     assert not decisions.counts[:416].any()
@@ -68,7 +68,7 @@ def test_rows_count_from_the_first_block_with_a_whole_warm_up_and_are_flat_befor
 
 
 def test_a_late_listing_delays_its_own_symbol_and_whoever_reads_it(worker, market_of, source_of) -> None:
-    # ETHUSDT is listed at row 400: 416 - 60 = 356 < 400, so its first block begins at row 928.
+    # ETHUSDT is listed at row 400: 416 - 60 = 356 < 400, so its first block begins at row 920.
     market = market_of(n_bars=1000, first_rows={"ETHUSDT": 400})
 
     each = decide_blocks(worker, source_of(TREND), market)
@@ -77,9 +77,9 @@ def test_a_late_listing_delays_its_own_symbol_and_whoever_reads_it(worker, marke
     )
     context = decide_blocks(worker, source_of(TREND, symbols=("BTCUSDT",), context=("ETHUSDT",)), market)
 
-    assert each.counts.argmax(axis=0).tolist() == [416, 928]
-    assert panel.counts.argmax(axis=0).tolist() == [928, 928]
-    assert context.counts.argmax(axis=0).tolist() == [928]
+    assert each.counts.argmax(axis=0).tolist() == [416, 920]
+    assert panel.counts.argmax(axis=0).tolist() == [920, 920]
+    assert context.counts.argmax(axis=0).tolist() == [920]
 
 
 def test_a_panel_and_a_context_decide_alike_in_blocks_prefixes_and_live(worker, market_of, source_of) -> None:
@@ -153,13 +153,13 @@ def test_appending_bars_changes_no_decision_made_before(worker, market_of, sourc
 
 
 def test_a_moved_anchor_and_a_longer_history_move_the_blocks(worker, market_of, source_of) -> None:
-    # Half of 512 is 256: the first moved block begins at row 160; with 4 * 60 = 240 bars before it, at row 672.
+    # Moved by 256: the first block begins at row 672 - 504 = 168; with 4 * 60 = 240 bars before it, at row 672.
     market, source = market_of(n_bars=1000), source_of(TREND)
 
     moved = decide_blocks(worker, source, market, anchor_shift=256)
     longer = decide_blocks(worker, source, market, anchor_shift=256, history=4)
 
-    assert moved.counts.argmax(axis=0).tolist() == [160, 160]
+    assert moved.counts.argmax(axis=0).tolist() == [168, 168]
     assert longer.counts.argmax(axis=0).tolist() == [672, 672]
 
 
@@ -218,7 +218,7 @@ def test_a_market_without_a_symbol_or_of_another_interval_is_refused(worker, mar
 
 def test_a_strategy_that_raises_on_one_block_fails_the_whole_evaluation(worker, market_of, source_of) -> None:
     body = "assert bars.close[0] < 1e5\n" + TREND
-    expensive = 928 - 60
+    expensive = 920 - 60
 
     with pytest.raises(StrategyError, match=r"decide\(\) raised at strategy.py line 9: AssertionError"):
         decide_blocks(
