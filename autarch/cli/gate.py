@@ -53,14 +53,24 @@ def gate(
         outcome = _publish(int(pr or 0), policy=policy, dataset=dataset)
     else:
         _pin()
-        outcome = _judge(target, pr, policy=policy, dataset=dataset, only=only, allow_weak=local_dev)
+        with _workers(allow_weak=local_dev) as workers:
+            outcome = _judge(
+                target, pr, policy=policy, dataset=dataset, only=only, allow_weak=local_dev, workers=workers
+            )
     _write(outcome, html=html, markdown=markdown, claim=claim)
     print(json.dumps(outcome.to_json(), allow_nan=False) if json_ else _table(outcome))
     return int(outcome.exit_code)
 
 
 def _judge(
-    target: str | None, pr: int | None, *, policy: str, dataset: str | None, only: str | None, allow_weak: bool
+    target: str | None,
+    pr: int | None,
+    *,
+    policy: str,
+    dataset: str | None,
+    only: str | None,
+    allow_weak: bool,
+    workers: Any,
 ) -> Any:
     from autarch.cli.main import load
 
@@ -73,7 +83,7 @@ def _judge(
         allow_weak=allow_weak,
     )
     names = None if only is None else frozenset(name.strip() for name in only.split(","))
-    bench = judging.Bench(choice=choice, progress=_progress, clock=time.monotonic, only=names)
+    bench = judging.Bench(choice=choice, progress=_progress, clock=time.monotonic, only=names, workers=workers)
     if pr is None:
         return judging.judge_target(str(target), bench, cwd=Path.cwd())
     base, head = _fetch_pull(pr)
@@ -139,6 +149,13 @@ def _write(outcome: Any, *, html: Path | None, markdown: Path | None, claim: Pat
         _progress(f"claim written to {claim}")
     elif claim is not None:
         _progress(f"no claim was written to {claim}: the run gave none (undecided, partial, or no strategy)")
+
+
+def _workers(*, allow_weak: bool) -> Any:
+    """Start the workers before this process imports what judges, so that they import at the same time."""
+    from autarch.cli.main import load
+
+    return load("ci.workers").started_workers(allow_weak=allow_weak)
 
 
 def _start(target: str | None) -> Path:

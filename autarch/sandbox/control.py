@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import struct
+from pathlib import Path
 
 import msgspec
+
+import autarch
 
 FORK, REAP = 1, 2
 REQUEST = struct.Struct("<BQQ")
@@ -18,6 +22,10 @@ FAILED_EXIT, MEMORY_EXIT = 70, 71
 
 HELLO_HEADER = struct.Struct("<I")
 HELLO_BYTES_MAX = 65_536
+
+
+_SPOKEN = ("sandbox", "strategy", "numerics")
+"""Packages that an evaluator and its zygote must have in the same version."""
 
 
 class Hello(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -38,3 +46,13 @@ def encode_hello(hello: Hello) -> bytes:
 def decode_hello(content: bytes) -> Hello:
     """Return the hello; msgspec.DecodeError when it is none."""
     return msgspec.msgpack.decode(content, type=Hello)
+
+
+def running_code() -> list[str]:
+    """Return the folder of this process's `autarch`, and a digest of size and time of the files both sides run."""
+    package = Path(autarch.__file__).resolve().parent
+    found = hashlib.sha256()
+    for path in sorted(path for name in _SPOKEN for path in (package / name).glob("*.py")):
+        status = path.stat()
+        found.update(f"{path.name} {status.st_size} {status.st_mtime_ns}\n".encode())
+    return [str(package), found.hexdigest()]

@@ -18,7 +18,7 @@ LAZY_MODULES = (
     "pandas.io.formats.printing",
     "pandas.io.formats.string",
     "talib",
-    "autarch.strategy",
+    "autarch.strategy.ops",
 )
 """What libraries import inside functions, on first use; a test walks pandas for more."""
 

@@ -18,7 +18,6 @@ from typing import IO, Self
 
 import msgspec
 
-import autarch
 from autarch.errors import SandboxError
 from autarch.manifest import ParamValue, StrategySource
 from autarch.numerics import pinned_environment
@@ -29,6 +28,7 @@ from autarch.sandbox.session import Child, Session
 from autarch.sandbox.values import SandboxLevel, WorkerLimits
 
 _ENVIRONMENT_KEPT = ("AUTARCH_CACHE", "HOME", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX")
+_CODE = control.running_code()  # now: the files may be edited before a worker starts
 _REPLY_SECONDS_MAX = 30.0
 _CLOSE_SECONDS_MAX = 5.0
 
@@ -73,8 +73,7 @@ class Worker:
         ours, theirs = socket.socketpair()
         environment = _clean_environment(os.environ)
         self._stderr = tempfile.TemporaryFile()
-        package = str(Path(autarch.__file__).resolve().parent)
-        arguments = [str(theirs.fileno()), str(os.getpid()), str(self.clock_shift_s), package]
+        arguments = [str(theirs.fileno()), str(os.getpid()), str(self.clock_shift_s), *_CODE]
         with theirs:
             self._process = subprocess.Popen(
                 [self._python, "-P", "-s", "-m", "autarch.sandbox.zygote", *arguments],
@@ -102,6 +101,8 @@ class Worker:
             if self._control is not None:
                 self._control.close()
             if self._process is not None:
+                if self._hello is None:
+                    self._process.kill()  # still importing: it holds nothing, and would not hear us before it is done
                 try:
                     self._process.wait(_CLOSE_SECONDS_MAX)
                 except subprocess.TimeoutExpired:

@@ -15,7 +15,7 @@ import pytest
 
 import autarch
 from autarch.errors import SandboxError, StrategyError, UsageError
-from autarch.sandbox import StrategyRunError, Worker
+from autarch.sandbox import StrategyRunError, Worker, control
 
 FLAT = "return Targets(exposure=np.zeros(n))"
 CLOSES = "return Targets(exposure=bars.close / 1000.0)"
@@ -112,6 +112,25 @@ def test_a_worker_that_would_import_another_tree_is_refused(tmp_path, monkeypatc
 
     with Worker() as running, pytest.raises(SandboxError, match=f"it imported {other} instead of .*PYTHONPATH="):
         running.level  # noqa: B018  asking is the act
+
+
+@pytest.mark.parametrize("known", [["0" * 64], []])
+def test_a_worker_whose_code_was_edited_meanwhile_is_refused(monkeypatch, known) -> None:
+    package, _ = control.running_code()
+    monkeypatch.setattr("autarch.sandbox.worker._CODE", [package, *known])  # as an evaluator started earlier knows it
+
+    with Worker() as running, pytest.raises(SandboxError, match=r"edited while the evaluator ran.*run again"):
+        running.level  # noqa: B018  asking is the act
+
+
+def test_a_worker_closed_before_it_has_started_ends_at_once() -> None:
+    with Worker() as running:
+        pid = running.zygote_pid
+        process = running._process
+
+    assert process is not None
+    assert pid is not None
+    assert process.returncode == -signal.SIGKILL
 
 
 def test_a_processor_limit_is_named(worker, source_of, window_of) -> None:
