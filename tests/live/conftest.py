@@ -1,4 +1,4 @@
-"""A small made-up market and an account that trades it, without a strategy, a worker or Git."""
+"""A small made-up market and an account that trades it; one released project in Git."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ from live.portfolio import Limits
 from live.venue.book import OrderBook
 from live.venue.matching import SymbolMatching
 from live.venue.paper import PaperVenue
+
+from .release_yard import make_yard
 
 INTERVAL_MS = 900_000
 START_MS = 1_700_006_400_000  # a multiple of 8 h
@@ -193,3 +195,9 @@ class Desk:
 @pytest.fixture
 def desk(tmp_path):
     return Desk(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def base_yard(tmp_path_factory):
+    """One released project, for tests to read or to copy, never to change."""
+    return make_yard(tmp_path_factory.mktemp("base yard"))

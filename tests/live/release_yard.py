@@ -8,8 +8,10 @@ from pathlib import Path
 
 import git
 import msgspec
+import pytest
 
 from autarch.canonical import sha256_hex
+from autarch.errors import DeployError
 from autarch.evidence.attestation import Attestation, Machine, evidence_ref, sign_attestation, store_evidence
 from autarch.evidence.claim import (
     Claim,
@@ -211,6 +213,14 @@ class ReleaseYard:
         claim = self.claim(self.main, base=self.main, **how)
         self.store(claim)
         return self.sign(self.released(tag, claim=claim))
+
+
+def refusal(yard: ReleaseYard, tag="v0.1.0", **how):
+    """Return why a tag is refused, and make sure that nothing was installed."""
+    with pytest.raises(DeployError) as caught:
+        yard.deployer(**how).verify(tag)
+    assert not (yard.host.releases / tag).exists()
+    return str(caught.value)
 
 
 def make_yard(root: Path) -> ReleaseYard:

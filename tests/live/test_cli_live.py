@@ -14,12 +14,10 @@ from autarch.repo import signing
 from autarch.repo.runner import SAFE_ENVIRONMENT
 from autarch.workspace import CONFIG_NAME, Config, ForgeSection, render_config
 
-from .release_yard import make_yard
-
 
 @pytest.fixture(scope="module")
-def yard(tmp_path_factory):
-    return make_yard(tmp_path_factory.mktemp("yard"))
+def yard(base_yard, tmp_path_factory):
+    return base_yard.copy(tmp_path_factory.mktemp("yard"))
 
 
 @pytest.fixture

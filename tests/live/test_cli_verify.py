@@ -12,13 +12,6 @@ from autarch.repo import signing
 from autarch.repo.objects import REGULAR, TreeEntry
 from autarch.repo.signers import signers_file
 
-from .release_yard import make_yard
-
-
-@pytest.fixture(scope="module")
-def base_yard(tmp_path_factory):
-    return make_yard(tmp_path_factory.mktemp("yard"))
-
 
 @pytest.fixture
 def yard(base_yard, tmp_path, monkeypatch):

@@ -54,7 +54,9 @@ def test_a_portfolio_reads_back_with_exact_decimals():
 
 def test_three_weights_of_a_third_by_decimal_reach_exactly_one():
     # 0.1 + 0.2 + 0.7 is above 1 in binary floating point, exactly 1 in decimal
-    parse_portfolio(text(sleeve("aaa", 0.1), sleeve("bbb", 0.2), sleeve("ccc", 0.7)))
+    portfolio = parse_portfolio(text(sleeve("aaa", 0.1), sleeve("bbb", 0.2), sleeve("ccc", 0.7)))
+
+    assert portfolio.strategies == ("aaa", "bbb", "ccc")
 
 
 @pytest.mark.parametrize(

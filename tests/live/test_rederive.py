@@ -7,12 +7,10 @@ import pytest
 from autarch.errors import DeployError, UndecidedError
 from live.rederive import rederive_all
 
-from .release_yard import make_yard
-
 
 @pytest.fixture(scope="module")
-def yard(tmp_path_factory):
-    return make_yard(tmp_path_factory.mktemp("yard"))
+def yard(base_yard, tmp_path_factory):
+    return base_yard.copy(tmp_path_factory.mktemp("yard"))
 
 
 def test_a_claim_that_this_runtime_does_not_reach_is_refused_by_its_first_field(yard, tmp_path):

@@ -11,8 +11,6 @@ from live.found import find
 from live.journal import Draft, Journal
 from live.provenance import evidence_named, explain
 
-from .release_yard import make_yard
-
 BAR, OPEN = 1_700_006_400_000, 1_700_007_300_000
 LINK, EXEC = "at-one", "exec-one"
 
@@ -88,8 +86,8 @@ def execution(exec_id, **changes):
 
 
 @pytest.fixture(scope="module")
-def yard(tmp_path_factory):
-    return make_yard(tmp_path_factory.mktemp("yard"))
+def yard(base_yard, tmp_path_factory):
+    return base_yard.copy(tmp_path_factory.mktemp("yard"))
 
 
 @pytest.fixture

@@ -396,9 +396,5 @@ def test_long_ranges_are_cut_at_whole_days(tree):
     splits = import_recipe(tree.request(shares=(60, 25, 15)), now_ms=NOW).splits
 
     # 40 days: 24, 34, 40
-    assert [(s - DAY0) // (24 * HOUR) for s in (*splits.train, *splits.holdout[1:], splits.forward[1])] == [
-        0,
-        24,
-        34,
-        40,
-    ]
+    edges = (*splits.train, splits.holdout[1], splits.forward[1])
+    assert [(edge - DAY0) // (24 * HOUR) for edge in edges] == [0, 24, 34, 40]

@@ -155,13 +155,15 @@ def test_any_market_passes_the_importers_checks(seed, kinds, strength, interval,
     edges = tuple(Edge(kind=kind, strength=strength) for kind in kinds)
     spec = SynthSpec(seed=seed, start_ms=START_MS, n_bars=n_bars, interval=interval, symbols=SYMBOLS, edges=edges)
 
-    for raw in synthesise(spec):
-        if raw.table["ts"].size:
-            step = None if raw.interval is None else int(np.diff(raw.table["ts"][:2])[0])
-            part = Part(file="synthetic", kind=raw.kind, interval_ms=step, table=raw.table)
-            check_part(part, now_ms=START_MS + spec.n_bars * spec.step_ms)
-            if step is not None:
-                check_holes([part], [], symbol=raw.symbol, span=(0, START_MS * 2))
+    filled = [raw for raw in synthesise(spec) if raw.table["ts"].size]
+    for raw in filled:
+        step = None if raw.interval is None else int(np.diff(raw.table["ts"][:2])[0])
+        part = Part(file="synthetic", kind=raw.kind, interval_ms=step, table=raw.table)
+        check_part(part, now_ms=START_MS + spec.n_bars * spec.step_ms)  # raises when it refuses
+        if step is not None:
+            check_holes([part], [], symbol=raw.symbol, span=(0, START_MS * 2))
+
+    assert {raw.symbol for raw in filled} == {made.symbol for made in SYMBOLS}
 
 
 @pytest.fixture(scope="module")
