@@ -11,7 +11,6 @@ from typing import Any
 
 from autarch.engine.costs import CostModel
 from autarch.errors import ConfigError
-from autarch.manifest import StrategySource
 from autarch.market.load import load_market
 from autarch.market.stores import Stores
 from autarch.market.types import Market, Split
@@ -62,8 +61,7 @@ def run_release(installed: Installed, host: Host, stores: Stores, options: RunOp
         )
     limits = host.limits(account.limits)
     markets = {
-        sleeve.strategy: _market(installed, installed.sources[sleeve.strategy], stores, options.feed)
-        for sleeve in account.sleeves
+        sleeve.strategy: market_of(installed, sleeve.strategy, stores, options.feed) for sleeve in account.sleeves
     }
     private_directory(host.root)
     private_directory(host.journal_path(account.name).parent)
@@ -143,8 +141,13 @@ def _account(
     return state, PaperVenue(account=account.name, symbols=symbols, book=book)
 
 
-def _market(installed: Installed, source: StrategySource, stores: Stores, split: Split) -> Market:
-    manifest = source.manifest
+def market_of(installed: Installed, strategy: str, stores: Stores, split: Split) -> Market:
+    """Return the stored bars that a strategy of this release reads.
+
+    Raises:
+        DataError: bars are missing or changed.
+    """
+    manifest = installed.sources[strategy].manifest
     symbols = (*manifest.symbols, *manifest.context)
     return load_market(installed.lock, split=split, symbols=symbols, interval=manifest.interval, stores=stores)
 

@@ -26,6 +26,7 @@ def register(app: typer.Typer) -> None:
     live.command("verify")(verify)
     live.command("run")(run)
     live.command("status")(status)
+    live.command("replay")(replay)
     trust = typer.Typer(help="What this host believes in: keys, data sets, policies.", no_args_is_help=True)
     trust.command("add")(trust_add)
     trust.command("show")(trust_show)
@@ -113,6 +114,37 @@ def status(
         found = load("live.running").status_of(journal)
     print(json.dumps(found) if json_ else _status_text(found))
     return 0
+
+
+def replay(
+    *,
+    account: Annotated[str, typer.Option(help="Whose journal to decide again.")] = "paper",
+    local_dev: Annotated[bool, typer.Option("--local-dev", help="Go on without full confinement.")] = False,
+    json_: Json = False,
+) -> int:
+    """Decide every bar of an account's journal again, from stored bars, and name the first difference.
+
+    Exit code 0 all the same, 1 one differs or the journal was changed, 2 misuse, 3 bars are missing.
+
+    Example: autarch live replay --account paper --json
+    """
+    from autarch.cli.main import load
+    from autarch.sandbox.worker import Worker
+
+    _pin()
+    workspace = _workspace()
+    host = _host(workspace)
+    journal = load("live.journal").Journal(host.journal_path(account), account=account, read_only=True)
+    with journal, Worker(allow_weak=local_dev) as worker:
+        stores = workspace.stores()
+        found = load("live.replaying").replay(journal, host, stores, worker=worker, progress=_progress)
+    first = None if found.first is None else found.first.to_json()
+    if json_:
+        answer = {"same": first is None, "account": account, "decisions": found.decisions, "differs": first}
+        print(json.dumps(answer))
+    else:
+        print(_replay_text(account, found.decisions, first))
+    return 0 if first is None else 1
 
 
 def trust_add(
@@ -235,6 +267,16 @@ def _status_text(found: dict[str, Any]) -> str:
         f"journal   {found['journal']['path']}  {found['journal']['seq']} events  {found['journal']['head'][:12]}",
     ]
     return "\n".join(lines)
+
+
+def _replay_text(account: str, decisions: int, first: dict[str, Any] | None) -> str:
+    if first is None:
+        return f"same: all {decisions} decisions of {account} and the digests of their inputs came out again"
+    where = f"{first['strategy']} of {first['tag']} at bar {first['bar']} (journal event {first['event']})"
+    return (
+        f"DIFFERS: {where}: {first['field']} is recorded {json.dumps(first['recorded'])}, found "
+        f"{json.dumps(first['found'])}; keep the journal and find out which of the two was changed"
+    )
 
 
 def _workspace() -> Workspace:

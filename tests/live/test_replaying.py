@@ -1,0 +1,222 @@
+"""A run on stored bars, asked in blocks or bar by bar, is one journal, and a replay finds what was changed in it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+
+import pytest
+
+from autarch.canonical import canonical_json
+from autarch.cli.live import _replay_text
+from autarch.errors import ConfigError, DeployError, RefusedError
+from autarch.evidence.released import Released, ReleasedStrategy
+from autarch.market.build import build, write_blobs
+from autarch.market.lock_toml import lock_toml
+from autarch.market.stores import Stores
+from autarch.market.synth_dataset import default_spec, synth_recipe
+from autarch.repo.objects import object_id
+from autarch.sandbox.worker import Worker
+from live.host import Host
+from live.installed import InstalledRecord, install, read_installed
+from live.journal import GENESIS, Journal, event_hash
+from live.replaying import replay
+from live.running import RunOptions, run_release
+
+from .release_yard import PORTFOLIO
+
+MANIFEST = b"""schema = 1
+name = "one_idea"
+title = "One idea"
+symbols = ["BTCUSDT", "ETHUSDT"]
+interval = "2h"
+mode = "each"
+warmup = 20
+max_leverage = 1.0
+"""
+CODE = b'''"""Follow the last twenty closes.
+
+Thesis: none; a test.
+Source: own choice.
+Dies when: the test ends.
+"""
+
+import numpy as np
+import pandas as pd
+
+from autarch.strategy import Bars, Params, Targets
+
+
+def decide(bars: Bars, p: Params) -> Targets:
+    """Be long above the mean, short below."""
+    mean = pd.Series(bars.close).rolling(20).mean().to_numpy()
+    return Targets(exposure=np.where(bars.close > mean, 0.5, -0.5), stop_loss=0.02)
+'''
+
+
+def installed_release(host, lock):
+    content = {
+        "portfolio.toml": PORTFOLIO.format(venue="paper").encode(),
+        "dataset.toml": lock_toml(lock),
+        "strategies/one_idea/manifest.toml": MANIFEST,
+        "strategies/one_idea/strategy.py": CODE,
+    }
+    item = ReleasedStrategy(
+        account="paper", strategy="one_idea", tree="a" * 40, evidence="b" * 64, decisions="c" * 64,
+        tier="T1", weight="0.5",
+    )  # fmt: skip
+    released = Released(
+        schema=1, tag="v0.1.0", commit="d" * 40, engine="e" * 64, policy="f" * 64, policy_path="ci/policy.toml",
+        dataset=lock.ref, ledger_head="1" * 40, waivers=[], strategies=[item],
+    )  # fmt: skip
+    files = {path: object_id("blob", blob, like="0" * 40) for path, blob in content.items()}
+    record = InstalledRecord(
+        schema=1, tag_object="2" * 40, engine="e" * 64, signer="SHA256:x", demo=True, walkthrough=False,
+        released=released, files=files,
+    )  # fmt: skip
+    install(host.releases / "v0.1.0", record, content)
+    return read_installed(host.releases / "v0.1.0")
+
+
+@pytest.fixture(scope="module")
+def traded(tmp_path_factory):
+    """A host that has traded 300 stored bars, its stores, and what it traded."""
+    root = tmp_path_factory.mktemp("traded")
+    built = build(synth_recipe(default_spec(n_bars=4000), name="tiny", shares=(10, 10, 80)))
+    stores, host = Stores.under(root / "data"), Host(root=root / "host")
+    write_blobs(built, stores)
+    installed = installed_release(host, built.lock)
+    run_release(installed, host, stores, RunOptions())
+    return root, installed
+
+
+@pytest.fixture
+def copy(traded, tmp_path):
+    shutil.copytree(traded[0], tmp_path / "traded")
+    return Host(root=tmp_path / "traded/host"), Stores.under(tmp_path / "traded/data")
+
+
+@pytest.fixture(scope="module")
+def worker():
+    with Worker() as started:
+        yield started
+
+
+def told(host):
+    with Journal(host.journal_path("paper"), account="paper", read_only=True) as journal:
+        return [(event.time_ms, event.kind, event.ref, event.body) for event in journal.events()]
+
+
+def replayed(host, stores, worker):
+    said = []
+    with Journal(host.journal_path("paper"), account="paper", read_only=True) as journal:
+        found = replay(journal, host, stores, worker=worker, progress=said.append)
+    assert said == ["deciding again: one_idea of v0.1.0 on forward"]
+    return found
+
+
+def forge(host, change):
+    """Rewrite the journal as somebody with the file would: `change` (seq, kind, body) to a body or None, re-chained."""
+    with sqlite3.connect(host.journal_path("paper")) as database:
+        for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            database.execute(f"DROP TRIGGER {name}")
+        rows = database.execute("SELECT seq, time_ms, kind, ref, body FROM events ORDER BY seq").fetchall()
+        database.execute("DELETE FROM events")
+        head, seq = GENESIS, 0
+        for number, time_ms, kind, ref, text in rows:
+            body = change(number, kind, json.loads(text))
+            if body is not None:
+                seq += 1
+                content = (seq, time_ms, kind, ref, canonical_json(body).decode())
+                digest = event_hash(head, content)
+                database.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)", (*content, head, digest))
+                head = digest
+    database.close()
+
+
+def fifth_decision(host):
+    return [seq for seq, event in enumerate(told(host), 1) if event[1] == "decision"][4]
+
+
+def test_asked_in_blocks_or_bar_by_bar_the_journal_says_the_same(traded, copy):
+    _, installed = traded
+    host, stores = copy
+    alone = Host(root=host.root.with_name("alone"))
+
+    run_release(installed, alone, stores, RunOptions(stepwise=True))
+
+    in_blocks, bar_by_bar = told(host), told(alone)
+    assert in_blocks[1:] == bar_by_bar[1:]
+    assert [events[0][3]["asked"] for events in (in_blocks, bar_by_bar)] == ["blockwise", "stepwise"]
+    kinds = [event[1] for event in in_blocks]
+    assert kinds.count("decision") > 128  # more than one block
+    assert kinds.count("intent") > 10
+
+
+def test_an_untouched_journal_comes_out_again(copy, worker):
+    host, stores = copy
+
+    found = replayed(host, stores, worker)
+
+    assert found.first is None
+    assert found.decisions == sum(event[1] == "decision" for event in told(host))
+    assert _replay_text("paper", found.decisions, None).startswith(f"same: all {found.decisions} decisions of paper")
+
+
+@pytest.mark.parametrize("field", ["symbols", "inputs", "closes"])
+def test_a_changed_decision_is_named_though_the_chain_was_made_to_fit(copy, worker, field):
+    host, stores = copy
+    wanted = fifth_decision(host)
+    false = {"symbols": {"BTCUSDT": {"exposure": 0.25, "stop_loss": 0.02, "take_profit": None}}, "inputs": "0" * 64}
+
+    forge(host, lambda seq, _, body: body | {field: false.get(field, {"BTCUSDT": 1})} if seq == wanted else body)
+
+    first = replayed(host, stores, worker).first
+    assert (first.event, first.field, first.strategy, first.tag) == (wanted, field, "one_idea", "v0.1.0")
+    assert first.recorded != first.found
+    assert f"(journal event {wanted}): {field} is recorded" in _replay_text("paper", 5, first.to_json())
+
+
+def test_a_decision_left_out_is_named_by_its_bar(copy, worker):
+    host, stores = copy
+    wanted = fifth_decision(host)
+    bar = told(host)[wanted - 1][3]["bar"]
+
+    forge(host, lambda seq, _, body: None if seq == wanted else body)
+
+    first = replayed(host, stores, worker).first
+    assert (first.field, first.bar, first.recorded) == ("decision", bar, None)
+
+
+def test_a_decision_on_no_bar_of_the_feed_is_named(copy, worker):
+    host, stores = copy
+    wanted = next(seq for seq, event in enumerate(told(host), 1) if event[1] == "decision")
+
+    forge(host, lambda seq, _, body: body | {"bar": body["bar"] + 1} if seq == wanted else body)
+
+    first = replayed(host, stores, worker).first
+    assert (first.event, first.field, first.found) == (wanted, "inputs", None)
+
+
+def refusal(host, stores, worker, error):
+    with (
+        Journal(host.journal_path("paper"), account="paper", read_only=True) as journal,
+        pytest.raises(error) as caught,
+    ):
+        replay(journal, host, stores, worker=worker, progress=list)
+    return str(caught.value)
+
+
+def test_what_cannot_be_replayed_is_said(copy, worker):
+    host, stores = copy
+    forge(host, lambda _, kind, body: body | {"feed": "bybit"} if kind == "opened" else body)
+    assert "traded on 'bybit'; only stored bars" in refusal(host, stores, worker, ConfigError)
+    forge(host, lambda _, kind, body: body | {"feed": "forward"} if kind == "opened" else body | {"strategy": "other"})
+    assert "has no strategy other" in refusal(host, stores, worker, DeployError)
+    forge(host, lambda _, kind, body: body | {"tag": "v9.9.9"} if kind == "decision" else body)
+    assert "v9.9.9 is not installed" in refusal(host, stores, worker, DeployError)
+    with sqlite3.connect(host.journal_path("paper")) as database:
+        database.execute("UPDATE events SET time_ms = time_ms + 1 WHERE seq = 3")
+    database.close()
+    assert "event 3 does not continue the chain" in refusal(host, stores, worker, RefusedError)
