@@ -278,7 +278,7 @@ class Rules(ast.NodeVisitor):
             self.refuse(node, ".shift", "a negative shift shows later bars; shift by 1 or more")
         if attribute == "apply" and self._applies_function(node):
             self._applied.add(id(node.func))
-        if isinstance(node.func, ast.Attribute) and self._leaves_holes(node.func, node.keywords):
+        if _leaves_holes(node):
             self.refuse(node, "where=", "without out= the other values are whatever memory held; add out=np.zeros(...)")
         self.generic_visit(node)
 
@@ -290,11 +290,6 @@ class Rules(ast.NodeVisitor):
         return isinstance(first, ast.Lambda) or (
             isinstance(first, ast.Name) and first.id in self._functions and not hidden
         )
-
-    def _leaves_holes(self, function: ast.Attribute, keywords: list[ast.keyword]) -> bool:
-        path = self._module_path(function)
-        given = {keyword.arg for keyword in keywords}
-        return path is not None and path[-1] not in _REDUCTIONS and "where" in given and "out" not in given
 
     def visit_While(self, node: ast.While) -> None:
         """Refuse a loop that says itself that it never ends; the watchdog ends the others."""
@@ -360,3 +355,17 @@ def _is_negative(node: ast.AST) -> bool:
 
 def _small(value: object) -> bool:
     return isinstance(value, int | float) and abs(value) <= EXPONENT_MAX
+
+
+def _leaves_holes(node: ast.Call) -> bool:
+    """Tell whether a call may return memory nobody wrote: `where=` without a real `out=`, whatever is called.
+
+    A reduction called as an attribute only leaves elements out; a bare name could stand for anything.
+    """
+    given = {keyword.arg: keyword.value for keyword in node.keywords}
+    if "where" not in given:
+        return False
+    name = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+    out = given.get("out")
+    written = out is not None and not (isinstance(out, ast.Constant) and out.value is None)
+    return name not in _REDUCTIONS and not written

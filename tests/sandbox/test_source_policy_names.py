@@ -180,6 +180,8 @@ NUMPY_AND_PANDAS = [
     ("pd.Series(bars.close).bfill()", ".bfill"),
     ("np.ndarray((9,))", "numpy.ndarray"),
     ("np.divide(1.0, bars.close, where=bars.close > 0)", "where="),
+    ("np.divide(1.0, bars.close, out=None, where=bars.close > 0)", "where="),
+    ("(lambda f: f(1.0, bars.close, where=bars.close > 0))(np.divide)", "where="),
     ("np.pad(bars.close, 3, 'empty')", "'empty'"),
     ("np.pad(bars.close, 3, mode='empty')", "'empty'"),
     ("pd.Series(bars.close).interpolate()", ".interpolate"),
