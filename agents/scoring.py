@@ -52,7 +52,8 @@ class Bench:
             raise StrategyError(f"ruined at row {result.ruined_row}")
         if len(result.fills) == 0:
             raise StrategyError("never trades")
-        returns = daily_returns(result.equity, self.market.ts, interval_ms=self.market.interval_ms)
+        since = decisions.first_row()
+        returns = daily_returns(result.equity[since:], self.market.ts[since:], interval_ms=self.market.interval_ms)
         folds = [sharpe(fold) for fold in np.array_split(returns, FOLDS)]
         whole = sharpe(returns)
         known = [fold for fold in folds if fold is not None]
@@ -63,4 +64,5 @@ class Bench:
 
     def measure(self, params: Mapping[str, ParamValue]) -> dict[str, float | None]:
         """Return every metric of one parameter set on train."""
-        return summarise(self.play(params)[1], self.market)
+        decisions, result = self.play(params)
+        return summarise(result, self.market, first_row=decisions.first_row())

@@ -51,6 +51,10 @@ class Decisions:
                 hasher.update(_normal_bytes(array[rows, column]))
         return Sha256(hasher.hexdigest())
 
+    def first_row(self) -> int:
+        """Return the first row on which any decision counts; 0 when none does."""
+        return int(self.counts.any(axis=1).argmax())
+
     def slice_fraction(self) -> float:
         """Return the part of sleeve equity that an exposure of 1.0 means: 1/n_symbols, or 1.0 for a panel."""
         return 1.0 if self.mode == "panel" else 1.0 / len(self.symbols)

@@ -32,32 +32,42 @@ from autarch.metrics.trips import independent_bets, round_trips
 _HOUR_MS = 3_600_000
 
 
-def summarise(result: Backtest, market: Market) -> dict[str, float | None]:
+def summarise(result: Backtest, market: Market, *, first_row: int = 0) -> dict[str, float | None]:
     """Return the metrics of `result`, which was played on `market`.
+
+    `first_row` is the first row on which a decision could count: figures per time, means over time and
+    buy-and-hold begin there, so that a longer warm-up does not water them down.
 
     Fractions unless the name says otherwise; `fees`, `funding`, `slippage` and `average_trade` in
     quote, `_days` and `_hours` in those, counts as floats. `max_exposure` is the largest sum of
     |exposure| at a close. None where undefined, never NaN or infinite.
 
     Raises:
-        ValueError: the market's rows are not the backtest's.
+        ValueError: the market's rows are not the backtest's, or `first_row` is none of them.
     """
     if market.n_bars != result.equity.size:
         raise ValueError(f"the market has {market.n_bars} bars and the backtest {result.equity.size}; pass its own")
-    values = {**_returns(result, market), **_exposures(result), **_trips(result), **_trading(result, market)}
+    if not 0 <= first_row < result.equity.size:
+        raise ValueError(f"first_row is {first_row}; the backtest has rows 0 to {result.equity.size - 1}")
+    values = {
+        **_returns(result, market, first_row),
+        **_exposures(result, first_row),
+        **_trips(result),
+        **_trading(result, market, first_row),
+    }
     return {name: None if value is None or not math.isfinite(value) else float(value) for name, value in values.items()}
 
 
-def _days(result: Backtest) -> float:
-    return result.equity.size * result.interval_ms / DAY_MS
+def _days(result: Backtest, first_row: int) -> float:
+    return (result.equity.size - first_row) * result.interval_ms / DAY_MS
 
 
-def _returns(result: Backtest, market: Market) -> dict[str, float | None]:
-    days = _days(result)
-    daily = daily_returns(result.equity, market.ts, interval_ms=result.interval_ms)
+def _returns(result: Backtest, market: Market, first_row: int) -> dict[str, float | None]:
+    days, ts = _days(result, first_row), market.ts[first_row:]
+    daily = daily_returns(result.equity[first_row:], ts, interval_ms=result.interval_ms)
     total = total_return(result.equity, capital=result.capital)
     annual, deepest = annual_return(total, days=days), max_drawdown(result.drawdown)
-    held = buy_and_hold(market, result.symbols)
+    held = buy_and_hold(market, result.symbols)[first_row:]
     return {
         "days": days,
         "final_equity": float(result.equity[-1]),
@@ -73,13 +83,13 @@ def _returns(result: Backtest, market: Market) -> dict[str, float | None]:
         "expected_shortfall_99": expected_shortfall(daily, level=0.99),
         "worst_day": worst_day(daily),
         "ruined": float(result.ruined_row is not None),
-        "buy_and_hold_return": float(held[-1]) - 1.0,
-        "buy_and_hold_sharpe": sharpe(daily_returns(held, market.ts, interval_ms=result.interval_ms)),
+        "buy_and_hold_return": float(held[-1] / held[0]) - 1.0,
+        "buy_and_hold_sharpe": sharpe(daily_returns(held, ts, interval_ms=result.interval_ms)),
     }
 
 
-def _exposures(result: Backtest) -> dict[str, float | None]:
-    gross = np.abs(result.exposure).sum(axis=1)
+def _exposures(result: Backtest, first_row: int) -> dict[str, float | None]:
+    gross = np.abs(result.exposure[first_row:]).sum(axis=1)
     gap = float(result.liquidation_gap.min())
     return {
         "time_in_market": float((gross != 0.0).mean()),
@@ -115,11 +125,11 @@ def _mean(values: Table) -> float | None:
     return float(values.mean()) if values.size else None
 
 
-def _trading(result: Backtest, market: Market) -> dict[str, float | None]:
+def _trading(result: Backtest, market: Market, first_row: int) -> dict[str, float | None]:
     return {
         "n_fills": float(result.fills.size),
         "n_skipped": float(result.skipped.size),
-        "turnover_per_day": turnover_per_day(result, days=_days(result)),
+        "turnover_per_day": turnover_per_day(result, days=_days(result, first_row)),
         "max_participation": max_participation(result, market),
         "fees": result.totals.fees,
         "funding": result.totals.funding,

@@ -20,7 +20,9 @@ def check(market: Market, decisions: Decisions, *, lock: DatasetLock, policy: Po
         StrategyError, DataError: as `autarch.engine.backtest`.
     """
     result = backtest(market, decisions, costs=CostModel.from_lock(lock), capital=policy.backtest.capital)
-    judged = Judged(decisions=decisions, result=result, metrics=summarise(result, market))
+    judged = Judged(
+        decisions=decisions, result=result, metrics=summarise(result, market, first_row=decisions.first_row())
+    )
     measures = (
         Measure(
             name="fills", value=float(len(result.fills)), op=">=", limit=float(policy.backtest.fills_min), unit="fills"
@@ -41,7 +43,7 @@ def check(market: Market, decisions: Decisions, *, lock: DatasetLock, policy: Po
         return Answer(verdict="failed", detail=detail, measures=measures), judged
     if not measures[0].holds:
         detail = (
-            f"{len(result.fills)} fills on {market.n_bars} bars, {len(result.skipped)} orders skipped as too small; "
+            f"{len(result.fills)} fills on {market.n_bars} bars, {len(result.skipped)} orders skipped; "
             "a strategy that does not trade cannot be judged: let it take positions"
         )
         return Answer(verdict="failed", detail=detail, measures=measures), judged

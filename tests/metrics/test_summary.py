@@ -128,6 +128,21 @@ def test_the_summary_of_a_run_played_by_hand(by_hand):
     assert found["n_fills"] == 3.0
 
 
+def test_a_warm_up_before_the_first_decision_waters_nothing_down(by_hand):
+    market, result = by_hand
+    later = market_of(series("AAAUSDT", [100, 100, 100, 100, 100, 100, 110, 110, 100, 100]))
+    waited = play(later, [0.0] * 4 + [1.0, 1.0, 0.0, -0.5, -0.5, -0.5])
+
+    found, whole = summarise(waited, later, first_row=4), summarise(waited, later)
+
+    per_time = ("days", "turnover_per_day", "sharpe", "annual_return", "time_in_market", "buy_and_hold_return")
+    plain = summarise(result, market)
+    assert {key: found[key] for key in per_time} == pytest.approx({key: plain[key] for key in per_time}, rel=1e-12)
+    assert whole["turnover_per_day"] < found["turnover_per_day"]
+    with pytest.raises(ValueError, match="first_row is 10"):
+        summarise(waited, later, first_row=10)
+
+
 def test_a_summary_is_canonical_json_on_any_run(by_hand):
     market, result = by_hand
     idle = play(market, [0.0] * 6)
