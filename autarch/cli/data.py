@@ -173,7 +173,7 @@ def _lines(summary: Summary) -> list[str]:
         missing = part.blobs - part.present
         held = "in store" if not missing else f"{missing} of {part.blobs} blobs not in store"
         span = f"{iso(part.start_ms)[:10]} to {iso(part.end_ms)[:10]}"
-        lines.append(f"  {part.split:8} {span} {part.bars:>9} bars  {held}")
+        lines.append(f"  {part.split:8} {span} {part.bars:>9} bars in all  {held}")
     lines.append(f"  promotes an annual Sharpe from about {summary.promotable_sharpe:.1f} (even odds, first attempt)")
     lines.append(f"  assumed: {_assumed(summary)}")
     return lines
