@@ -92,11 +92,10 @@ def family(pid: int) -> list[int]:
 def resident_kib(pid: int) -> int:
     """Return a process's proportional set size, 0 when it is gone."""
     try:
-        found = re.search(
-            r"^Pss: +(\d+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii"), re.MULTILINE
-        )
+        text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
     except OSError:
         return 0
+    found = re.search(r"^Pss: +(\d+) kB", text, re.MULTILINE)
     return int(found[1]) if found else 0
 
 
