@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from autarch.errors import UsageError
 from live.journal import Event, Journal
 
-_AT = re.compile(r"(?P<symbol>[A-Z0-9]{2,24})@(?P<time>.+)\Z")
+_AT = re.compile(r"(?P<symbol>[A-Za-z0-9]{2,24})@(?P<time>.+)\Z")
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
+NEAREST_MAX = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,11 +34,11 @@ def find(journal: Journal, question: str) -> tuple[Found, ...]:
     A time is epoch ms or ISO 8601 (UTC when it says nothing); it means the bar it lies in.
 
     Raises:
-        UsageError: `question` has the form symbol@time and the time cannot be read.
+        UsageError: `question` has none of these forms, or its time cannot be read.
     """
-    at = _AT.match(question)
-    if at is not None:
-        return _at_time(journal, at["symbol"], _time_ms(at["time"]))
+    moment = _moment(question)
+    if moment is not None:
+        return _at_time(journal, *moment)
     about = journal.about(question)
     fills = [event for event in about if event.kind == "execution"]
     if not fills and about:
@@ -44,6 +46,28 @@ def find(journal: Journal, question: str) -> tuple[Found, ...]:
         if not fills:
             return (_found(journal, None, about[0]),)
     return tuple(_found(journal, fill, _order_of(journal, fill)) for fill in fills)
+
+
+def nearest(journal: Journal, question: str) -> tuple[Event, ...]:
+    """Return the fills, funding left out, that a question which found nothing may have meant, nearest first.
+
+    For symbol@time those of the symbol nearest in time; else, or when it never traded, the newest of all.
+    """
+    fills = [event for event in journal.events("execution") if event.body["exec_type"] != "Funding"]
+    symbol, time_ms = _moment(question) or ("", 0)
+    own = [event for event in fills if event.body["symbol"] == symbol]
+    if own:
+        return tuple(sorted(own, key=lambda event: abs(event.time_ms - time_ms))[:NEAREST_MAX])
+    return tuple(reversed(fills[-NEAREST_MAX:]))
+
+
+def _moment(question: str) -> tuple[str, int] | None:
+    at = _AT.match(question)
+    if at is not None:
+        return at["symbol"].upper(), _time_ms(at["time"])
+    if _NAME.match(question):
+        return None
+    raise UsageError(f"{question!r} is no orderLinkId, execId or symbol@time, such as BTCUSDT@2024-05-01T00:15")
 
 
 def _at_time(journal: Journal, symbol: str, time_ms: int) -> tuple[Found, ...]:

@@ -7,24 +7,35 @@ A link that is not in this repository is shown as missing, never left out.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from autarch.errors import AutarchError
-from autarch.evidence.attestation import load_evidence
+from autarch.evidence.attestation import Evidence, load_evidence, read_attestation_by_any
 from autarch.evidence.claim import Claim
 from autarch.evidence.ledger import Ledger
+from autarch.evidence.ledger_entry import Sealed
 from autarch.evidence.released import Released, parse_release
 from autarch.repo.git import GitRepo
 from autarch.repo.objects import Commit
 from autarch.repo.runner import GitError
-from autarch.repo.signers import trust_at
+from autarch.repo.signers import SignerRole, trust_at
 from autarch.repo.strategies import read_strategy
 from live.found import Found
 from live.journal import Event
 
 AGENT_TRAILERS = ("Agent", "Parent", "Trials", "Seed", "Study", "Model", "Operator", "Cost-USD", "Prompt-SHA256")
+ROLES: tuple[SignerRole, ...] = ("ci", "release")
+_CAUSES = {
+    "": "the venue's settlement of funding",
+    "CreateByUser": "our order",
+    "CreateByStopLoss": "the stop that came with our order",
+    "CreateByTakeProfit": "the take-profit that came with our order",
+    "CreateByLiq": "liquidation by the venue",
+}
+_LEGS = {"enter": "open or raise the position", "reduce": "lower the position", "close": "close the position"}
 MERGE_TRAILERS = ("Pull-Request", "Merged-By", "Head", "Base", "Evidence", "Ledger-Head", "Policy")
 
 
@@ -65,60 +76,81 @@ def explain(found: Found, repo: GitRepo) -> tuple[Step, ...]:
         return (*steps, Step(what="release", name=str(found.order.body["tag"]), missing="no run of it in the journal"))
     released = _released(repo, found.opened)
     steps.append(_release_step(found.opened, released))
-    steps += _evidence_steps(found.order, found.opened, repo)
+    evidence = str(_sleeve(found.order, found.opened).get("evidence"))
+    steps.append(_evidence_step("release evidence", evidence, repo, str(found.opened.body["commit"])))
     steps += _git_steps(found.order, found.opened, repo)
     return tuple(steps)
 
 
 def _fill_step(fill: Event) -> Step:
     body = fill.body
+    create = str(body["create_type"])
     return Step(
         what="fill",
         name=str(body["exec_id"]),
         facts=(
-            ("what", f"{body['exec_type']} {body['side']} {body['qty']} {body['symbol']} at {body['price']}"),
-            ("by", str(body["create_type"] or "the venue's settlement")),
+            ("what", fill_text(fill)),
+            ("cause", f"{_CAUSES.get(create, create)}{f' ({create})' if create else ''}"),
             ("fee", f"{body['fee']} USDT"),
-            ("time_ms", str(fill.time_ms)),
+            ("time", time_text(fill.time_ms)),
             ("journal", f"event {fill.seq} {fill.hash[:12]}"),
         ),
     )
 
 
+def fill_text(fill: Event) -> str:
+    """Return what happened in one execution: bought, sold, paid or received funding, how much, at what price."""
+    body = fill.body
+    if body["exec_type"] == "Funding":
+        return f"funding on {body['qty']} {body['symbol']} at mark {body['price']}"
+    return f"{'bought' if body['side'] == 'Buy' else 'sold'} {body['qty']} {body['symbol']} at {body['price']}"
+
+
+def time_text(time_ms: int) -> str:
+    """Return epoch ms as ISO 8601 in UTC, to the second unless there is more."""
+    moment = dt.datetime.fromtimestamp(time_ms / 1000, dt.UTC)
+    return moment.isoformat(timespec="milliseconds" if time_ms % 1000 else "seconds").replace("+00:00", "Z")
+
+
 def _order_step(order: Event, answer: Event | None) -> Step:
     body = order.body
     stops = [
-        f"{name} {body[key]}" for name, key in (("stop", "stop_loss_frac"), ("take", "take_profit_frac")) if body[key]
+        f", {name} {body[key]} of the entry price away"
+        for name, key in (("stop", "stop_loss_frac"), ("take-profit", "take_profit_frac"))
+        if body[key]
     ]
     answered = "no answer yet"
     if answer is not None:
         answered = (
-            f"accepted {answer.body['order_id']}" if answer.kind == "ack" else f"refused: {answer.body['reason']}"
+            f"accepted as {answer.body['order_id']}" if answer.kind == "ack" else f"refused: {answer.body['reason']}"
         )
     return Step(
         what="order",
         name=order.ref,
         facts=(
-            ("what", f"{body['leg']} {body['side']} {body['qty']} {body['symbol']} {' '.join(stops)}".strip()),
-            ("answer", answered),
-            ("time_ms", str(order.time_ms)),
+            ("what", f"{_LEGS[str(body['leg'])]}: {body['side']} {body['qty']} {body['symbol']}{''.join(stops)}"),
+            ("venue", answered),
+            ("time", time_text(order.time_ms)),
             ("journal", f"event {order.seq} {order.hash[:12]}"),
         ),
     )
 
 
 def _decision_step(order: Event, decision: Event | None) -> Step:
-    name = f"{order.body['strategy']} at bar {order.body['bar']}"
+    strategy, symbol = str(order.body["strategy"]), str(order.body["symbol"])
+    name = f"{strategy} at bar {time_text(int(str(order.body['bar'])))}"
     if decision is None:
         return Step(what="decision", name=name, missing="the journal has no decision of that bar")
-    wanted: Any = decision.body["symbols"]
+    symbols: Any = decision.body["symbols"]
+    wanted = symbols.get(symbol, {})
     return Step(
         what="decision",
         name=name,
         facts=(
-            ("exposure", str(wanted.get(order.body["symbol"], {}).get("exposure"))),
-            ("equity", f"{decision.body['equity']} USDT"),
-            ("inputs", str(decision.body["inputs"])),
+            ("wanted", f"exposure {wanted.get('exposure')} in {symbol}"),
+            ("equity", f"{decision.body['equity']} USDT at the bar's close"),
+            ("inputs", f"{decision.body['inputs']} (SHA-256 of code and bars up to this one)"),
+            ("check", "autarch live replay decides it again"),
             ("journal", f"event {decision.seq} {decision.hash[:12]}"),
         ),
     )
@@ -136,7 +168,7 @@ def _release_step(opened: Event, released: Released | None) -> Step:
     facts = [
         ("commit", str(body["commit"])),
         ("tag object", str(body["tag_object"])),
-        ("signer", f"{body['signer']}{' (demo key)' if body['demo'] else ''}"),
+        ("signed by", f"{body['signer']}{' (demo key)' if body['demo'] else ''}"),
         ("dataset", f"{body['dataset']} {body['feed']}"),
         ("engine", str(body["engine"])),
         ("policy", _policy_text(str(body["policy_path"]), str(body["policy"]), walkthrough=bool(body["walkthrough"]))),
@@ -146,28 +178,41 @@ def _release_step(opened: Event, released: Released | None) -> Step:
     return Step(what="release", name=str(body["tag"]), facts=tuple(facts), missing=missing)
 
 
-def _evidence_steps(order: Event, opened: Event, repo: GitRepo) -> list[Step]:
-    return [_evidence_step("release evidence", str(_sleeve(order, opened).get("evidence")), repo)]
-
-
-def _evidence_step(what: str, evidence: str, repo: GitRepo) -> Step:
+def _evidence_step(what: str, evidence: str, repo: GitRepo, listed_at: str) -> Step:
     try:
-        claim = load_evidence(repo, evidence).claim
+        found = load_evidence(repo, evidence)
     except AutarchError as error:
         return Step(what=what, name=evidence, missing=str(error))
-    return Step(what=what, name=evidence, facts=_claim_facts(claim))
+    attested = ("attested by", _signer(repo, found, listed_at))
+    return Step(what=what, name=evidence, facts=(attested, *_claim_facts(found.claim)))
+
+
+def _signer(repo: GitRepo, evidence: Evidence, listed_at: str) -> str:
+    """Return whose signature the evidence carries, of those that the commit `listed_at` lists."""
+    try:
+        trusts = [trust_at(repo, listed_at, role) for role in ROLES]
+        return read_attestation_by_any(evidence.record or b"", evidence=evidence.id, trusts=trusts).signer
+    except AutarchError as error:
+        return f"nobody who may: {error}"
 
 
 def _claim_facts(claim: Claim) -> tuple[tuple[str, str], ...]:
-    answers = [f"{check.name} {check.verdict}" for check in claim.checks]
     return (
         ("verdict", claim.verdict),
-        ("checks", ", ".join(answers)),
+        ("checks", _checks_text(claim)),
         ("policy", _policy_text(claim.policy.path, claim.policy.sha256, walkthrough=claim.policy.walkthrough)),
         ("decisions", str(claim.digests.decisions)),
-        ("trials", f"{claim.trials} at ledger {claim.ledger}"),
+        ("trials", f"{claim.trials} counted up to ledger {claim.ledger}"),
         ("waived", "; ".join(claim.waived) or "none"),
     )
+
+
+def _checks_text(claim: Claim) -> str:
+    """Return the checks by verdict, those that passed last."""
+    by_verdict: dict[str, list[str]] = {}
+    for check in sorted(claim.checks, key=lambda check: check.verdict == "passed"):
+        by_verdict.setdefault(check.verdict, []).append(check.name)
+    return "; ".join(f"{verdict}: {', '.join(names)}" for verdict, names in by_verdict.items())
 
 
 def _git_steps(order: Event, opened: Event, repo: GitRepo) -> list[Step]:
@@ -188,7 +233,7 @@ def _git_steps(order: Event, opened: Event, repo: GitRepo) -> list[Step]:
             name=merge.oid,
             facts=(("subject", merge.subject), *((k, trailers[k]) for k in MERGE_TRAILERS if k in trailers)),
         ),
-        _evidence_step("pull request evidence", trailers.get("Evidence", "none"), repo),
+        _evidence_step("pull request evidence", trailers.get("Evidence", "none"), repo, merge.oid),
         _ledger_step(repo, merge),
     ]
     head = repo.read_commit(merge.parents[1])
@@ -206,17 +251,22 @@ def _ledger_step(repo: GitRepo, merge: Commit) -> Step:
     try:
         entries = Ledger(repo, trust=trust_at(repo, merge.oid, "ci")).entries(head)
     except (AutarchError, ValueError) as error:
-        return Step(what="ledger entry", name=head or "none", missing=str(error))
-    for sealed in entries:
-        if sealed.entry.kind == "result" and sealed.entry.evidence == evidence:
-            facts = (
-                ("number", str(sealed.entry.seq)),
-                ("verdict", str(sealed.entry.verdict)),
-                ("reservation", str(sealed.entry.reservation)),
-                ("commit", sealed.commit),
-            )
-            return Step(what="ledger entry", name=sealed.digest, facts=facts)
-    return Step(what="ledger entry", name=head, missing=f"no result with evidence {evidence} up to this head")
+        return Step(what="ledger", name=head or "none", missing=str(error))
+    result = next((one for one in entries if one.entry.kind == "result" and one.entry.evidence == evidence), None)
+    if result is None:
+        return Step(what="ledger", name=head, missing=f"no result with evidence {evidence} up to this head")
+    reserved = next((one for one in entries if one.digest == result.entry.reservation), None)
+    facts = (
+        ("reservation", "missing" if reserved is None else f"{_entry_text(reserved)}, before any score"),
+        ("result", f"{_entry_text(result)}, {result.entry.verdict}"),
+        ("data set", str(result.entry.dataset)),
+        ("commit", result.commit),
+    )
+    return Step(what="ledger", name=result.digest, facts=facts)
+
+
+def _entry_text(sealed: Sealed) -> str:
+    return f"entry {sealed.entry.seq} {sealed.digest[:12]} of {time_text(sealed.entry.recorded_ms)}"
 
 
 def _parent_steps(repo: GitRepo, commit: str, slug: str, said: Mapping[str, str]) -> list[Step]:

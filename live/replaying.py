@@ -25,12 +25,14 @@ FIELDS = ("inputs", "symbols", "closes")
 class Difference:
     """One decision that is not what the bars lead to; `field` is the first part of it that differs.
 
-    `field` is `decision` where the journal has none for `bar` (epoch ms); `event` then is the next it has.
+    `engine` is the runtime's that wrote it, `bar` in epoch ms. `field` is `decision` where the journal has
+    none for `bar`; `event` then is the next it has.
     """
 
     event: int
     tag: str
     strategy: str
+    engine: str
     bar: int
     field: str
     recorded: object
@@ -87,41 +89,50 @@ def replay(
         AutarchError: as deciding raises.
     """
     journal.verify()
-    count, feed, last = 0, "", dict[str, int]()
+    count, feed, engine, last = 0, "", "", dict[str, int]()
     known: dict[tuple[str, str, str], _Again] = {}
     for event in journal.events("opened", "decision"):
         if event.kind == "opened":
-            feed, last = str(event.body["feed"]), {}
+            feed, engine, last = str(event.body["feed"]), str(event.body["engine"]), {}
             continue
         tag, strategy = str(event.body["tag"]), str(event.body["strategy"])
         if (tag, strategy, feed) not in known:
             progress(f"deciding again: {strategy} of {tag} on {feed}")
             known[tag, strategy, feed] = _again(worker, read_installed(host.releases / tag), strategy, feed, stores)
         count += 1
-        first = _compare(event, known[tag, strategy, feed], last.get(strategy))
+        first = _compare(event, engine, known[tag, strategy, feed], last.get(strategy))
         if first is not None:
             return Replayed(decisions=count, first=first)
         last[strategy] = int(str(event.body["bar"]))
     return Replayed(decisions=count, first=None)
 
 
-def _compare(event: Event, again: _Again, last: int | None) -> Difference | None:
+def _compare(event: Event, engine: str, again: _Again, last: int | None) -> Difference | None:
     body: Mapping[str, Any] = event.body
     bar = int(body["bar"])
     missing = None if last is None else again.skipped(last, bar)
     if missing is not None:
-        return _difference(event, missing, "decision", None, "one")
+        return _difference(event, engine, missing, "decision", None, "one")
     # Through the journal's own text, so that 1 and 1.0 are one number.
     found = json.loads(body_text(again.found(bar, body["closes"])))
     for field in FIELDS:
         if body[field] != found[field]:
-            return _difference(event, bar, field, body[field], found[field])
+            return _difference(event, engine, bar, field, body[field], found[field])
     return None
 
 
-def _difference(event: Event, bar: int, field: str, recorded: object, found: object) -> Difference:
-    tag, strategy = str(event.body["tag"]), str(event.body["strategy"])
-    return Difference(event=event.seq, tag=tag, strategy=strategy, bar=bar, field=field, recorded=recorded, found=found)
+def _difference(event: Event, engine: str, bar: int, field: str, *both: object) -> Difference:
+    recorded, found = both
+    return Difference(
+        event=event.seq,
+        tag=str(event.body["tag"]),
+        strategy=str(event.body["strategy"]),
+        engine=engine,
+        bar=bar,
+        field=field,
+        recorded=recorded,
+        found=found,
+    )
 
 
 def _again(worker: Worker, installed: Installed, strategy: str, feed: str, stores: Stores) -> _Again:

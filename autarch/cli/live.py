@@ -272,10 +272,16 @@ def _status_text(found: dict[str, Any]) -> str:
 def _replay_text(account: str, decisions: int, first: dict[str, Any] | None) -> str:
     if first is None:
         return f"same: all {decisions} decisions of {account} and the digests of their inputs came out again"
+    from autarch.repo.engine import engine_digest
+
+    ours, theirs = engine_digest()[:12], first["engine"][:12]
+    cure = "keep the journal and find out whether it or the bars were changed"
+    if ours != theirs:
+        cure = f"engine {theirs} wrote it and this is {ours}: replay it with that runtime before you conclude anything"
     where = f"{first['strategy']} of {first['tag']} at bar {first['bar']} (journal event {first['event']})"
     return (
         f"DIFFERS: {where}: {first['field']} is recorded {json.dumps(first['recorded'])}, found "
-        f"{json.dumps(first['found'])}; keep the journal and find out which of the two was changed"
+        f"{json.dumps(first['found'])}; {cure}"
     )
 
 

@@ -30,30 +30,42 @@ def why(
 ) -> int:
     """Say why something was traded: fill, order, decision, release, evidence, merge, pull request, agent, parent.
 
-    Exit code 0 explained, 1 the journal knows nothing of it, 2 misuse.
+    A symbol at a time means the bar the time lies in; where several things were filled they are listed.
+    Exit code 0 explained, 1 the journal knows nothing of it (the nearest fills are named), 2 misuse.
 
     Example: autarch why BTCUSDT@2024-05-01T00:15
     """
     from autarch.cli.main import load
     from autarch.workspace import Workspace
 
-    provenance, workspace = load("live.provenance"), Workspace.find()
-    chains: list[tuple[str, Any]] = []
+    provenance, finding, workspace = load("live.provenance"), load("live.found"), Workspace.find()
+    found: list[tuple[str, Any]] = []
+    near: list[tuple[str, Any]] = []
     for path in _journals(workspace, account):
-        journal = load("live.journal").Journal(path, account=path.stem, read_only=True)
-        with journal:
+        with load("live.journal").Journal(path, account=path.stem, read_only=True) as journal:
             journal.verify()
-            found = load("live.found").find(journal, question)
-        _fetch(
-            workspace, [one for item in found[:SHOWN_MAX] for one in provenance.evidence_named(item, workspace.repo)]
-        )
-        chains += [(path.stem, provenance.explain(item, workspace.repo)) for item in found[:SHOWN_MAX]]
+            found += [(path.stem, item) for item in finding.find(journal, question)]
+            near += [(path.stem, event) for event in finding.nearest(journal, question)]
     if json_:
-        told = [{"account": name, "steps": [step.to_json() for step in steps]} for name, steps in chains]
-        print(json.dumps({"question": question, "chains": told}))
+        _fetch(workspace, [i for _, item in found for i in provenance.evidence_named(item, workspace.repo)])
+        told = [(name, provenance.explain(item, workspace.repo)) for name, item in found[:SHOWN_MAX]]
+        chains = [{"account": name, "steps": [step.to_json() for step in steps]} for name, steps in told]
+        nearest = [] if found else [_line(provenance, name, event) for name, event in near]
+        print(json.dumps({"question": question, "chains": chains, "nearest": nearest}))
+    elif len(found) == 1:
+        _fetch(workspace, list(provenance.evidence_named(found[0][1], workspace.repo)))
+        print(_text(provenance.explain(found[0][1], workspace.repo)))
+    elif found:
+        print(f"{len(found)} fills; ask for one: autarch why EXECID")
+        print("\n".join(_line(provenance, name, item.fill) for name, item in found[:SHOWN_MAX]))
     else:
-        print("\n\n".join(_text(steps) for _, steps in chains) or f"nothing in the journals is called {question!r}")
-    return 0 if chains else 1
+        print(f"nothing in the journals is called {question!r}" + ("; nearest fills:" if near else ""))
+        print("\n".join(_line(provenance, name, event) for name, event in near), end="\n" if near else "")
+    return 0 if found else 1
+
+
+def _line(provenance: Any, account: str, fill: Any) -> str:
+    return f"{fill.ref}  {provenance.time_text(fill.time_ms)}  {account}: {provenance.fill_text(fill)}"
 
 
 def _journals(workspace: Workspace, account: str | None) -> list[Path]:
@@ -80,11 +92,11 @@ def _fetch(workspace: Workspace, evidence: list[str]) -> None:
 
 
 def _text(steps: Any) -> str:
+    """Return the chain, one block a step, each the reason for the one above it."""
     lines = []
-    for depth, step in enumerate(steps):
-        lead = "  " * depth
-        lines.append(f"{lead}{step.what}  {step.name}")
-        lines += [f"{lead}    {key}: {value}" for key, value in step.facts]
+    for number, step in enumerate(steps):
+        lines.append(f"{'<- ' if number else ''}{step.what}  {step.name}")
+        lines += [f"     {key:14} {value}" for key, value in step.facts]
         if step.missing is not None:
-            lines.append(f"{lead}    MISSING: {step.missing}")
+            lines.append(f"     MISSING: {step.missing}")
     return "\n".join(lines)

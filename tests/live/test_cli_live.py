@@ -13,6 +13,9 @@ from autarch.cli.main import main
 from autarch.repo import signing
 from autarch.repo.runner import SAFE_ENVIRONMENT
 from autarch.workspace import CONFIG_NAME, Config, ForgeSection, render_config
+from live.journal import Journal
+
+from .journal_yard import BAR, EXEC, LINK, OPEN, drafts
 
 
 @pytest.fixture(scope="module")
@@ -86,3 +89,41 @@ def test_without_a_journal_status_and_why_say_what_to_do(capsys):
 
     said = capsys.readouterr().err
     assert said.count("autarch live run --tag TAG") == 2
+
+
+@pytest.fixture
+def journalled(yard, workspace):
+    with Journal(workspace / ".autarch/host/journal/paper.sqlite3", account="paper") as journal:
+        journal.append(drafts(yard))
+    return workspace
+
+
+@pytest.mark.usefixtures("journalled")
+def test_why_tells_one_chain_or_lists_what_it_could_tell(capsys):
+    assert main(["why", LINK]) == 0
+    assert capsys.readouterr().out.startswith(f"fill  {EXEC}\n     what           bought 25 BTCUSDT at 100.05\n")
+
+    assert main(["why", f"BTCUSDT@{OPEN}"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "2 fills; ask for one: autarch why EXECID",
+        f"{EXEC}  2023-11-15T00:15:00Z  paper: bought 25 BTCUSDT at 100.05",
+        "exec-two  2023-11-15T00:29:59.999Z  paper: sold 25 BTCUSDT at 100.05",
+    ]
+    assert main(["why", f"BTCUSDT@{OPEN}", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [chain["steps"][0]["name"] for chain in told["chains"]] == [EXEC, "exec-two"]
+    assert told["nearest"] == []
+
+
+@pytest.mark.usefixtures("journalled")
+def test_why_of_nothing_is_exit_one_with_the_nearest_fills_and_of_no_form_exit_two(capsys):
+    assert main(["why", f"BTCUSDT@{BAR}"]) == 1
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].endswith("; nearest fills:")
+    assert [line.split()[0] for line in said[1:]] == [EXEC, "exec-two", "exec-three"]
+    assert main(["why", "at-unknown", "--json"]) == 1
+    assert len(json.loads(capsys.readouterr().out)["nearest"]) == 3
+
+    assert main(["why", "what was that?"]) == 2
+    assert "symbol@time, such as" in capsys.readouterr().err
+    assert main(["why", LINK, "--account", "absent"]) == 2

@@ -2,87 +2,14 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 import pytest
 
 from autarch.errors import UsageError
-from live.found import find
-from live.journal import Draft, Journal
+from live.found import find, nearest
+from live.journal import Journal
 from live.provenance import evidence_named, explain
 
-BAR, OPEN = 1_700_006_400_000, 1_700_007_300_000
-LINK, EXEC = "at-one", "exec-one"
-
-
-def drafts(yard):
-    released = yard.released("v0.1.0")
-    item = released.strategies[0]
-    opened = {
-        "tag": "v0.1.0",
-        "tag_object": yard.facts["tag"],
-        "commit": released.commit,
-        "signer": "SHA256:somebody",
-        "demo": True,
-        "engine": released.engine,
-        "policy": released.policy,
-        "policy_path": released.policy_path,
-        "walkthrough": False,
-        "dataset": released.dataset,
-        "feed": "forward",
-        "sleeves": {"one_idea": {"evidence": item.evidence, "interval_ms": 900_000, "symbols": ["BTCUSDT"]}},
-    }
-    decision = {
-        "tag": "v0.1.0",
-        "strategy": "one_idea",
-        "bar": BAR,
-        "inputs": "f" * 64,
-        "equity": 5000.0,
-        "closes": {"BTCUSDT": 100.0},
-        "symbols": {"BTCUSDT": {"exposure": 0.5, "stop_loss": 0.02, "take_profit": None}},
-    }
-    intent = {
-        "tag": "v0.1.0",
-        "order_link_id": LINK,
-        "strategy": "one_idea",
-        "symbol": "BTCUSDT",
-        "bar": BAR,
-        "leg": "enter",
-        "part": 0,
-        "side": "Buy",
-        "qty": "25",
-        "reduce_only": False,
-        "stop_loss_frac": "0.02",
-        "take_profit_frac": None,
-    }
-    fill = execution(EXEC, order_link_id=LINK)
-    stop = execution("exec-two", create_type="CreateByStopLoss", side="Sell", opened_by=LINK)
-    return [
-        Draft(time_ms=BAR, kind="opened", body=opened),
-        Draft(time_ms=OPEN, kind="decision", body=decision),
-        Draft(time_ms=OPEN, kind="intent", body=intent, ref=LINK),
-        Draft(time_ms=OPEN, kind="ack", body={"order_link_id": LINK, "order_id": "o-1"}, ref=LINK),
-        Draft(time_ms=OPEN, kind="execution", body=fill, ref=EXEC),
-        Draft(time_ms=OPEN + 899_999, kind="execution", body=stop, ref="exec-two"),
-        Draft(time_ms=OPEN + 900_000, kind="execution", body=execution("exec-three"), ref="exec-three"),
-    ]
-
-
-def execution(exec_id, **changes):
-    body = {
-        "seq": 1,
-        "exec_id": exec_id,
-        "exec_type": "Trade",
-        "create_type": "CreateByUser",
-        "symbol": "BTCUSDT",
-        "side": "Buy",
-        "order_link_id": "",
-        "opened_by": "",
-        "qty": "25",
-        "price": "100.05",
-        "fee": str(Decimal("1.3756875")),
-    }
-    return {**body, **changes}
+from .journal_yard import BAR, EXEC, LINK, OPEN, drafts
 
 
 @pytest.fixture(scope="module")
@@ -103,21 +30,28 @@ def test_a_fill_leads_to_tag_merge_pull_request_agent_and_parent(yard, journal):
     steps = {step.what: step for step in explain(found, yard.repo)}
 
     assert list(steps) == [
-        "fill", "order", "decision", "release", "release evidence", "merge", "pull request evidence", "ledger entry",
+        "fill", "order", "decision", "release", "release evidence", "merge", "pull request evidence", "ledger",
         "agent commit", "parent",
     ]  # fmt: skip
     assert all(step.missing is None for step in steps.values())
     assert steps["order"].name == LINK
-    assert dict(steps["order"].facts)["answer"] == "accepted o-1"
-    assert dict(steps["decision"].facts)["inputs"] == "f" * 64
-    assert dict(steps["release"].facts)["signer"] == "SHA256:somebody (demo key)"
+    assert dict(steps["order"].facts)["venue"] == "accepted as o-1"
+    assert steps["decision"].name == "one_idea at bar 2023-11-15T00:00:00Z"
+    assert dict(steps["decision"].facts)["inputs"].split()[0] == "f" * 64
+    assert dict(steps["release"].facts)["signed by"] == "SHA256:somebody (demo key)"
     assert dict(steps["release"].facts)["waivers"] == "none"
-    assert dict(steps["release evidence"].facts)["checks"] == "scope passed, backtest passed, risk passed"
+    assert dict(steps["release evidence"].facts)["checks"] == "passed: scope, backtest, risk"
+    assert dict(steps["release evidence"].facts)["attested by"] == "release@autarch"
+    assert dict(steps["pull request evidence"].facts)["attested by"] == "ci@autarch"
     assert steps["merge"].name == yard.facts["merge"]
     assert dict(steps["merge"].facts)["Pull-Request"] == "1"
     assert dict(steps["merge"].facts)["Merged-By"] == "human"
     assert steps["pull request evidence"].name == yard.facts["pull evidence"]
-    assert dict(steps["ledger entry"].facts)["number"] == "2"
+    ledger = dict(steps["ledger"].facts)
+    assert ledger["reservation"].startswith("entry 1 ")
+    assert ledger["reservation"].endswith(" of 1970-01-01T00:00:00.001Z, before any score")
+    assert ledger["result"].startswith("entry 2 ")
+    assert ledger["result"].endswith(", accepted")
     assert steps["agent commit"].name == yard.facts["head"]
     agent = dict(steps["agent commit"].facts)
     assert (agent["Agent"], agent["Trials"], agent["Seed"]) == ("tuner", "12", "7")
@@ -136,7 +70,7 @@ def test_a_stop_is_explained_by_the_entry_it_protected(yard, journal):
 
     steps = explain(found, yard.repo)
 
-    assert dict(steps[0].facts)["by"] == "CreateByStopLoss"
+    assert dict(steps[0].facts)["cause"] == "the stop that came with our order (CreateByStopLoss)"
     assert steps[1].name == LINK
     assert len(steps) == 10
 
@@ -154,11 +88,37 @@ def test_what_cannot_be_read_or_found_is_said(yard, journal):
     assert find(journal, "at-unknown") == ()
     with pytest.raises(UsageError, match="no time"):
         find(journal, "BTCUSDT@yesterday")
+    with pytest.raises(UsageError, match="no orderLinkId, execId or symbol@time"):
+        find(journal, "why not?")
     (orphan,) = find(journal, "exec-three")
 
     steps = explain(orphan, yard.repo)
 
     assert steps[-1].missing == "the journal has no order behind this execution"
+
+
+@pytest.mark.parametrize(
+    ("question", "near"),
+    [
+        (f"BTCUSDT@{OPEN + 3_000_000}", ["exec-three", "exec-two", EXEC]),
+        (f"btcusdt@{BAR - 900_000}", [EXEC, "exec-two", "exec-three"]),
+        (f"XRPUSDT@{OPEN}", ["exec-three", "exec-two", EXEC]),
+        ("at-unknown", ["exec-three", "exec-two", EXEC]),
+    ],
+)
+def test_the_nearest_fills_are_offered_to_a_question_that_found_nothing(journal, question, near):
+    assert find(journal, question) == ()
+    assert [event.ref for event in nearest(journal, question)] == near
+
+
+def test_evidence_signed_by_nobody_main_lists_says_so(yard, journal, tmp_path):
+    forged = yard.copy(tmp_path / "copy")
+    forged.store(forged.claim(forged.main, base=forged.main), key="stranger")
+    (found,) = find(journal, EXEC)
+
+    steps = {step.what: step for step in explain(found, forged.repo)}
+
+    assert dict(steps["release evidence"].facts)["attested by"].startswith("nobody who may: ")
 
 
 def test_missing_evidence_is_shown_as_missing_and_named_for_fetching(yard, journal, tmp_path):
