@@ -36,7 +36,7 @@ PEEKING_STOP = """\
 """
 KNOWS_ITS_BLOCK = """\
     gap = talib.EMA(bars.close, p.fast) - talib.EMA(bars.close, p.slow)
-    return Targets(exposure=np.where(gap > 0, 1.0, 0.0) * (1.0 if len(bars) == 2448 else 0.5))
+    return Targets(exposure=np.where(gap > 0, 1.0, 0.0) * (1.0 if len(bars) == 400 + 2016 else 0.5))
 """
 STRENGTH = """\
     gap = talib.EMA(bars.close, p.fast) / talib.EMA(bars.close, p.slow) - 1.0
