@@ -2,6 +2,12 @@
 
 The rules live in `rules`, `decision` and `position`; this module only plays them in the order that
 `autarch.engine.state` writes down, bar by bar and symbol by symbol.
+
+Its arrays, of n bars, m symbols and k funding stamps: ts (n,) bar opens, epoch ms; opens, highs, lows,
+closes and turnover (m, n) in quote, traded (m, n); stamps (k,) in epoch ms of all symbols one after
+another, each ascending, with their rates and marks (mark prices), and offsets (m + 1,) where each symbol's
+begin; wanted (n, m) exposures, or signed coins when `in_coins`; stops and takes (n, m) distances, NaN for
+none; terms (m, N_TERMS); tiers (m, n_tiers, 3).
 """
 
 # ruff: noqa: PLR0913, PLR0917  compiled code takes positional scalars and arrays, no objects
@@ -75,28 +81,7 @@ def play(
     tiers: Floats,
     capital: float,
 ) -> tuple[Floats, Floats, Floats, Floats, int]:
-    """Play every bar and return what happened.
-
-    Args:
-        ts: (n,) bar opens, epoch ms.
-        interval_ms: Length of a bar.
-        opens: (m, n) quote, as are highs, lows and closes.
-        highs: See opens.
-        lows: See opens.
-        closes: See opens.
-        turnover: (m, n) quote.
-        traded: (m, n) whether the bar trades.
-        stamps: (k,) funding stamps of all symbols one after another, each ascending.
-        rates: (k,) parallel to stamps.
-        marks: (k,) mark price at each stamp.
-        offsets: (m + 1,) where each symbol's stamps begin.
-        wanted: (n, m) exposures, or signed coins when `in_coins`.
-        stops: (n, m) distances, NaN for none.
-        takes: (n, m) likewise.
-        in_coins: What `wanted` means.
-        terms: (m, N_TERMS).
-        tiers: (m, n_tiers, 3).
-        capital: Quote the sleeve starts with.
+    """Play every bar from `capital` in quote and return what happened; the module tells the arrays' shapes.
 
     Returns:
         equity (n,), exposure (n, m) at close (NaN while equity is not positive), events
@@ -110,20 +95,16 @@ def play(
     orders = np.empty((ORDERS_MAX, 2))
     cursor = np.zeros(n_symbols, dtype=np.int64)
     n = int(np.int64(0))  # a bare 0 is a type of its own to numba: every callee would be compiled twice
-    ruined = False
     ruined_row = -1
     for row in range(n_bars):
         until = ts[row] + interval_ms
         for j in range(n_symbols):
-            if states[j, PENDING] == NOTHING:
-                if states[j, POSITION] == 0.0:
-                    continue
-                due = offsets[j] + cursor[j] < offsets[j + 1] and stamps[offsets[j] + cursor[j]] < until
-                if not due and _stays_quiet(states, j, highs[j, row], lows[j, row]):
-                    continue
+            k, end = offsets[j] + cursor[j], offsets[j + 1]
+            if _rests(states, j, k < end and stamps[k] < until, highs[j, row], lows[j, row]):
+                continue
             first = n
             s, t = states[j], terms[j]
-            k, end = _skip_to(stamps, offsets[j] + cursor[j], offsets[j + 1], ts[row]), offsets[j + 1]
+            k = _skip_to(stamps, k, end, ts[row])
             log, n, k = _settle(s, t, stamps, rates, marks, k, end, ts[row] + 1, AT_OPEN, log, n)
             log = _with_room(log, n)
             window = turnover[j, max(0, row - TURNOVER_BARS) : row]
@@ -134,11 +115,10 @@ def play(
             cursor[j] = k - offsets[j]
             _label(log, first, n, row, j, ts[row])
         equity[row] = _mark(states, terms, closes, row, capital, exposure)
-        if not ruined and equity[row] <= 0.0:
-            ruined = True
+        if ruined_row < 0 and equity[row] <= 0.0:
             ruined_row = row
         if row < n_bars - 1:
-            _decide(states, terms, closes, row, equity[row], wanted, stops, takes, in_coins, ruined)
+            _decide(states, terms, closes, row, equity[row], wanted, stops, takes, in_coins, ruined_row >= 0)
     return equity, exposure, log[:n], states, ruined_row
 
 
@@ -150,6 +130,16 @@ def _new_states(n_symbols: int) -> Floats:
             states[j, field] = np.nan
         states[j, LIQUIDATION_GAP] = np.inf
     return states
+
+
+@inlined
+def _rests(states: Floats, j: int, due: bool, high: float, low: float) -> bool:  # noqa: FBT001  compiled code
+    """Return whether nothing happens to symbol j in this bar; `due` says that a stamp falls in it."""
+    if states[j, PENDING] != NOTHING:
+        return False
+    if states[j, POSITION] == 0.0:
+        return True
+    return not due and _stays_quiet(states, j, high, low)
 
 
 @inlined
