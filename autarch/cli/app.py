@@ -8,6 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+USAGE_EXIT = 2
 _UsageProblem: Any = typer.BadParameter.__mro__[2]  # typer exports its leaves, not this base of all usage errors
 
 VERBS = {
@@ -64,11 +65,14 @@ def run(arguments: list[str]) -> int:
         pretty_exceptions_enable=False,
     )
     app.callback()(_root)
+    command: Any = typer.main.get_command(app)
     try:
-        outcome = typer.main.get_command(app).main(args=arguments, prog_name="autarch", standalone_mode=False)
+        # click's own main() would turn Ctrl-C into silence and a closed pipe into exit code 1, our "no".
+        with command.make_context("autarch", list(arguments)) as context:
+            outcome = command.invoke(context)
     except _UsageProblem as error:
         error.show()
-        return 2
+        return USAGE_EXIT
     except typer.Exit as error:
         return error.exit_code
     except typer.Abort:

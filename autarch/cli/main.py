@@ -7,13 +7,15 @@ so that a host without one of them still has the rest.
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 from autarch.errors import AutarchError, ConfigError
 
-USAGE_EXIT = 2
+INTERRUPTED_EXIT = 130
+PIPE_EXIT = 141  # what a shell reports of SIGPIPE: neither yes nor no
 
 
 def load(name: str) -> Any:
@@ -34,16 +36,29 @@ def load(name: str) -> Any:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code: 0 yes, 1 no, 2 misuse, 3 could not tell."""
+    """Run one command and return its exit code: 0 yes, 1 no, 2 misuse, 3 could not tell.
+
+    130 when it was interrupted, 141 when nobody read its answer to the end.
+    """
     from autarch.cli.app import run
 
     try:
-        return run(sys.argv[1:] if argv is None else list(argv))
+        code = run(sys.argv[1:] if argv is None else list(argv))
+        sys.stdout.flush()
     except AutarchError as error:
         sys.stderr.write(f"autarch: {error}\n")
         return error.exit_code
     except KeyboardInterrupt:
         sys.stderr.write("autarch: interrupted; nothing half-written was kept\n")
-        return 130
+        return INTERRUPTED_EXIT
     except BrokenPipeError:
-        return 0
+        _forget_stdout()
+        return PIPE_EXIT
+    return code
+
+
+def _forget_stdout() -> None:
+    """Let what is still buffered for a reader who left go nowhere, or Python complains of it at exit."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
