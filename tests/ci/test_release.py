@@ -11,6 +11,7 @@ from pathlib import Path
 import git
 import pytest
 
+import ci.inputs
 from autarch.errors import RefusedError, UndecidedError, UsageError
 from autarch.evidence.attestation import load_evidence, read_attestation
 from autarch.evidence.ledger import Ledger
@@ -19,6 +20,7 @@ from autarch.market.build import build, write_blobs
 from autarch.market.lock_toml import lock_toml
 from autarch.market.stores import Stores
 from autarch.market.synth_dataset import default_spec, synth_recipe
+from autarch.numerics import selftest_digest
 from autarch.repo import signing
 from autarch.repo.engine import running_root
 from autarch.repo.git import GitRepo, Remote
@@ -95,12 +97,20 @@ def made(tmp_path_factory):
     plain_git(clone, "commit", "--quiet", "--message", "Begin")
     repo = GitRepo(clone)
     Ledger(repo, trust=trust_at(repo, repo.rev_parse("HEAD"), "ci")).begin()
+    plain_git(clone, "gc", "--quiet")  # one pack instead of a thousand files: every test copies this
     plain_git(root, "clone", "--quiet", "--bare", str(clone), "forge.git")
     return root
 
 
+@pytest.fixture(scope="module")
+def numerics():
+    return selftest_digest()
+
+
 @pytest.fixture
-def desk(made, tmp_path):
+def desk(made, numerics, tmp_path, monkeypatch):
+    # The digest of one machine's arithmetic, for which an unpinned process asks a child: asked once.
+    monkeypatch.setattr(ci.inputs, "selftest_digest", lambda: numerics)
     root = tmp_path / "release"
     shutil.copytree(made, root)
     return ReleaseDesk(

@@ -43,7 +43,7 @@ def decide(bars: Bars, p: Params) -> Targets:
     {extra}
     return Targets(exposure=np.where(bars.close > mean, 1.0, 0.0), stop_loss=0.02)
 '''
-N_BARS = 3500  # a block of 2,048 begins at row 1,408 and the next at 3,456
+N_BARS = 2300  # of 15 minutes: a block of 2,016 begins at row 96 and the next at 2,112
 
 
 def source(extra="pass", mode="each"):

@@ -150,7 +150,7 @@ def test_asked_in_blocks_or_bar_by_bar_the_journal_says_the_same(traded, copy):
     assert in_blocks[1:] == bar_by_bar[1:]
     assert [events[0][3]["asked"] for events in (in_blocks, bar_by_bar)] == ["blockwise", "stepwise"]
     kinds = [event[1] for event in in_blocks]
-    assert kinds.count("decision") > 128  # more than one block
+    assert kinds.count("decision") > 168  # more than one block of 2 h
     assert kinds.count("intent") > 10
 
 
