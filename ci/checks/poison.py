@@ -65,7 +65,9 @@ KINDS: dict[str, Poison] = {"noise": noise, "spikes": spikes, "NaN": absence}
 
 
 def ask_poisoned(evaluated: Evaluated, decisions: Decisions, frames: Frames, *, n_blocks: int) -> Poisoned:
-    """Ask about `n_blocks` blocks in all, spread over groups and kinds of poison, windows never overlapping.
+    """Ask about up to `n_blocks` blocks in all, spread over groups and kinds of poison.
+
+    Every block may be drawn; within one child windows never overlap, since it keeps the bars it was shown.
 
     Raises:
         StrategyError: `decide` failed on noise or spikes, which are bars like any other.
@@ -99,21 +101,16 @@ class _Series:
     _session: Session | None = None
 
     def ask(self, budget: int) -> None:
-        spans = list(self._spans())
-        chosen = sorted(self.rng.choice(len(spans), size=min(budget, len(spans)), replace=False)) if spans else []
-        try:
-            for index in chosen:
-                self._ask_block(spans[index])
-        finally:
-            self._close()
-
-    def _spans(self) -> list[Block]:
-        """Return counting blocks whose windows do not overlap: a child keeps the bars it was shown."""
-        chosen: list[Block] = []
-        for block in self.frames.anchoring(self._target).blocks():
-            if block.keep > 2 and (not chosen or block.start >= chosen[-1].end):
-                chosen.append(block)
-        return chosen
+        blocks = [block for block in self.frames.anchoring(self._target).blocks() if block.keep > 2]
+        for offset in self.rng.permutation(_overlapping(blocks)):
+            spans = _apart(blocks[offset:])
+            chosen = sorted(self.rng.choice(len(spans), size=min(budget, len(spans)), replace=False))
+            budget -= len(chosen)
+            try:
+                for index in chosen:
+                    self._ask_block(spans[index])
+            finally:
+                self._close()
 
     @property
     def _target(self) -> str | None:
@@ -152,3 +149,17 @@ class _Series:
         if self._session is not None:
             self._session.close()
             self._session = None
+
+
+def _overlapping(blocks: list[Block]) -> int:
+    """Return how many of the first blocks have windows that overlap the first one's, itself included."""
+    return sum(block.start < blocks[0].end for block in blocks)
+
+
+def _apart(blocks: list[Block]) -> list[Block]:
+    """Return the first block and each later one whose window begins after the last chosen one's end."""
+    chosen = blocks[:1]
+    for block in blocks[1:]:
+        if block.start >= chosen[-1].end:
+            chosen.append(block)
+    return chosen

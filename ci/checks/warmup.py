@@ -51,7 +51,9 @@ def check(evaluated: Evaluated, decisions: Decisions) -> Answer:
     measures = tuple(measure for name, case in found.items() for measure in _measures(name, case, limits))
     problems = [_explain(evaluated, name, case) for name, case in found.items() if not _suffices(case, limits)]
     if problems:
-        return Answer(verdict="failed", detail=" ".join([*problems, _advice(evaluated, upper)]), measures=measures)
+        if any(case.disagreeing_frac > limits.disagreement_frac_max for case in found.values()):
+            problems.append(_advice(evaluated, tuple(cases.values())))
+        return Answer(verdict="failed", detail=" ".join(problems), measures=measures)
     detail = f"{limits.history_multiple} x {manifest.warmup} bars from another anchor decide alike"
     return Answer(verdict="passed", detail=detail, measures=measures)
 
@@ -155,34 +157,36 @@ def _explain(evaluated: Evaluated, name: str, found: Disagreement) -> str:
     )
 
 
-def _advice(evaluated: Evaluated, upper: Params) -> str:
-    smallest = smallest_sufficient(evaluated, upper)
+def _advice(evaluated: Evaluated, cases: tuple[Params, ...]) -> str:
+    smallest = smallest_sufficient(evaluated, cases)
     if smallest is None:
         return "No warm-up this data set can test suffices: use indicators with a finite memory."
     return f"The smallest warm-up found to suffice is {smallest}: set warmup = {smallest}."
 
 
-def smallest_sufficient(evaluated: Evaluated, params: Params) -> int | None:
-    """Return a warm-up that passes with `params`: the first sufficient doubling, then a few bisections; or None."""
+def smallest_sufficient(evaluated: Evaluated, cases: tuple[Params, ...]) -> int | None:
+    """Return a warm-up that passes with every case: the first sufficient doubling, then a few bisections; or None."""
     low, high = evaluated.source.manifest.warmup, max(2 * evaluated.source.manifest.warmup, 64)
-    while not _would_pass(evaluated, params, high):
+    while not _would_pass(evaluated, cases, high):
         low, high = high, 2 * high
         if high > min(WARMUP_MAX, evaluated.market.n_bars):
             return None
     for _ in range(BISECTIONS):
         middle = (low + high) // 2
-        if _would_pass(evaluated, params, middle):
+        if _would_pass(evaluated, cases, middle):
             high = middle
         else:
             low = middle
     return high
 
 
-def _would_pass(evaluated: Evaluated, params: Params, warmup: int) -> bool:
+def _would_pass(evaluated: Evaluated, cases: tuple[Params, ...], warmup: int) -> bool:
     source: StrategySource = evaluated.source
     longer = dataclasses.replace(source, manifest=dataclasses.replace(source.manifest, warmup=warmup))
     trial = dataclasses.replace(evaluated, source=longer)
     try:
-        return _suffices(_against_more(trial, _decide(trial, params), params), evaluated.policy.warmup)
+        return all(
+            _suffices(_against_more(trial, _decide(trial, params), params), evaluated.policy.warmup) for params in cases
+        )
     except StrategyError:
         return False
