@@ -215,6 +215,10 @@ def _sleeve(where: str, venue: Venue, wire: _Sleeve) -> Sleeve:
     _require(where, f"weight of {wire.strategy}", wire.weight, low=0, high=1)
     if wire.tier == "T0" and venue != "paper":
         raise ConfigError(f"{where}: {wire.strategy} is T0, which is paper only; venue is {venue!r}")
+    if wire.tier not in ("T0", "T1"):
+        raise ConfigError(
+            f"{where}: {wire.strategy} is {wire.tier}, but nothing promotes a strategy above T1 yet; write T1"
+        )
     return Sleeve(strategy=wire.strategy, weight=Decimal(str(wire.weight)), tier=wire.tier)
 
 

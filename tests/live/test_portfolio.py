@@ -68,6 +68,8 @@ def test_three_weights_of_a_third_by_decimal_reach_exactly_one():
         (text(sleeve(), account=ACCOUNT.replace('venue = "paper"', 'venue = "moon"')), "moon"),
         (text(sleeve(tier="T0"), account=ACCOUNT.replace('venue = "paper"', 'venue = "bybit"')), "paper only"),
         (text(sleeve(tier="T9")), "T9"),
+        (text(sleeve(tier="T2")), "one_idea is T2, but nothing promotes a strategy above T1 yet"),
+        (text(sleeve(tier="T3")), "one_idea is T3, but nothing promotes a strategy above T1 yet"),
         (text(sleeve(), schema=2), "schema is 2"),
         (text(sleeve(weight="nan")), "weight of one_idea is nan"),
         (text(sleeve(weight=0)), "weight of one_idea is 0"),
