@@ -86,6 +86,8 @@ def judge_head(book: Rulebook, *, base: str, head: str, number: int) -> Approval
     change = classify(book.repo, base=base, head=head)
     if change.kind not in {"strategy", "platform"}:
         raise refuse("kind", " ".join(change.problems), "make one pull request for each kind")
+    if change.problems:
+        raise refuse("up-to-date", " ".join(change.problems), "push a branch that passes the check scope")
     kind: Literal["strategy", "platform"] = "strategy" if change.kind == "strategy" else "platform"
     records = _required_records(book, base=base, head=head, names=required.of(kind), policy=required.digest)
     tree = strategy_tree(book.repo, head, change.slug) if change.slug is not None else None

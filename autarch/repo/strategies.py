@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Literal
 
@@ -70,6 +71,9 @@ def read_strategy(repo: GitRepo, commit: str, slug: str) -> StrategySource:
 def classify(repo: GitRepo, *, base: str, head: str) -> Change:
     """Return what `head` changes since it left `base`: the diff between their merge base and `head`.
 
+    What a merge puts on main must be exactly that, so a branch that main has overtaken in the same
+    folder, or whose history would carry something else along, has a problem.
+
     Raises:
         UsageError: the two share no history.
     """
@@ -83,7 +87,7 @@ def classify(repo: GitRepo, *, base: str, head: str) -> Change:
         problem = "the branch changes nothing against main; commit something, or close the pull request."
         return Change(kind="empty", base=base, head=head, problems=(problem,))
     if not inside:
-        return Change(kind="platform", base=base, head=head, paths=paths)
+        return Change(kind="platform", base=base, head=head, paths=paths, problems=_landing(repo, base, head, diff))
     if len(inside) < len(diff):
         outside = next(entry.path for entry in diff if not _is_inside(entry.path))
         problem = (
@@ -91,7 +95,26 @@ def classify(repo: GitRepo, *, base: str, head: str) -> Change:
             "put the platform change into a pull request of its own."
         )
         return Change(kind="mixed", base=base, head=head, paths=paths, problems=(problem,))
-    return _strategy_change(repo, base, head, inside)
+    change = _strategy_change(repo, base, head, inside)
+    return dataclasses.replace(change, problems=(*change.problems, *_landing(repo, base, head, diff, change.slug)))
+
+
+def _landing(
+    repo: GitRepo, base: str, head: str, diff: tuple[DiffEntry, ...], slug: str | None = None
+) -> tuple[str, ...]:
+    """Return why merging `head` into `base` would not put on main exactly what `diff` and `head`'s folder show."""
+    cure = "merge main into the branch and push."
+    merged = repo.merge_tree(base, head)
+    if merged.tree is None:
+        return (f"merging into main conflicts in {', '.join(merged.conflicts[:3])}: {cure}",)
+    shown = {entry.path: (entry.new_mode, entry.new_oid) for entry in diff}
+    landed = {entry.path: (entry.new_mode, entry.new_oid) for entry in repo.diff_tree(base, merged.tree)}
+    odd = sorted(path for path in shown.keys() | landed.keys() if shown.get(path) != landed.get(path))
+    if odd:
+        return (f"merging would not do to {odd[0]!r} what the branch shows, since main has moved: {cure}",)
+    if slug is not None and strategy_tree(repo, merged.tree, slug) != strategy_tree(repo, head, slug):
+        return (f"main has changed strategies/{slug} since the branch left it, so a mix would land: {cure}",)
+    return ()
 
 
 def folder_problems(repo: GitRepo, slug: str, entries: tuple[TreeEntry, ...]) -> tuple[str, ...]:
