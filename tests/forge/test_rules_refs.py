@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from autarch.canonical import sha256_hex
+from autarch.evidence.released import Released, render_release
 from autarch.forge.checks import sign_check
 from autarch.repo import signing
 
@@ -24,9 +25,27 @@ def assert_accepted(yard: Yard, spec: str, *, login: str, force: bool = False) -
     assert code == 0, said
 
 
-def tag(yard: Yard, name: str, *, commit: str | None = None, key=None) -> str:
+def release(name: str, commit: str) -> str:
+    return render_release(
+        Released(
+            schema=1,
+            tag=name,
+            commit=commit,
+            engine="1",
+            policy="0" * 64,
+            policy_path="ci/policy.toml",
+            dataset=f"synthetic@{'0' * 64}",
+            ledger_head="0" * 40,
+            waivers=[],
+            strategies=[],
+        )
+    )
+
+
+def tag(yard: Yard, name: str, *, commit: str | None = None, key=None, message: str | None = None) -> str:
     at, by = commit or yard.main, key or yard.keys.release
-    return signing.create_tag(yard.clone, name=name, commit=at, message=f"Release {name}\n", tagger=PERSON, key=by)
+    text = release(name, at) if message is None else message
+    return signing.create_tag(yard.clone, name=name, commit=at, message=text, tagger=PERSON, key=by)
 
 
 # -- tags
@@ -84,6 +103,29 @@ def test_a_tag_of_a_branchs_commit_is_refused(shared: Yard) -> None:
         "tag-on-main",
         login="human",
     )
+
+
+@pytest.mark.parametrize("name", ["v1.8", "vnext", "v01.8.0", "v1.8.0-rc1", "v1.8.0.0"])
+def test_a_signed_tag_that_names_no_version_is_refused(shared: Yard, name: str) -> None:
+    assert_refused(shared, f"{tag(shared, name)}:refs/tags/{name}", "tag-version", login="human")
+
+
+def test_a_signed_tag_whose_message_is_no_release_is_refused(shared: Yard) -> None:
+    plain = tag(shared, "v1.8.0", message="Release v1.8.0\n")
+    told_otherwise = release("v1.8.0", shared.main).replace("waivers  none", "waivers  all")
+
+    assert_refused(shared, f"{plain}:refs/tags/v1.8.0", "tag-message", login="human")
+    altered = tag(shared, "v1.8.0", message=told_otherwise)
+    assert_refused(shared, f"{altered}:refs/tags/v1.8.0", "tag-message", login="human")
+
+
+def test_a_signed_tag_whose_message_releases_something_else_is_refused(shared: Yard) -> None:
+    of_another_name = tag(shared, "v1.9.0", message=release("v1.0.0", shared.main))
+    of_another_commit = tag(shared, "v1.9.0", message=release("v1.9.0", "0" * 40))
+
+    assert_refused(shared, f"{of_another_name}:refs/tags/v1.9.0", "tag-message", login="human")
+    assert_refused(shared, f"{of_another_commit}:refs/tags/v1.9.0", "tag-message", login="human")
+    assert_accepted(shared, f"{tag(shared, 'v1.9.0')}:refs/tags/v1.9.0", login="human")
 
 
 def test_a_merged_branchs_own_commit_is_not_what_main_went_through(yard: Yard) -> None:
