@@ -29,12 +29,13 @@ _SPOKEN = ("sandbox", "strategy", "numerics")
 
 
 class Hello(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a zygote is once its imports are done. Empty `error`, `clock`, `network` mean they worked."""
+    """What a zygote is once its imports are done. Empty `error`, `clock`, `addresses`, `network` mean they worked."""
 
     error: str
     pinned: bool
     numerics: str
     clock: str
+    addresses: str
     network: str
 
 

@@ -1,7 +1,7 @@
 """Linux calls that Python does not offer: Landlock, seccomp, capabilities, namespaces. x86-64, no dependency.
 
-Sources: man pages landlock(7), seccomp(2), capabilities(7), unshare(2), prctl(2); numbers from the kernel's
-uapi headers (landlock.h, prctl.h, capability.h, sched.h).
+Sources: man pages landlock(7), seccomp(2), capabilities(7), unshare(2), prctl(2), personality(2); numbers from
+the kernel's uapi headers (landlock.h, prctl.h, capability.h, sched.h, personality.h).
 """
 
 from __future__ import annotations
@@ -11,13 +11,16 @@ import errno
 import os
 import platform
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-_SYS_CAPSET, _SYS_CLOSE_RANGE = 126, 436
+_SYS_CAPSET, _SYS_PERSONALITY, _SYS_CLOSE_RANGE = 126, 135, 436
 _SYS_LANDLOCK_CREATE, _SYS_LANDLOCK_RESTRICT = 444, 446
 _LANDLOCK_VERSION_FLAG = 1
 _PR_SET_PDEATHSIG, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 1, 22, 38
 _SECCOMP_MODE_FILTER = 2
 _CAPABILITY_VERSION_3 = 0x20080522
+_ADDR_NO_RANDOMIZE, _PERSONALITY_ASKED = 0x0040000, 0xFFFFFFFF
 _CLONE_NEWIPC, _CLONE_NEWUSER, _CLONE_NEWNET = 0x08000000, 0x10000000, 0x40000000
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -105,6 +108,29 @@ def leave_network() -> str:
     return os.strerror(ctypes.get_errno())
 
 
+@contextmanager
+def fixed_addresses() -> Iterator[None]:
+    """Let what this thread executes meanwhile start without address randomization, where the kernel allows it.
+
+    An address that a program can read would otherwise be drawn anew in each run. The thread's own image
+    stays where it is; `addresses_are_fixed` tells the other side whether it worked.
+    """
+    before = _personality(_PERSONALITY_ASKED)
+    if before >= 0:
+        _personality(before | _ADDR_NO_RANDOMIZE)
+    try:
+        yield
+    finally:
+        if before >= 0:
+            _personality(before)
+
+
+def addresses_are_fixed() -> bool:
+    """Return True when this process was executed without address randomization."""
+    found = _personality(_PERSONALITY_ASKED)
+    return found >= 0 and bool(found & _ADDR_NO_RANDOMIZE)
+
+
 def is_supported() -> bool:
     """Return True where the numbers of this module mean what it thinks: Linux on x86-64."""
     return platform.system() == "Linux" and platform.machine() == "x86_64"
@@ -116,6 +142,10 @@ def _call(number: int, *arguments: object) -> int:
         ctypes.set_errno(errno.ENOSYS)
         return -1
     return int(_libc.syscall(ctypes.c_long(number), *arguments))
+
+
+def _personality(value: int) -> int:
+    return _call(_SYS_PERSONALITY, ctypes.c_ulong(value))
 
 
 def _prctl(option: int, value: int, name: str) -> None:

@@ -25,6 +25,7 @@ _REMEDY = {
     "landlock": "needs Linux 5.13 or newer with `landlock` in the kernel's lsm= list",
     "seccomp": "needs x86-64 Linux with seccomp filters; a container must allow prctl(PR_SET_SECCOMP)",
     "rlimits": "raise the limits this process inherited (ulimit -a)",
+    "still clock": "needs a kernel whose vDSO may be rewritten; some virtual kernels have none",
     "numeric pin": "something between exec and Python cleans the environment; run without a wrapper",
 }
 _REMEDY_ELSE = "needs Linux on x86-64"
@@ -54,7 +55,8 @@ def judge(*, status: dict[str, str], ready: Ready, hello: Hello) -> SandboxLevel
     layers.append(_required("single thread", _contradiction("single thread", status)))
     open_doors = sorted(name for name, refused in ready.refused.items() if not refused)
     layers.append(_required("self-test", f"these were not refused: {', '.join(open_doors)}" if open_doors else ""))
-    layers.append(_wanted("still clock", hello.clock))
+    layers.append(_required("still clock", hello.clock))
+    layers.append(_wanted("fixed addresses", hello.addresses))
     layers.append(_wanted("empty network", hello.network))
     return SandboxLevel(layers=tuple(layers), kernel=f"{platform.system()} {platform.release()}")
 

@@ -21,7 +21,7 @@ import msgspec
 from autarch.errors import SandboxError
 from autarch.manifest import ParamValue, StrategySource
 from autarch.numerics import pinned_environment
-from autarch.sandbox import control, level
+from autarch.sandbox import control, kernel, level
 from autarch.sandbox.control import HELLO_BYTES_MAX, HELLO_HEADER, REPLY, REQUEST, Hello
 from autarch.sandbox.failure import printable
 from autarch.sandbox.session import Child, Session
@@ -74,7 +74,7 @@ class Worker:
         environment = _clean_environment(os.environ)
         self._stderr = tempfile.TemporaryFile()
         arguments = [str(theirs.fileno()), str(os.getpid()), str(self.clock_shift_s), *_CODE]
-        with theirs:
+        with theirs, kernel.fixed_addresses():
             self._process = subprocess.Popen(
                 [self._python, "-P", "-s", "-m", "autarch.sandbox.zygote", *arguments],
                 env=pinned_environment(environment, hash_seed=self.hash_seed),

@@ -70,6 +70,7 @@ def _prepare(*, clock_shift_s: int, code_of_evaluator: list[str]) -> tuple[Hello
         pinned=is_pinned(),
         numerics=digest,
         clock=_stop_clock(clock_shift_s),
+        addresses="" if kernel.addresses_are_fixed() else "the kernel still draws them for each run",
         network=_leave_network(),
     )
     return hello, 1 if error else 0

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from autarch.errors import SandboxError
-from autarch.sandbox import Worker, level
+from autarch.sandbox import Worker, kernel, level
 from autarch.sandbox.control import Hello
 from autarch.sandbox.protocol import Ready
 
@@ -135,12 +136,13 @@ def test_every_layer_is_reached_here_and_the_report_says_so(worker) -> None:
         "landlock",
         "seccomp",
         "no_new_privs",
+        "still clock",
     }
     assert found.to_json()["full"] is True
 
 
 READY = Ready(layers={"landlock": "", "seccomp": "", "no_new_privs": "", "capabilities": ""}, refused={"open": True})
-HELLO = Hello(error="", pinned=True, numerics="", clock="", network="no namespaces here")
+HELLO = Hello(error="", pinned=True, numerics="", clock="", addresses="", network="no namespaces here")
 STATUS = {"Seccomp": "2", "NoNewPrivs": "1", "Threads": "1", "CapEff": "0000000000000000"}
 
 
@@ -178,6 +180,45 @@ def test_a_missing_layer_is_an_undecided_error_with_kernel_and_remedy() -> None:
 
     assert caught.value.exit_code == 3
     assert os.uname().release in str(caught.value)
+
+
+def test_a_clock_that_runs_is_a_missing_layer() -> None:
+    running = msgspec.structs.replace(HELLO, clock="this process has no vDSO")
+
+    found = level.judge(status=STATUS, ready=READY, hello=running)
+
+    assert [x.name for x in found.missing] == ["still clock"]
+    with pytest.raises(SandboxError, match=r"missing still clock .*needs a kernel whose vDSO"):
+        level.require_full(found)
+
+
+def test_addresses_that_the_kernel_draws_are_told_but_not_required() -> None:
+    drawn = msgspec.structs.replace(HELLO, addresses="the kernel still draws them for each run")
+
+    found = level.judge(status=STATUS, ready=READY, hello=drawn)
+
+    assert found.is_full
+    assert "fixed addresses" in found.summary()
+
+
+def test_an_address_that_a_strategy_reads_is_the_same_in_every_worker(source_of, window_of) -> None:
+    body = "return Targets(exposure=np.full(n, np.ndarray.__class__.__hash__(np.ndarray) % 1000003 / 1e6))"
+    seen = []
+    for _ in range(3):
+        with Worker(allow_weak=True) as worker, worker.session(source_of(body)) as session:
+            seen.append(session.decide(window_of(), keep=1).exposure[0])
+            layers = {layer.name: layer.reached for layer in session.level.layers}
+    if not layers["fixed addresses"]:
+        pytest.skip("this kernel does not let a process fix its addresses, and the level says so")
+
+    assert len(set(seen)) == 1
+
+
+def test_starting_a_worker_leaves_its_evaluator_as_it_was() -> None:
+    before = kernel.addresses_are_fixed()
+
+    with Worker():
+        assert kernel.addresses_are_fixed() is before
 
 
 def test_a_wanted_layer_may_be_missing() -> None:
