@@ -53,7 +53,10 @@ def demo(
     with walk.serving("forge", "serve", "--port", "0") as url:
         _say(url)
         if real is None:
-            _judge_and_merge(walk, [number for slug in tuned if (number := _propose(walk, slug, study)) is not None])
+            for slug in tuned:
+                number = _propose(walk, slug, study)
+                if number is not None:
+                    _judge_and_merge(walk, number)
         else:
             _walk_one(walk, tuned, study)
         _release_and_trade(walk)
@@ -85,7 +88,7 @@ def _walk_one(walk: Walk, ranked: tuple[str, ...], study: tuple[str, ...]) -> No
     for slug in ranked:
         number = _propose(walk, slug, study)
         if number is not None:
-            _judge_and_merge(walk, [number])
+            _judge_and_merge(walk, number)
             walk.title("3b. A human puts it into the portfolio")
             change = demo_real.name_in_portfolio(walk, slug)
             walk.ask("pr", "wait", change, expect=(0, 1))
@@ -103,18 +106,16 @@ def _propose(walk: Walk, slug: str, study: tuple[str, ...]) -> str | None:
     return str(opened["pull"])
 
 
-def _judge_and_merge(walk: Walk, numbers: list[str]) -> None:
-    walk.title("3. The forge gates every head with main's code; a human reads and merges")
-    for number in numbers:
-        walk.ask("pr", "wait", number, expect=(0, 1))
-        walk.run("pr", "show", number, show="first part")
-        shown = walk.ask("pr", "show", number)
-        for page in sorted((walk.workspace / ".autarch" / "forge" / "logs").glob(f"{number}-*.html")):
-            _say(f"report: {page.relative_to(Path.cwd()) if page.is_relative_to(Path.cwd()) else page}")
-        if shown["verdict"] == "accepted":
-            walk.run("pr", "merge", number, "--sha", shown["head_sha"])
-        else:
-            walk.run("pr", "close", number)
+def _judge_and_merge(walk: Walk, number: str) -> None:
+    walk.title("3. The forge gates the head with main's code; a human reads and merges")
+    judged = walk.ask("pr", "wait", number, expect=(0, 1))
+    walk.run("pr", "show", number, show="first part")
+    for page in sorted((walk.workspace / ".autarch" / "forge" / "logs").glob(f"{number}-*.html")):
+        _say(f"report: {page.relative_to(Path.cwd()) if page.is_relative_to(Path.cwd()) else page}")
+    if judged["verdict"] == "accepted":
+        walk.run("pr", "merge", number, "--sha", judged["head"])
+    else:
+        walk.run("pr", "close", number)
 
 
 def _release_and_trade(walk: Walk) -> None:
@@ -139,7 +140,6 @@ def _release_and_trade(walk: Walk) -> None:
             show="nothing" if role == "ci" else "all",
         )
     walk.run("live", "run", "--tag", VERSION)
-    walk.run("live", "status")
     walk.title("6. Why did it trade?")
     fill = walk.ask("live", "status")["last_fill"]
     if fill is None:

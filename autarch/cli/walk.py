@@ -88,9 +88,11 @@ class Walk:
         return [sys.executable, "-P", "-m", "autarch", *arguments]
 
     def environment(self) -> dict[str, str]:
-        """Return the environment of every command: this walk's code, no other workspace."""
+        """Return the environment of every command: this walk's code, no other workspace, pinned from the start."""
+        from autarch.numerics import pinned_environment
+
         kept = {k: v for k, v in os.environ.items() if k not in {"AUTARCH_WORKSPACE", "PYTHONDONTWRITEBYTECODE"}}
-        return {**kept, "PYTHONPATH": str(self.code)}
+        return pinned_environment({**kept, "PYTHONPATH": str(self.code)})
 
     @contextlib.contextmanager
     def serving(self, *arguments: str) -> Iterator[str]:
