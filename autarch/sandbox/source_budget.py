@@ -21,6 +21,8 @@ CONTAINER_MAX = 16
 ELEMENTS_MAX = 160
 STRING_MAX = 40
 STRINGS_MAX = 200
+NAME_MAX = 40
+KEYWORDS_MAX = 200
 PARAMS_MAX = 32
 PARAMS_DIGITS_MAX = 240
 
@@ -42,8 +44,13 @@ def check_budget(nodes: Sequence[ast.AST], *, params: Sequence[float]) -> tuple[
     """Return findings for literals, containers and strings beyond their limits; docstrings are free."""
     findings: list[Finding] = []
     numbers = digits = elements = letters = 0
-    free = _docstrings(nodes)
+    free, keywords = _docstrings(nodes), {n.arg for n in nodes if isinstance(n, ast.keyword) and n.arg is not None}
     for node in nodes:
+        findings += [
+            _at(node, "name", f"{len(name)} letters, at most {NAME_MAX}; shorten {name[:NAME_MAX]}...")
+            for name in _names(node)
+            if len(name) > NAME_MAX
+        ]
         size = _container_size(node)
         elements += 0 if isinstance(node, ast.Call) else size
         if size > CONTAINER_MAX:
@@ -64,6 +71,7 @@ def check_budget(nodes: Sequence[ast.AST], *, params: Sequence[float]) -> tuple[
         ("digits", digits, DIGITS_MAX),
         ("container elements", elements, ELEMENTS_MAX),
         ("letters in strings", letters, STRINGS_MAX),
+        ("letters in names of keyword arguments", sum(map(len, keywords)), KEYWORDS_MAX),
         ("parameters", len(params), PARAMS_MAX),
         ("digits in [params]", sum(map(_digits, params)), PARAMS_DIGITS_MAX),
     )
@@ -71,6 +79,14 @@ def check_budget(nodes: Sequence[ast.AST], *, params: Sequence[float]) -> tuple[
         _whole(what, f"{found} in all, at most {most}; {_TABLE}") for what, found, most in totals if found > most
     ]
     return tuple(findings)
+
+
+def _names(node: ast.AST) -> tuple[str, ...]:
+    """Return the identifiers a node writes down itself."""
+    if isinstance(node, ast.alias):
+        return tuple(name for name in (node.name, node.asname) if name is not None)
+    fields = (getattr(node, field, None) for field in ("id", "arg", "name", "attr"))
+    return tuple(name for name in fields if isinstance(name, str))
 
 
 def _container_size(node: ast.AST) -> int:

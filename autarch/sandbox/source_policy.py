@@ -14,6 +14,7 @@ from autarch.sandbox.source_budget import check_budget, check_shape
 from autarch.sandbox.source_finding import Finding
 from autarch.sandbox.source_names import BUILTINS
 from autarch.sandbox.source_rules import Rules
+from autarch.sandbox.source_strings import check_strings
 from autarch.sandbox.source_text import parse_text
 from autarch.sandbox.source_thesis import check_decide, check_manifest, check_thesis, parameters_of
 
@@ -40,7 +41,8 @@ def _check_tree(tree: ast.Module, nodes: Sequence[ast.AST], source: StrategySour
     decide, findings = check_decide(tree, nodes)
     rules = Rules(tree, p=None if decide is None else parameters_of(decide)[1], params=params)
     rules.visit(tree)
-    everything = [*rules.findings, *findings, *check_thesis(tree), *check_budget(nodes, params=tuple(params.values()))]
+    everything = [*rules.findings, *findings, *check_thesis(tree), *check_strings(nodes)]
+    everything += check_budget(nodes, params=tuple(params.values()))
     if decide is not None:
         everything += check_manifest(nodes, decide, params=params, context=context)
     unique = dict.fromkeys(sorted(everything, key=lambda f: (f.line, f.column, f.construct)))

@@ -25,6 +25,7 @@ from autarch.sandbox.source_nodes import (
     is_constant_sum,
     is_plain_constant,
 )
+from autarch.sandbox.source_strings import NAMED, called_or_handed_on
 from autarch.sandbox.source_thesis import is_reserved
 
 INT_MAX = 10**9
@@ -54,6 +55,10 @@ class Rules(ast.NodeVisitor):
         self.modules = imports.modules
         constants = bound_names(n for n in tree.body if not isinstance(n, ast.FunctionDef))
         self._functions = {n.name for n in tree.body if isinstance(n, ast.FunctionDef)} - constants
+        nodes = tuple(ast.walk(tree))
+        named = {n.name for n in tree.body if isinstance(n, ast.FunctionDef)}
+        inner = {n.name for n in nodes if isinstance(n, ast.FunctionDef) and n not in tree.body}
+        self._defined, self._inner, self._handed = named, inner, called_or_handed_on(nodes)
         self._applied: set[int] = set()
         self._scopes: list[frozenset[str]] = [bound_names(tree.body)]
 
@@ -181,9 +186,15 @@ class Rules(ast.NodeVisitor):
             self.refuse(node, node.id, "names of Python's own machinery are out of reach; remove it")
         elif node.id in self.modules:
             self.refuse(node, node.id, "a module is not a value; name the function, e.g. np.mean")
+        elif id(node) not in self._handed and (node.id == "dict" or self._is_function(node.id)):
+            self.refuse(node, node.id, NAMED)
         elif node.id not in BUILTINS and not any(node.id in scope for scope in self._scopes):
             known = hasattr(builtins, node.id)
             self.refuse(node, node.id, CURES.get(node.id, _GENERAL if known else "it is not defined in this file"))
+
+    def _is_function(self, name: str) -> bool:
+        hidden = any(name in scope for scope in self._scopes[1:])
+        return name in self._inner or (name in self._defined and not hidden)
 
     def _bind(self, node: ast.AST, name: str) -> None:
         if name.startswith("__"):
