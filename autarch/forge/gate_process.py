@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from autarch.errors import UndecidedError
+from autarch.forge import leash
 from autarch.forge.runner import GateAnswer, GateJob
 from autarch.repo.git import GitRepo
 from autarch.repo.trusted import environment_problems, write_tree_from
@@ -68,7 +69,7 @@ class TrustedGate:
                 if self._stopping:
                     raise UndecidedError("the forge is stopping; the gate runs again when it starts")
                 self._running = subprocess.Popen(
-                    command,
+                    [*_leashed(), *command],
                     cwd=self._workspace,
                     env=self._environment(code),
                     stdin=subprocess.DEVNULL,
@@ -127,6 +128,11 @@ def _sentence(word: str, checks: list[dict[str, Any]]) -> str:
 def _last_line(told: bytes) -> str:
     lines = [line.strip() for line in told[-8192:].decode("utf-8", "replace").splitlines() if line.strip()]
     return lines[-1].removeprefix("autarch: ")[:SENTENCE_LENGTH_MAX] if lines else ""
+
+
+def _leashed() -> list[str]:
+    """Return what to run a program with so that a forge that is killed leaves no gate; this thread waits for it."""
+    return [sys.executable, "-I", "-S", leash.__file__, str(os.getpid())]
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from autarch.errors import UndecidedError
+from autarch.forge import leash
 from autarch.forge.gate_process import TrustedGate, read_answer
 from autarch.repo.git import GitRepo
 
@@ -94,6 +95,46 @@ def test_stopping_ends_the_gate_and_its_workers(tmp_path: Path) -> None:
     assert gone(child)
     with pytest.raises(UndecidedError, match="stopping"):
         gate._answer(command, code=tmp_path, log=tmp_path / "again.log")
+
+
+FORGE = """\
+import sys
+from pathlib import Path
+from autarch.forge import leash
+from autarch.forge.gate_process import TrustedGate
+from autarch.repo.git import GitRepo
+import threading
+
+home = Path(sys.argv[1])
+gate = TrustedGate(GitRepo(home), workspace=home, policy_path="ci/policy.toml")
+code = "import os, time; open('ready', 'w').write(str(os.getpid())); time.sleep(300)"
+work = threading.Thread(target=lambda: gate._answer([sys.executable, "-c", code], code=home, log=home / "run.log"))
+work.start()
+work.join()
+"""
+
+
+def test_a_forge_that_is_killed_leaves_no_gate_behind(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "ready")
+    forge = subprocess.Popen([sys.executable, "-c", FORGE, str(tmp_path)])
+    gate = int((tmp_path / "ready").read_text())
+    os.kill(gate, 0)
+
+    forge.kill()
+    forge.wait(20)
+
+    assert gone(gate)
+
+
+def test_a_gate_whose_forge_is_gone_before_it_begins_never_runs(tmp_path: Path) -> None:
+    began = tmp_path / "began"
+    stranger = 2**31 - 1  # above the highest process id Linux gives (2**22)
+    program = [sys.executable, "-c", f"open({str(began)!r}, 'w')"]
+
+    done = subprocess.run([sys.executable, "-I", "-S", leash.__file__, str(stranger), *program], check=False)
+
+    assert done.returncode == 1
+    assert not began.exists()
 
 
 def test_the_gate_sees_no_variable_that_could_change_its_code_or_repository(
