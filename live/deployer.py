@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 
 from autarch.canonical import sha256_hex
 from autarch.errors import AutarchError, DataError, DeployError
-from autarch.evidence.ledger import Ledger
+from autarch.evidence.attestation import evidence_ref
+from autarch.evidence.ledger import LEDGER_REF, Ledger
 from autarch.evidence.ledger_entry import LedgerError
 from autarch.evidence.released import VERSION, Released, parse_release
 from autarch.manifest import StrategySource
@@ -20,7 +21,7 @@ from autarch.market.lock import DatasetLock, read_lock
 from autarch.market.stores import Stores
 from autarch.repo.git import GitRepo, Remote
 from autarch.repo.mainline import fetch_main
-from autarch.repo.objects import EXECUTABLE, REGULAR, Tag
+from autarch.repo.objects import Tag
 from autarch.repo.runner import GitError
 from autarch.repo.signers import trust_at
 from autarch.repo.signing import SignatureError, verify_tag
@@ -28,7 +29,7 @@ from autarch.repo.signing import Trust as SigningTrust
 from autarch.repo.strategies import read_strategy, strategy_tree
 from live.evidence_check import Expected, check_claim, is_walkthrough
 from live.host import Host
-from live.installed import DATASET, PORTFOLIO, Installed, InstalledRecord, install, read_installed
+from live.installed import RECORD, SCHEMA, Installed, InstalledRecord, install, read_installed, release_content
 from live.portfolio import PORTFOLIO_PATH, Portfolio, check_portfolio, parse_portfolio
 from live.trust import Signer, Trust
 
@@ -53,7 +54,10 @@ class Deployer:
     progress: Callable[[str], None] = lambda _: None
 
     def verify(self, name: str) -> Installed:
-        """Verify the release `name` in full, unless this runtime did so before, and return it installed.
+        """Verify the release `name` and return it installed.
+
+        One that this runtime verified in full before is read again byte for byte, all but the derivation of
+        its evidence; what only a forge that does not answer has is then listed as `unread`.
 
         Raises:
             DeployError: any of it does not hold; nothing is installed.
@@ -64,12 +68,15 @@ class Deployer:
         if not VERSION.match(name):
             raise DeployError(f"{name!r} is not a release; a release is a tag like v0.1.0")
         self.progress(f"fetching {name}")
-        object_id = self._fetch(name)
+        try:
+            object_id = self._fetch(name)
+        except GitError as error:
+            if self.remote is None or not (self.host.releases / name / RECORD).is_file():
+                raise
+            self.progress(f"going on with the verified {name} while the forge is gone: {error}")
+            return replace(self, remote=None).verify(name)
         known = self._known(name, object_id, trust)
-        if known is not None:
-            self.progress(f"{name} was verified by this runtime before")
-            return known
-        return self._verify_in_full(name, trust)
+        return self._verify_in_full(name, trust) if known is None else self._verify_again(known, trust)
 
     def _verify_in_full(self, name: str, trust: Trust) -> Installed:
         tag, signer = self._tag(name, trust)
@@ -77,33 +84,50 @@ class Deployer:
         commit = tag.target
         self.progress("checking ledger, data and policy")
         head = self._ledger(released, trust)
-        lock, lock_path = self._dataset(released, trust)
+        lock = self._dataset(released, trust)
         portfolio, sources = self._portfolio(released)
-        walkthrough = self._policy(released, trust, portfolio, demo=signer.demo)
-        self._evidence(released, trust)
-        self.progress(f"re-deriving {len(set(self._ids(released)))} evidence")
-        self.rederive(tuple(dict.fromkeys(self._ids(released))))
-        content, files = self._blobs(released, lock_path)
+        policy = self.repo.blob_at(released.commit, released.policy_path)
+        walkthrough = require_policy(released, policy, trust, portfolio, demo=signer.demo)
+        self._evidence(released, trust, policy or b"")
+        self._verify_bars(lock, sources)  # before the evidence: damaged bars are no fault of a strategy
+        self.progress(f"re-deriving {len(_ids(released))} evidence")
+        self.rederive(_ids(released))
         record = InstalledRecord(
-            schema=1,
+            schema=SCHEMA,
             tag_object=tag.oid,
             engine=self.engine,
             signer=signer.fingerprint,
             demo=signer.demo,
             walkthrough=walkthrough,
             released=released,
-            files=files,
         )
-        self._verify_bars(lock, sources)
-        install(self.host.releases / name, record, content)
+        install(self.host.releases / name, record, release_content(self.repo, tag.oid))
         self.host.save_trust(self.host.trust().with_ledger_floor(head))
         self.progress(f"{name} verified: commit {commit[:12]}")
         return read_installed(self.host.releases / name)
 
+    def _verify_again(self, known: Installed, trust: Trust) -> Installed:
+        """Check all but the re-derivation once more: bars here, history, ledger and evidence wherever they are."""
+        released, missing = known.bound.released, []
+        self.progress(f"{released.tag} was verified by this runtime before; reading ledger, evidence and data again")
+        self._verify_bars(known.lock, tuple(known.sources.values()))
+        if self.remote is None and self.repo.resolve(released.commit) is None:
+            missing = ["history", "ledger", "evidence"]
+        else:
+            self._require_released(known.bound.tag, released)
+            if self.remote is None and self.repo.read_ref(LEDGER_REF) is None:
+                missing.append("ledger")
+            else:
+                self.host.save_trust(trust.with_ledger_floor(self._ledger(released, trust)))
+            if not self._evidence(released, trust, known.policy, again=True):
+                missing.append("evidence")
+        return replace(known, unread=tuple(missing))
+
     def _fetch(self, name: str) -> str:
         """Bring the tag here and return its object id; a tag that moved since it was last seen is refused."""
-        ref = f"refs/tags/{name}"
-        here, there = self.repo.read_ref(ref), self._there(name, ref)
+        ref, folder = f"refs/tags/{name}", self.host.releases / name
+        here = self.repo.read_ref(ref)
+        there = here if self.remote is None else self.repo.ls_remote(self.remote, ref).get(ref)
         if there is None:
             where = "here" if self.remote is None else "on the forge"
             raise DeployError(f"there is no tag {name} {where}; sign one with `autarch release {name}`")
@@ -114,8 +138,7 @@ class Deployer:
             )
         if here is None and self.remote is not None:
             self.repo.fetch(self.remote, [f"{ref}:{ref}"])
-        folder = self.host.releases / name
-        if (folder / "release.json").is_file():
+        if (folder / RECORD).is_file():
             seen = read_installed(folder).record.tag_object
             if seen != there:
                 raise DeployError(
@@ -124,23 +147,10 @@ class Deployer:
                 )
         return there
 
-    def _there(self, name: str, ref: str) -> str | None:
-        """Return the tag's object id on the forge; ours when it is verified already and the forge does not answer."""
-        here = self.repo.read_ref(ref)
-        if self.remote is None:
-            return here
-        try:
-            return self.repo.ls_remote(self.remote, ref).get(ref)
-        except GitError as error:
-            if here is None or not (self.host.releases / name / "release.json").is_file():
-                raise
-            self.progress(f"going on with the verified {name} while the forge is gone: {error}")
-            return here
-
     def _known(self, name: str, object_id: str, trust: Trust) -> Installed | None:
         trust.require_tag(name, object_id)
         folder = self.host.releases / name
-        if not (folder / "release.json").is_file():
+        if not (folder / RECORD).is_file():
             return None
         installed = read_installed(folder)
         if installed.record.engine != self.engine:
@@ -169,6 +179,11 @@ class Deployer:
                 f"tag {tag.name} points at {tag.target[:12]} and its message speaks of {released.tag} at "
                 f"{released.commit[:12]}; sign it again with `autarch release`"
             )
+        self._require_released(tag, released)
+        return released
+
+    def _require_released(self, tag: Tag, released: Released) -> None:
+        """Refuse a tag of something that main never was, or that another engine judged."""
         main = self.repo.rev_parse("main") if self.remote is None else fetch_main(self.repo, self.remote)
         if not self.repo.first_parent_contains(main, tag.target):
             raise DeployError(
@@ -180,7 +195,6 @@ class Deployer:
                 f"{tag.name} was judged by engine {released.engine[:12]}, this runtime is {self.engine[:12]}, and no "
                 "recertification says that they agree; install the runtime of that release, or release again"
             )
-        return released
 
     def _ledger(self, released: Released, trust: Trust) -> str:
         ledger = Ledger(self.repo, trust=self._ci(released, trust), remote=self.remote)
@@ -209,7 +223,7 @@ class Deployer:
         """Return who may write the ledger: keys typed on this host, else those the tagged commit lists."""
         return trust.signing("ci") if trust.trusted("ci") else trust_at(self.repo, released.commit, "ci")
 
-    def _dataset(self, released: Released, trust: Trust) -> tuple[DatasetLock, str]:
+    def _dataset(self, released: Released, trust: Trust) -> DatasetLock:
         name = released.dataset.partition("@")[0]
         path = f"ci/datasets/{name}.toml"
         content = self.repo.blob_at(released.commit, path)
@@ -222,7 +236,7 @@ class Deployer:
         if lock.ref != released.dataset:
             raise DeployError(f"{path} at {released.tag} is {lock.ref}, the tag says {released.dataset}; release again")
         trust.require_dataset(lock.ref)
-        return lock, path
+        return lock
 
     def _verify_bars(self, lock: DatasetLock, sources: Sequence[StrategySource]) -> None:
         wanted = {s for source in sources for s in (*source.manifest.symbols, *source.manifest.context)}
@@ -254,41 +268,12 @@ class Deployer:
             )
         return portfolio, tuple(sources.values())
 
-    def _policy(self, released: Released, trust: Trust, portfolio: Portfolio, *, demo: bool) -> bool:
-        """Check the policy for every venue; return whether it is one for paper alone."""
-        content = self.repo.blob_at(released.commit, released.policy_path)
-        found = sha256_of(content)
-        if found != released.policy:
-            raise DeployError(
-                f"{released.policy_path} at {released.tag} has SHA-256 {found}, the tag says {released.policy}; "
-                "release again"
-            )
-        paper_only = is_walkthrough(content)
-        for account in portfolio.accounts:
-            known = trust.require_policy(released.policy, released.policy_path, venue=account.venue)
-            paper_only = paper_only or known.paper_only
-            if paper_only and account.venue != "paper":
-                raise DeployError(
-                    f"{released.tag} was judged under {released.policy_path}, a walk-through's; account "
-                    f"{account.name} is {account.venue}: release again under ci/policy.toml"
-                )
-            if demo and account.venue != "paper":
-                raise DeployError(f"{released.tag} is signed by a demo key; account {account.name} is not paper")
-        return paper_only
-
-    def _evidence(self, released: Released, trust: Trust) -> None:
-        ids = tuple(dict.fromkeys(self._ids(released)))
-        if self.remote is not None:
-            missing = [
-                f"refs/autarch/evidence/{i}" for i in ids if self.repo.read_ref(f"refs/autarch/evidence/{i}") is None
-            ]
-            if missing:
-                try:
-                    self.repo.fetch(self.remote, [f"{ref}:{ref}" for ref in missing])
-                except GitError as error:
-                    raise DeployError(f"the forge lacks evidence that {released.tag} names: {error}") from error
+    def _evidence(self, released: Released, trust: Trust, policy: bytes, *, again: bool = False) -> bool:
+        """Check the evidence of every sleeve; False when, asked `again` without a forge, some is not here."""
         signers = (trust.signing("release"), self._ci(released, trust))
-        policy = self.repo.blob_at(released.commit, released.policy_path) or b""
+        trees = self._evidence_trees(released)
+        if again and self.remote is None and None in trees.values():
+            return False
         for item in released.strategies:
             tree = strategy_tree(self.repo, released.commit, item.strategy)
             if tree != item.tree:
@@ -296,25 +281,30 @@ class Deployer:
                     f"strategies/{item.strategy} at {released.tag} is tree {tree}, the tag says {item.tree}; "
                     "it is not what was judged: release again"
                 )
-            check_claim(self.repo, Expected(released=released, item=item, policy=policy), signers)
+            check_claim(
+                self.repo, Expected(released=released, item=item, policy=policy, stored=trees[item.evidence]), signers
+            )
+        for evidence, stored in trees.items():
+            if stored is not None and (before := self.repo.read_ref(evidence_ref(evidence))) != stored:
+                self.repo.update_ref(evidence_ref(evidence), stored, old=before)
+        return True
 
-    @staticmethod
-    def _ids(released: Released) -> list[str]:
-        return [item.evidence for item in released.strategies]
-
-    def _blobs(self, released: Released, lock_path: str) -> tuple[dict[str, bytes], dict[str, str]]:
-        """Return the release's files by path in its folder, and their git blob ids."""
-        wanted = {PORTFOLIO: PORTFOLIO_PATH, DATASET: lock_path}
-        for item in released.strategies:
-            paths = [found.path for found in self.repo.ls_tree(released.commit, f"strategies/{item.strategy}")]
-            wanted.update(zip(paths, paths, strict=True))
-        content, files = {}, {}
-        for target, path in wanted.items():
-            entry = self.repo.entry_at(released.commit, path)
-            if entry is None or entry.mode not in {REGULAR, EXECUTABLE}:
-                raise DeployError(f"{path} at {released.tag} is not a regular file; release again without it")
-            content[target], files[target] = self.repo.cat_blob(entry.oid), entry.oid
-        return content, files
+    def _evidence_trees(self, released: Released) -> dict[str, str | None]:
+        """Return the tree that holds each evidence, as the forge has it; its objects are brought here."""
+        refs = {evidence: evidence_ref(evidence) for evidence in _ids(released)}
+        if self.remote is None:
+            return {evidence: self.repo.read_ref(ref) for evidence, ref in refs.items()}
+        there = self.repo.ls_remote(self.remote, *refs.values())
+        for evidence, ref in refs.items():
+            if ref not in there:
+                raise DeployError(
+                    f"the forge at {self.remote.url} lacks evidence {evidence}, which {released.tag} names; restore it "
+                    f"there from a copy, or release again. Nothing trades on evidence that is gone"
+                )
+        lacking = sorted({there[ref] for ref in refs.values() if there[ref] != self.repo.read_ref(ref)})
+        if lacking:
+            self.repo.fetch(self.remote, lacking)
+        return {evidence: there[ref] for evidence, ref in refs.items()}
 
 
 def require_still_trusted(installed: Installed, trust: Trust) -> None:
@@ -323,13 +313,52 @@ def require_still_trusted(installed: Installed, trust: Trust) -> None:
     Raises:
         DeployError: naming what was withdrawn.
     """
-    record, released = installed.record, installed.record.released
+    record, released = installed.record, installed.bound.released
     trust.require_tag(released.tag, record.tag_object)
-    if record.signer not in {signer.fingerprint for signer in trust.trusted("release")}:
+    signers = [one for one in trust.trusted("release") if one.fingerprint == record.signer]
+    if not signers:
         raise DeployError(f"{released.tag} is signed by {record.signer}, which this host does not trust (any more)")
+    if not any(installed.bound.is_signed(replace(trust, signers=(one,)).signing("release")) for one in signers):
+        raise DeployError(f"the stored tag {released.tag} is not signed by {record.signer}; the release was changed")
     trust.require_dataset(released.dataset)
-    for account in installed.portfolio.accounts:
-        trust.require_policy(released.policy, released.policy_path, venue=account.venue)
+    found = require_policy(released, installed.policy, trust, installed.portfolio, demo=any(s.demo for s in signers))
+    if found != record.walkthrough:
+        raise DeployError(
+            f"release {released.tag} says that its policy is for paper alone: {record.walkthrough}; "
+            f"it is {found}. Remove its folder and verify it again"
+        )
+
+
+def require_policy(
+    released: Released, content: bytes | None, trust: Trust, portfolio: Portfolio, *, demo: bool
+) -> bool:
+    """Check the policy for every venue; return whether it is one for paper alone.
+
+    Raises:
+        DeployError: unknown to this host, not the tag's, or not good for a venue of the portfolio.
+    """
+    found = sha256_of(content)
+    if found != released.policy:
+        raise DeployError(
+            f"{released.policy_path} at {released.tag} has SHA-256 {found}, the tag says {released.policy}; "
+            "release again"
+        )
+    paper_only = is_walkthrough(content)
+    for account in portfolio.accounts:
+        known = trust.require_policy(released.policy, released.policy_path, venue=account.venue)
+        paper_only = paper_only or known.paper_only
+        if paper_only and account.venue != "paper":
+            raise DeployError(
+                f"{released.tag} was judged under {released.policy_path}, a walk-through's; account "
+                f"{account.name} is {account.venue}: release again under ci/policy.toml"
+            )
+        if demo and account.venue != "paper":
+            raise DeployError(f"{released.tag} is signed by a demo key; account {account.name} is not paper")
+    return paper_only
+
+
+def _ids(released: Released) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(item.evidence for item in released.strategies))
 
 
 def _prints(trust: Trust) -> str:

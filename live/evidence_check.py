@@ -17,11 +17,15 @@ _AGAIN = "release again with `autarch release`"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
-    """One sleeve of a release, and the bytes of the policy it was judged by."""
+    """One sleeve of a release, and the bytes of the policy it was judged by.
+
+    `stored` is the tree that holds the evidence, where it is not the one its reference names here.
+    """
 
     released: Released
     item: ReleasedStrategy
     policy: bytes
+    stored: str | None = None
 
 
 def check_claim(repo: GitRepo, expected: Expected, signers: tuple[Trust, ...]) -> None:
@@ -31,7 +35,7 @@ def check_claim(repo: GitRepo, expected: Expected, signers: tuple[Trust, ...]) -
         DeployError: naming the strategy, the field, what was found and what was expected.
     """
     item = expected.item
-    evidence = load_evidence(repo, item.evidence)
+    evidence = load_evidence(repo, item.evidence, stored=expected.stored)
     _require_attested(evidence, item, signers)
     for name, found, wanted in _facts(evidence.claim, expected):
         if found != wanted:

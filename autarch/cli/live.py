@@ -49,9 +49,11 @@ def verify(tag: Annotated[str, typer.Argument(help="A release, such as v0.1.0.")
     _pin()
     installed = _deployer(_workspace()).verify(tag)
     if json_:
-        print(json.dumps(msgspec.to_builtins(installed.record)))
+        print(json.dumps({**msgspec.to_builtins(installed.record), "not_read_again": list(installed.unread)}))
         return 0
     record = installed.record
+    if installed.unread:
+        print(f"{tag}: {_unread(installed)}")
     print(f"verified  {tag}  commit {record.released.commit[:12]}  signed by {record.signer}")
     for item in record.released.strategies:
         print(f"  {item.account}: {item.strategy}  {item.tier}  weight {item.weight}  evidence {item.evidence[:12]}")
@@ -91,6 +93,8 @@ def run(
         raise UsageError(f"feed {feed!r} is not known; replays for eyes use --feed forward")
     running, workspace = load("live.running"), _workspace()
     installed = _deployer(workspace).verify(tag)
+    if installed.unread:
+        _progress(f"{tag}: {_unread(installed)}")
     options = running.RunOptions(
         account=account, bars_max=bars, stepwise=stepwise, allow_weak=local_dev, progress=_bar_progress
     )
@@ -283,6 +287,10 @@ def _replay_text(account: str, decisions: int, first: dict[str, Any] | None) -> 
         f"DIFFERS: {where}: {first['field']} is recorded {json.dumps(first['recorded'])}, found "
         f"{json.dumps(first['found'])}; {cure}"
     )
+
+
+def _unread(installed: Any) -> str:
+    return f"verified earlier on this host; {', '.join(installed.unread)} not read again (forge unreachable)"
 
 
 def _workspace() -> Workspace:

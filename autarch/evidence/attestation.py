@@ -124,16 +124,24 @@ def store_evidence(repo: GitRepo, claim: Claim, record: bytes) -> str:
     return tree
 
 
-def load_evidence(repo: GitRepo, evidence: str) -> Evidence:
+def load_evidence(repo: GitRepo, evidence: str, *, stored: str | None = None) -> Evidence:
     """Return the evidence of this id from the object store; its signature is not checked here.
+
+    Args:
+        repo: Where it is.
+        evidence: Its id.
+        stored: The tree that should hold it; by default the one its reference names.
 
     Raises:
         DeployError: there is none here, it holds something else than its two files, or the
             claim's bytes do not have this SHA-256.
     """
-    tree = repo.read_ref(evidence_ref(evidence))
+    tree = repo.read_ref(evidence_ref(evidence)) if stored is None else stored
     if tree is None:
-        raise DeployError(f"no evidence {evidence} in {repo.path}; fetch it: git fetch origin {evidence_ref(evidence)}")
+        raise DeployError(
+            f"no evidence {evidence} in {repo.path}; fetch it from the forge, by its URL or its folder "
+            f".autarch/forge/repo.git: git fetch FORGE {evidence_ref(evidence)}:{evidence_ref(evidence)}"
+        )
     found = {entry.path: entry for entry in repo.ls_tree(tree)}
     if sorted(found) != sorted((CLAIM_NAME, RECORD_NAME)):
         raise DeployError(f"evidence {evidence} holds {', '.join(sorted(found))}; expected {CLAIM_NAME}, {RECORD_NAME}")

@@ -6,25 +6,27 @@ import json
 import shutil
 import sqlite3
 
+import git
 import pytest
 
-from autarch.canonical import canonical_json
+from autarch.canonical import canonical_json, sha256_hex
 from autarch.cli.live import _replay_text
 from autarch.errors import ConfigError, DeployError, RefusedError
-from autarch.evidence.released import Released, ReleasedStrategy
+from autarch.evidence.released import Released, ReleasedStrategy, render_release
 from autarch.market.build import build, write_blobs
 from autarch.market.lock_toml import lock_toml
 from autarch.market.stores import Stores
 from autarch.market.synth_dataset import default_spec, synth_recipe
-from autarch.repo.objects import object_id
+from autarch.repo.git import GitRepo
+from autarch.repo.strategies import strategy_tree
 from autarch.sandbox.worker import Worker
 from live.host import Host
-from live.installed import InstalledRecord, install, read_installed
+from live.installed import SCHEMA, InstalledRecord, install, read_installed, release_content
 from live.journal import GENESIS, Journal, event_hash
 from live.replaying import replay
 from live.running import RunOptions, run_release
 
-from .release_yard import PORTFOLIO
+from .release_yard import PERSON, POLICY, PORTFOLIO
 
 MANIFEST = b"""schema = 1
 name = "one_idea"
@@ -55,27 +57,33 @@ def decide(bars: Bars, p: Params) -> Targets:
 '''
 
 
-def installed_release(host, lock):
+def installed_release(host, lock, folder):
+    git.Repo.init(folder, bare=True, initial_branch="main").close()
+    repo = GitRepo(folder)
     content = {
-        "portfolio.toml": PORTFOLIO.format(venue="paper").encode(),
-        "dataset.toml": lock_toml(lock),
+        "live/portfolio.toml": PORTFOLIO.format(venue="paper").encode(),
+        "ci/policy.toml": POLICY,
+        "ci/datasets/tiny.toml": lock_toml(lock),
         "strategies/one_idea/manifest.toml": MANIFEST,
         "strategies/one_idea/strategy.py": CODE,
     }
+    tree = repo.with_files(None, content)
+    commit = repo.commit_tree(tree, parents=[], message="Plant\n", author=PERSON)
     item = ReleasedStrategy(
-        account="paper", strategy="one_idea", tree="a" * 40, evidence="b" * 64, decisions="c" * 64,
-        tier="T1", weight="0.5",
+        account="paper", strategy="one_idea", tree=strategy_tree(repo, commit, "one_idea"), evidence="b" * 64,
+        decisions="c" * 64, tier="T1", weight="0.5",
     )  # fmt: skip
     released = Released(
-        schema=1, tag="v0.1.0", commit="d" * 40, engine="e" * 64, policy="f" * 64, policy_path="ci/policy.toml",
-        dataset=lock.ref, ledger_head="1" * 40, waivers=[], strategies=[item],
+        schema=1, tag="v0.1.0", commit=commit, engine="e" * 64, policy=sha256_hex(POLICY),
+        policy_path="ci/policy.toml", dataset=lock.ref, ledger_head="1" * 40, waivers=[], strategies=[item],
     )  # fmt: skip
-    files = {path: object_id("blob", blob, like="0" * 40) for path, blob in content.items()}
+    header = f"object {commit}\ntype commit\ntag v0.1.0\ntagger {PERSON} 1 +0000\n\n"
+    tag = repo.write_tag_object((header + render_release(released)).encode())
     record = InstalledRecord(
-        schema=1, tag_object="2" * 40, engine="e" * 64, signer="SHA256:x", demo=True, walkthrough=False,
-        released=released, files=files,
+        schema=SCHEMA, tag_object=tag, engine="e" * 64, signer="SHA256:x", demo=True, walkthrough=False,
+        released=released,
     )  # fmt: skip
-    install(host.releases / "v0.1.0", record, content)
+    install(host.releases / "v0.1.0", record, release_content(repo, tag))
     return read_installed(host.releases / "v0.1.0")
 
 
@@ -86,7 +94,7 @@ def traded(tmp_path_factory):
     built = build(synth_recipe(default_spec(n_bars=4000), name="tiny", shares=(10, 10, 80)))
     stores, host = Stores.under(root / "data"), Host(root=root / "host")
     write_blobs(built, stores)
-    installed = installed_release(host, built.lock)
+    installed = installed_release(host, built.lock, root / "repo.git")
     run_release(installed, host, stores, RunOptions())
     return root, installed
 
