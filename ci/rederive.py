@@ -63,7 +63,8 @@ def rederive(claim: Claim, sources: Sources, *, progress: Progress, clock: Clock
         UsageError: the claim is of a folder outside Git, so its bytes cannot be found again.
         DeployError: the base has no policy or lock, or judging gives no claim at all.
         DataError: bars are missing or changed.
-        UndecidedError: an object is missing, or workers cannot be confined.
+        UndecidedError: an object is missing, workers cannot be confined, or a check could not be computed,
+            with its own words.
     """
     tree, base = claim.strategy.tree, claim.base
     if tree is None or base is None:
@@ -75,10 +76,13 @@ def rederive(claim: Claim, sources: Sources, *, progress: Progress, clock: Clock
     candidate = candidate_of_tree(sources.repo, slug=claim.strategy.name, tree=tree, base=base)
     choice = Choice(stores=sources.stores, policy_path=claim.policy.path, dataset=claim.dataset.name)
     inputs = inputs_at_commit(sources.repo, base, choice, ledger=claim.ledger, trials=_trials(claim, sources))
-    found = judge(candidate, inputs, progress=progress, clock=clock, workers=sources.workers).claim
-    if found is None:
-        raise DeployError("judging the strategy again gives no claim: it cannot even be read as a strategy now")
-    return found
+    outcome = judge(candidate, inputs, progress=progress, clock=clock, workers=sources.workers)
+    if outcome.claim is not None:
+        return outcome.claim
+    stuck = next((check for check in outcome.checks if check.verdict == "undecided"), None)
+    if stuck is not None:
+        raise UndecidedError(f"check {stuck.name} could not be computed again: {stuck.detail}")
+    raise DeployError("judging the strategy again gives no claim: it cannot even be read as a strategy now")
 
 
 def _trials(claim: Claim, sources: Sources) -> int:

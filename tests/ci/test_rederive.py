@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from pathlib import Path
 
 import pytest
 
-from autarch.errors import DeployError, UndecidedError, UsageError
+from autarch.errors import DataError, DeployError, UndecidedError, UsageError
 from autarch.evidence.attestation import (
     Attestation,
     Machine,
@@ -155,8 +156,18 @@ def test_another_engine_is_named_and_nothing_is_computed(project, claim) -> None
 def test_missing_bars_are_no_difference_but_undecided(project, claim, workers, tmp_path) -> None:
     empty = dataclasses.replace(project.sources(workers), stores=Stores.under(tmp_path))
 
-    with pytest.raises((UndecidedError, DeployError), match=r"could not be computed|gives no claim"):
+    with pytest.raises((UndecidedError, DataError), match="in the train store"):
         verify_claim(changed(claim), empty, progress=quiet, clock=clock)
+
+
+def test_damaged_bars_are_named_and_no_strategy_is_blamed(project, claim, workers, tmp_path) -> None:
+    shutil.copytree(project.stores.train, tmp_path / "train")
+    for file in (tmp_path / "train").glob("*.bin"):
+        file.write_bytes(file.read_bytes()[:-1] + b"x")
+    damaged = dataclasses.replace(project.sources(workers), stores=Stores.under(tmp_path))
+
+    with pytest.raises((UndecidedError, DataError), match="the file was changed or damaged"):
+        verify_claim(changed(claim), damaged, progress=quiet, clock=clock)
 
 
 def test_a_claim_of_a_folder_cannot_be_derived_from_git(project, claim, workers) -> None:
