@@ -2,14 +2,15 @@
 
 fill, order, decision, release and signer, the release's evidence, the merge that brought the strategy
 to main, the pull request's evidence and ledger entry, the agent's commit, the parent it started from.
-A link that is not in this repository is shown as missing, never left out.
+A link that is not in this repository is shown as missing, never left out; one that the signed tag or the
+evidence itself denies is shown with the contradiction.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from autarch.errors import AutarchError
@@ -22,7 +23,9 @@ from autarch.repo.git import GitRepo
 from autarch.repo.objects import Commit
 from autarch.repo.runner import GitError
 from autarch.repo.signers import SignerRole, trust_at
-from autarch.repo.strategies import read_strategy
+from autarch.repo.signing import Trust
+from autarch.repo.strategies import read_strategy, strategy_tree
+from live.contradictions import against_claim, against_tag, sleeve_of
 from live.found import Found
 from live.journal import Event
 
@@ -41,16 +44,21 @@ MERGE_TRAILERS = ("Pull-Request", "Merged-By", "Head", "Base", "Evidence", "Ledg
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One link of the chain: what it is, its name, facts in reading order; `missing` says why it is not here."""
+    """One link of the chain: what it is, its name, facts in reading order.
+
+    `missing` says why it is not here; `contradicts` where the journal says something else than what is signed.
+    """
 
     what: str
     name: str
     facts: tuple[tuple[str, str], ...] = ()
     missing: str | None = None
+    contradicts: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, object]:
         """Return the object of `autarch why --json`."""
-        return {"what": self.what, "name": self.name, "facts": dict(self.facts), "missing": self.missing}
+        said = {"what": self.what, "name": self.name, "facts": dict(self.facts), "missing": self.missing}
+        return {**said, "contradicts": list(self.contradicts)}
 
 
 def evidence_named(found: Found, repo: GitRepo) -> tuple[str, ...]:
@@ -65,8 +73,11 @@ def evidence_named(found: Found, repo: GitRepo) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one for one in ids if len(one) == 64))
 
 
-def explain(found: Found, repo: GitRepo) -> tuple[Step, ...]:
-    """Return the chain behind one fill or order, newest thing first."""
+def explain(found: Found, repo: GitRepo, trusts: Sequence[Trust] = ()) -> tuple[Step, ...]:
+    """Return the chain behind one fill or order, newest thing first.
+
+    `trusts`: whom the caller believes to sign releases, beside those that main lists.
+    """
     steps = [] if found.fill is None else [_fill_step(found.fill)]
     if found.order is None:
         return (*steps, Step(what="order", name="unknown", missing="the journal has no order behind this execution"))
@@ -75,9 +86,12 @@ def explain(found: Found, repo: GitRepo) -> tuple[Step, ...]:
     if found.opened is None:
         return (*steps, Step(what="release", name=str(found.order.body["tag"]), missing="no run of it in the journal"))
     released = _released(repo, found.opened)
-    steps.append(_release_step(found.opened, released))
+    denied = against_tag(repo, found.order, found.opened, (*trusts, *_releasers(repo)))
+    steps.append(replace(_release_step(found.opened, released), contradicts=denied))
     evidence = str(_sleeve(found.order, found.opened).get("evidence"))
-    steps.append(_evidence_step("release evidence", evidence, repo, str(found.opened.body["commit"])))
+    item = sleeve_of(repo, found.order, found.opened)
+    about = None if item is None else (item.strategy, item.tree)
+    steps.append(_evidence_step("release evidence", evidence, repo, str(found.opened.body["commit"]), about))
     steps += _git_steps(found.order, found.opened, repo)
     return tuple(steps)
 
@@ -178,13 +192,24 @@ def _release_step(opened: Event, released: Released | None) -> Step:
     return Step(what="release", name=str(body["tag"]), facts=tuple(facts), missing=missing)
 
 
-def _evidence_step(what: str, evidence: str, repo: GitRepo, listed_at: str) -> Step:
+def _releasers(repo: GitRepo) -> list[Trust]:
+    try:
+        return [trust_at(repo, repo.rev_parse("main"), "release")]
+    except AutarchError:
+        return []
+
+
+def _evidence_step(
+    what: str, evidence: str, repo: GitRepo, listed_at: str, about: tuple[str, str | None] | None
+) -> Step:
+    """Return the step of an evidence, which should be `about` this strategy as this tree."""
     try:
         found = load_evidence(repo, evidence)
     except AutarchError as error:
         return Step(what=what, name=evidence, missing=str(error))
     attested = ("attested by", _signer(repo, found, listed_at))
-    return Step(what=what, name=evidence, facts=(attested, *_claim_facts(found.claim)))
+    denied = () if about is None else against_claim(found.claim, slug=about[0], tree=about[1])
+    return Step(what=what, name=evidence, facts=(attested, *_claim_facts(found.claim)), contradicts=denied)
 
 
 def _signer(repo: GitRepo, evidence: Evidence, listed_at: str) -> str:
@@ -233,7 +258,13 @@ def _git_steps(order: Event, opened: Event, repo: GitRepo) -> list[Step]:
             name=merge.oid,
             facts=(("subject", merge.subject), *((k, trailers[k]) for k in MERGE_TRAILERS if k in trailers)),
         ),
-        _evidence_step("pull request evidence", trailers.get("Evidence", "none"), repo, merge.oid),
+        _evidence_step(
+            "pull request evidence",
+            trailers.get("Evidence", "none"),
+            repo,
+            merge.oid,
+            (slug, strategy_tree(repo, merge.parents[1], slug)),
+        ),
         _ledger_step(repo, merge),
     ]
     head = repo.read_commit(merge.parents[1])

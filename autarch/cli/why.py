@@ -31,7 +31,8 @@ def why(
     """Say why something was traded: fill, order, decision, release, evidence, merge, pull request, agent, parent.
 
     A symbol at a time means the bar the time lies in; where several things were filled they are listed.
-    Exit code 0 explained, 1 the journal knows nothing of it (the nearest fills are named), 2 misuse.
+    Exit code 0 explained, 1 the journal knows nothing of it (the nearest fills are named) or contradicts the
+    signed release, 2 misuse.
 
     Example: autarch why BTCUSDT@2024-05-01T00:15
     """
@@ -46,22 +47,26 @@ def why(
             journal.verify()
             found += [(path.stem, item) for item in finding.find(journal, question)]
             near += [(path.stem, event) for event in finding.nearest(journal, question)]
+    trusts, contradicted = (load("live.host").Host(root=workspace.host_folder).trust().signing("release"),), False
     if json_:
         _fetch(workspace, [i for _, item in found for i in provenance.evidence_named(item, workspace.repo)])
-        told = [(name, provenance.explain(item, workspace.repo)) for name, item in found[:SHOWN_MAX]]
+        told = [(name, provenance.explain(item, workspace.repo, trusts)) for name, item in found[:SHOWN_MAX]]
+        contradicted = any(step.contradicts for _, steps in told for step in steps)
         chains = [{"account": name, "steps": [step.to_json() for step in steps]} for name, steps in told]
         nearest = [] if found else [_line(provenance, name, event) for name, event in near]
         print(json.dumps({"question": question, "chains": chains, "nearest": nearest}))
     elif len(found) == 1:
         _fetch(workspace, list(provenance.evidence_named(found[0][1], workspace.repo)))
-        print(_text(provenance.explain(found[0][1], workspace.repo)))
+        steps = provenance.explain(found[0][1], workspace.repo, trusts)
+        contradicted = any(step.contradicts for step in steps)
+        print(_text(steps))
     elif found:
         print(f"{len(found)} fills; ask for one: autarch why EXECID")
         print("\n".join(_line(provenance, name, item.fill) for name, item in found[:SHOWN_MAX]))
     else:
         print(f"nothing in the journals is called {question!r}" + ("; nearest fills:" if near else ""))
         print("\n".join(_line(provenance, name, event) for name, event in near), end="\n" if near else "")
-    return 0 if found else 1
+    return 0 if found and not contradicted else 1
 
 
 def _line(provenance: Any, account: str, fill: Any) -> str:
@@ -99,4 +104,5 @@ def _text(steps: Any) -> str:
         lines += [f"     {key:14} {value}" for key, value in step.facts]
         if step.missing is not None:
             lines.append(f"     MISSING: {step.missing}")
+        lines += [f"     CONTRADICTS: {line}" for line in step.contradicts]
     return "\n".join(lines)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from autarch.repo import signing
 from live.journal import Draft
 
 BAR, OPEN = 1_700_006_400_000, 1_700_007_300_000
@@ -13,11 +14,12 @@ LINK, EXEC = "at-one", "exec-one"
 def drafts(yard):
     released = yard.released("v0.1.0")
     item = released.strategies[0]
+    sleeve = {name: getattr(item, name) for name in ("tree", "evidence", "decisions", "tier")}
     opened = {
         "tag": "v0.1.0",
         "tag_object": yard.facts["tag"],
         "commit": released.commit,
-        "signer": "SHA256:somebody",
+        "signer": signing.fingerprint(signing.public_key(yard.keys["release"])),
         "demo": True,
         "engine": released.engine,
         "policy": released.policy,
@@ -25,7 +27,7 @@ def drafts(yard):
         "walkthrough": False,
         "dataset": released.dataset,
         "feed": "forward",
-        "sleeves": {"one_idea": {"evidence": item.evidence, "interval_ms": 900_000, "symbols": ["BTCUSDT"]}},
+        "sleeves": {"one_idea": {**sleeve, "interval_ms": 900_000, "symbols": ["BTCUSDT"]}},
     }
     decision = {
         "tag": "v0.1.0",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import os
@@ -113,6 +114,19 @@ def test_why_tells_one_chain_or_lists_what_it_could_tell(capsys):
     told = json.loads(capsys.readouterr().out)
     assert [chain["steps"][0]["name"] for chain in told["chains"]] == [EXEC, "exec-two"]
     assert told["nearest"] == []
+
+
+def test_why_tells_a_journal_that_contradicts_the_signed_release_and_exits_one(yard, workspace, capsys):
+    opened, *rest = drafts(yard)
+    lying = dataclasses.replace(opened, body={**opened.body, "engine": "a" * 64})
+    with Journal(workspace / ".autarch/host/journal/paper.sqlite3", account="paper") as journal:
+        journal.append([lying, *rest])
+
+    assert main(["why", LINK]) == 1
+    assert f"     CONTRADICTS: engine: journal says {'a' * 64}, tag says {'e' * 64}\n" in capsys.readouterr().out
+    assert main(["why", LINK, "--json"]) == 1
+    (chain,) = json.loads(capsys.readouterr().out)["chains"]
+    assert [len(step["contradicts"]) for step in chain["steps"] if step["what"] == "release"] == [1]
 
 
 @pytest.mark.usefixtures("journalled")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+
+import msgspec
 import pytest
 
 from autarch.errors import UsageError
@@ -33,12 +36,12 @@ def test_a_fill_leads_to_tag_merge_pull_request_agent_and_parent(yard, journal):
         "fill", "order", "decision", "release", "release evidence", "merge", "pull request evidence", "ledger",
         "agent commit", "parent",
     ]  # fmt: skip
-    assert all(step.missing is None for step in steps.values())
+    assert all((step.missing, step.contradicts) == (None, ()) for step in steps.values())
     assert steps["order"].name == LINK
     assert dict(steps["order"].facts)["venue"] == "accepted as o-1"
     assert steps["decision"].name == "one_idea at bar 2023-11-15T00:00:00Z"
     assert dict(steps["decision"].facts)["inputs"].split()[0] == "f" * 64
-    assert dict(steps["release"].facts)["signed by"] == "SHA256:somebody (demo key)"
+    assert dict(steps["release"].facts)["signed by"] == f"{found.opened.body['signer']} (demo key)"
     assert dict(steps["release"].facts)["waivers"] == "none"
     assert dict(steps["release evidence"].facts)["checks"] == "passed: scope, backtest, risk"
     assert dict(steps["release evidence"].facts)["attested by"] == "release@autarch"
@@ -157,7 +160,84 @@ def test_a_walkthrough_policy_is_named(yard, journal):
     assert "a walk-through's: limits wide open" in dict(steps["release"].facts)["policy"]
 
 
-def _with_opened(found, body):
-    import dataclasses
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("commit", "seed"),
+        ("engine", "a" * 64),
+        ("policy", "b" * 64),
+        ("policy_path", "ci/other.toml"),
+        ("dataset", "other@" + "c" * 64),
+        ("signer", "SHA256:other"),
+        ("tag", "v9.9.9"),
+    ],
+)
+def test_a_journal_that_was_rewritten_with_its_chain_contradicts_the_signed_tag(yard, journal, field, value):
+    (found,) = find(journal, EXEC)
+    value = yard.facts.get(value, value)
 
+    steps = {s.what: s for s in explain(_with_opened(found, dict(found.opened.body) | {field: value}), yard.repo)}
+
+    assert any(f"journal says {value}, tag says " in line for line in steps["release"].contradicts)
+
+
+@pytest.mark.parametrize("field", ["tree", "decisions", "evidence"])
+def test_a_rewritten_sleeve_contradicts_the_signed_tag(yard, journal, field):
+    (found,) = find(journal, EXEC)
+    value = yard.facts["pull evidence"] if field == "evidence" else "a" * 40
+    sleeve = dict(found.opened.body["sleeves"]["one_idea"]) | {field: value}
+    found = _with_opened(found, dict(found.opened.body) | {"sleeves": {"one_idea": sleeve}})
+
+    steps = {step.what: step for step in explain(found, yard.repo)}
+
+    assert [line for line in steps["release"].contradicts if f"one_idea's {field}: journal says {value}" in line]
+
+
+def test_an_order_of_a_strategy_the_release_does_not_hold_is_a_contradiction(yard, journal):
+    (found,) = find(journal, EXEC)
+    other = dataclasses.replace(found.order, body=dict(found.order.body) | {"strategy": "other_idea"})
+
+    steps = {step.what: step for step in explain(dataclasses.replace(found, order=other), yard.repo)}
+
+    assert steps["release"].contradicts == ("strategy: journal says other_idea, tag says one_idea",)
+
+
+def test_another_tag_object_than_the_repositorys_and_a_strangers_signature_are_contradictions(yard, journal, tmp_path):
+    forged = yard.copy(tmp_path / "copy")
+    honest = forged.repo.read_ref("refs/tags/v0.1.0")
+    oid = forged.sign(forged.released("v0.1.0"), key="stranger")
+    forged.repo.update_ref("refs/tags/v0.1.0", honest, old=oid)
+    (found,) = find(journal, EXEC)
+    found = _with_opened(found, dict(found.opened.body) | {"tag_object": oid})
+
+    first, second = {s.what: s for s in explain(found, forged.repo)}["release"].contradicts
+
+    assert first == f"tag object: journal says {oid}, the repository says {honest}"
+    assert "not signed by a key of release@autarch" in second
+
+
+def test_evidence_of_another_strategy_is_a_contradiction(yard, journal, tmp_path):
+    forged = yard.copy(tmp_path / "copy")
+    claim = forged.claim(forged.main, base=forged.main)
+    claim = msgspec.structs.replace(
+        claim, strategy=msgspec.structs.replace(claim.strategy, name="other", tree="a" * 40)
+    )
+    honest = forged.released("v0.2.0")
+    item = msgspec.structs.replace(honest.strategies[0], evidence=forged.store(claim))
+    oid = forged.sign(msgspec.structs.replace(honest, strategies=[item]))
+    (found,) = find(journal, EXEC)
+    sleeve = dict(found.opened.body["sleeves"]["one_idea"]) | {"evidence": item.evidence}
+    changes = {"tag": "v0.2.0", "tag_object": oid, "sleeves": {"one_idea": sleeve}}
+    found = _with_opened(found, dict(found.opened.body) | changes)
+
+    steps = {step.what: step for step in explain(found, forged.repo)}
+
+    assert steps["release"].contradicts == ()
+    assert steps["release evidence"].contradicts == (
+        "strategy of the evidence: journal says one_idea, the evidence says other",
+        f"tree of the evidence: journal says {item.tree}, the evidence says {'a' * 40}",
+    )
+
+
+def _with_opened(found, body):
     return dataclasses.replace(found, opened=dataclasses.replace(found.opened, body=body))
