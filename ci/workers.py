@@ -40,7 +40,12 @@ def started_workers(*, allow_weak: bool = False) -> Iterator[Workers]:
     """Start both workers, which import in the background, and end them afterwards."""
     with (
         Worker(hash_seed=0, allow_weak=allow_weak) as main,
-        Worker(hash_seed=OTHER_HASH_SEED, clock_shift_s=OTHER_CLOCK_SHIFT_S, allow_weak=allow_weak) as other,
+        Worker(
+            hash_seed=OTHER_HASH_SEED,
+            clock_shift_s=OTHER_CLOCK_SHIFT_S,
+            shifted_addresses=True,
+            allow_weak=allow_weak,
+        ) as other,
     ):
         yield Workers(main=main, other=other)
 

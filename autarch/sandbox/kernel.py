@@ -20,7 +20,7 @@ _LANDLOCK_VERSION_FLAG = 1
 _PR_SET_PDEATHSIG, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 1, 22, 38
 _SECCOMP_MODE_FILTER = 2
 _CAPABILITY_VERSION_3 = 0x20080522
-_ADDR_NO_RANDOMIZE, _PERSONALITY_ASKED = 0x0040000, 0xFFFFFFFF
+_ADDR_NO_RANDOMIZE, _ADDR_COMPAT_LAYOUT, _PERSONALITY_ASKED = 0x0040000, 0x0200000, 0xFFFFFFFF
 _CLONE_NEWIPC, _CLONE_NEWUSER, _CLONE_NEWNET = 0x08000000, 0x10000000, 0x40000000
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -109,15 +109,16 @@ def leave_network() -> str:
 
 
 @contextmanager
-def fixed_addresses() -> Iterator[None]:
+def fixed_addresses(*, shifted: bool = False) -> Iterator[None]:
     """Let what this thread executes meanwhile start without address randomization, where the kernel allows it.
 
     An address that a program can read would otherwise be drawn anew in each run. The thread's own image
-    stays where it is; `addresses_are_fixed` tells the other side whether it worked.
+    stays where it is; `addresses_are_fixed` tells the other side whether it worked. `shifted` chooses the
+    kernel's older layout, whose addresses are as fixed and others.
     """
     before = _personality(_PERSONALITY_ASKED)
     if before >= 0:
-        _personality(before | _ADDR_NO_RANDOMIZE)
+        _personality(before | _ADDR_NO_RANDOMIZE | (_ADDR_COMPAT_LAYOUT if shifted else 0))
     try:
         yield
     finally:

@@ -44,23 +44,25 @@ class Worker:
         limits: What each child may use.
         clock_shift_s: Children's clocks stand still at a fixed instant; this moves it, so that two
             workers differ in nothing else a strategy could see.
+        shifted_addresses: Lay memory out in another, as fixed, way; what reads addresses answers otherwise.
         allow_weak: Run even where a required layer is missing; `level` tells. Nothing such a worker
             computes is a verdict.
         python: Interpreter to exec.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  each names one thing about a process, and all have defaults
         self,
         *,
         hash_seed: int = 0,
         limits: WorkerLimits | None = None,
         clock_shift_s: int = 0,
+        shifted_addresses: bool = False,
         allow_weak: bool = False,
         python: str = sys.executable,
     ) -> None:
         self.limits = limits or WorkerLimits()
         self.hash_seed, self.clock_shift_s, self.allow_weak = hash_seed, clock_shift_s, allow_weak
-        self._python = python
+        self._python, self._shifted_addresses = python, shifted_addresses
         self._lock = threading.RLock()
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
@@ -74,7 +76,7 @@ class Worker:
         environment = _clean_environment(os.environ)
         self._stderr = tempfile.TemporaryFile()
         arguments = [str(theirs.fileno()), str(os.getpid()), str(self.clock_shift_s), *_CODE]
-        with theirs, kernel.fixed_addresses():
+        with theirs, kernel.fixed_addresses(shifted=self._shifted_addresses):
             self._process = subprocess.Popen(
                 [self._python, "-P", "-s", "-m", "autarch.sandbox.zygote", *arguments],
                 env=pinned_environment(environment, hash_seed=self.hash_seed),

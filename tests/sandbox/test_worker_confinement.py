@@ -201,17 +201,26 @@ def test_addresses_that_the_kernel_draws_are_told_but_not_required() -> None:
     assert "fixed addresses" in found.summary()
 
 
-def test_an_address_that_a_strategy_reads_is_the_same_in_every_worker(source_of, window_of) -> None:
+def address_seen(source_of, window_of, **layout) -> float:
     body = "return Targets(exposure=np.full(n, np.ndarray.__class__.__hash__(np.ndarray) % 1000003 / 1e6))"
-    seen = []
-    for _ in range(3):
-        with Worker(allow_weak=True) as worker, worker.session(source_of(body)) as session:
-            seen.append(session.decide(window_of(), keep=1).exposure[0])
-            layers = {layer.name: layer.reached for layer in session.level.layers}
-    if not layers["fixed addresses"]:
-        pytest.skip("this kernel does not let a process fix its addresses, and the level says so")
+    with Worker(**layout) as worker, worker.session(source_of(body)) as session:
+        layers = {layer.name: layer.reached for layer in session.level.layers}
+        if not layers["fixed addresses"]:
+            pytest.skip("this kernel does not let a process fix its addresses, and the level says so")
+        return float(session.decide(window_of(), keep=1).exposure[0])
 
-    assert len(set(seen)) == 1
+
+def test_an_address_that_a_strategy_reads_is_the_same_in_every_worker(source_of, window_of) -> None:
+    assert len({address_seen(source_of, window_of) for _ in range(3)}) == 1
+
+
+def test_an_address_differs_in_a_worker_whose_memory_is_laid_out_otherwise_and_always_alike(
+    source_of, window_of
+) -> None:
+    shifted = {address_seen(source_of, window_of, shifted_addresses=True) for _ in range(2)}
+
+    assert len(shifted) == 1
+    assert address_seen(source_of, window_of) not in shifted
 
 
 def test_starting_a_worker_leaves_its_evaluator_as_it_was() -> None:
