@@ -28,7 +28,7 @@ def demo(
     directory: Annotated[Path, typer.Option("--dir", help="Folder of the workspace; made anew.")] = Path(
         ".autarch-demo"
     ),
-    trials: Annotated[int, typer.Option(min=2, help="Parameter sets each study tries.")] = 20,
+    trials: Annotated[int, typer.Option(min=2, help="Parameter sets each study tries.")] = 12,
     seed: Annotated[int, typer.Option(min=0, help="Of the studies.")] = 7,
     real: Annotated[Path | None, typer.Option(help="Folder of real bars to walk through instead.")] = None,
 ) -> int:
