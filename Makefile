@@ -15,7 +15,7 @@ help:  ## this list
 $(STAMP): requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "no Python found: install Python 3.11 or newer" >&2; exit 2; }
 	@"$(PYTHON)" -c 'import sys; v=sys.version_info; sys.exit(0 if v>=(3,11) else "found Python %d.%d, expected 3.11 or newer: make PYTHON=/path/to/python3.11" % v[:2])'
-	@echo "building $(VENV) (once; about a minute)" >&2
+	@echo "building $(VENV) (once; one to four minutes)" >&2
 	"$(PYTHON)" -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
