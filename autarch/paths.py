@@ -25,10 +25,13 @@ def private_directory(path: Path) -> Path:
 
     Raises:
         ConfigError: it exists and belongs to another user or others may write it: code loaded
-            from there (numba unpickles its cache) would run as us.
+            from there (numba unpickles its cache) would run as us. Or it cannot be made.
     """
-    path.mkdir(parents=True, exist_ok=True, mode=0o700)
-    found = path.stat()
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        found = path.stat()
+    except OSError as error:  # a file, a link to nowhere, a disk that is full or may not be written
+        raise ConfigError(f"cannot make the folder {path}: {error.strerror}; remove what is in its place") from error
     if found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o022:
         raise ConfigError(
             f"{path} belongs to uid {found.st_uid} with mode {stat.S_IMODE(found.st_mode):04o}; "

@@ -107,10 +107,10 @@ def _found(journal: Journal, fill: Event | None, order: Event | None) -> Found:
 
 
 def _time_ms(text: str) -> int:
-    if text.isdigit():
+    if text.isascii() and text.isdigit():
         return int(text)
     try:
         moment = dt.datetime.fromisoformat(text)
-    except ValueError as error:
+        return int((moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).timestamp() * 1000)
+    except (ValueError, OverflowError) as error:
         raise UsageError(f"{text!r} is no time; write epoch ms or 2024-05-01T00:15") from error
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).timestamp() * 1000)

@@ -80,6 +80,9 @@ def write_whole(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         Path(name).replace(path)
+    except OSError as error:
+        Path(name).unlink(missing_ok=True)
+        raise ConfigError(f"cannot write {path}: {error.strerror}; check the disk") from error
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise

@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 import msgspec
 
 from autarch.canonical import Sha256, canonical_json, sha256_hex
-from autarch.errors import AutarchError, DeployError
+from autarch.errors import AutarchError, ConfigError, DeployError
 from autarch.evidence.released import Released
 from autarch.manifest import StrategySource, parse_source
 from autarch.market.lock import DatasetLock, read_lock
@@ -78,6 +78,7 @@ def install(folder: Path, record: InstalledRecord, content: Mapping[str, bytes])
 
     Raises:
         DeployError: it is not what the tag binds, read back from the disk.
+        ConfigError: the disk did not take it.
     """
     private_directory(folder.parent)
     temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
@@ -91,6 +92,8 @@ def install(folder: Path, record: InstalledRecord, content: Mapping[str, bytes])
         if folder.exists():
             shutil.rmtree(folder)
         temporary.replace(folder)
+    except OSError as error:
+        raise ConfigError(f"cannot write {folder}: {error.strerror}; check the disk and verify again") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

@@ -13,7 +13,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -107,11 +107,11 @@ class Journal:
             _unlock(self._lock)
             raise
         try:
-            fresh = not read_only and not _tables(self._db)
-            if fresh:
-                _create(self._db, account)
-            _require_own(self._db, path, account)
-            self._seq, self._head = self._tip()
+            with _sound(path):
+                if not read_only and not _tables(self._db):
+                    _create(self._db, account)
+                _require_own(self._db, path, account)
+                self._seq, self._head = self._tip()
         except BaseException:
             self.close()
             raise
@@ -142,6 +142,7 @@ class Journal:
 
         Raises:
             RefusedError: another tag has already traded one of the claimed bars.
+            ConfigError: the disk did not take it; nothing of it was written.
         """
         rows, seq, head = [], self._seq, self._head
         for draft in drafts:
@@ -152,38 +153,43 @@ class Journal:
             digest = event_hash(head, (seq, draft.time_ms, draft.kind, draft.ref, body))
             rows.append((seq, draft.time_ms, draft.kind, draft.ref, body, head, digest))
             head = digest
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            self._claim(claims)
-            self._db.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
-            self._db.execute("COMMIT")
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
+        with _sound(self.path):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                self._claim(claims)
+                self._db.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:  # on a full disk SQLite has rolled back by itself
+                    self._db.execute("ROLLBACK")
+                raise
         self._seq, self._head = seq, head
 
     def events(self, *kinds: str, after: int = 0) -> Iterator[Event]:
         """Yield events in order, of `kinds` only when some are named, with seq above `after`."""
         query = f"{_SELECT} WHERE seq > ? AND (? OR kind IN (SELECT value FROM json_each(?))) ORDER BY seq"  # noqa: S608  constant text
-        with closing(self._db.execute(query, (after, not kinds, json.dumps(kinds)))) as cursor:
+        with _sound(self.path), closing(self._db.execute(query, (after, not kinds, json.dumps(kinds)))) as cursor:
             for row in cursor:
                 yield _event(row)
 
     def about(self, ref: str) -> tuple[Event, ...]:
         """Return the events that speak of one orderLinkId or execId."""
-        rows = self._db.execute(f"{_SELECT} WHERE ref = ? AND ref <> '' ORDER BY seq", (ref,))
-        return tuple(_event(row) for row in rows)
+        with _sound(self.path):
+            rows = self._db.execute(f"{_SELECT} WHERE ref = ? AND ref <> '' ORDER BY seq", (ref,))
+            return tuple(_event(row) for row in rows)
 
     def last(self, *kinds: str) -> Event | None:
         """Return the newest event of `kinds`, or None."""
         query = f"{_SELECT} WHERE kind IN (SELECT value FROM json_each(?)) ORDER BY seq DESC LIMIT 1"  # noqa: S608  constant text
-        row = self._db.execute(query, (json.dumps(kinds),)).fetchone()
+        with _sound(self.path):
+            row = self._db.execute(query, (json.dumps(kinds),)).fetchone()
         return None if row is None else _event(row)
 
     def tag_of(self, symbol: str, bar: int) -> str | None:
         """Return the release that traded `symbol` at the bar opening at `bar` ms, or None."""
         query = "SELECT tag FROM bars WHERE account = ? AND symbol = ? AND bar = ?"
-        row = self._db.execute(query, (self.account, symbol, bar)).fetchone()
+        with _sound(self.path):
+            row = self._db.execute(query, (self.account, symbol, bar)).fetchone()
         return None if row is None else str(row[0])
 
     def verify(self) -> int:
@@ -191,7 +197,12 @@ class Journal:
 
         Raises:
             RefusedError: an event was changed, removed or reordered; the text names its number.
+            ConfigError: the file is damaged.
         """
+        with _sound(self.path):
+            return self._verify()
+
+    def _verify(self) -> int:
         seq, head = 0, GENESIS
         rows = self._db.execute(f"{_SELECT} ORDER BY seq")
         for found, time_ms, kind, ref, body, prev, digest in rows:
@@ -267,9 +278,24 @@ def event_hash(prev: str, content: tuple[int, int, str, str, str]) -> str:
     return hashlib.sha256("\n".join((prev, *map(str, content))).encode()).hexdigest()
 
 
+@contextmanager
+def _sound(path: Path) -> Iterator[None]:
+    """Turn what SQLite says of a damaged file or a full disk into words for a user."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise ConfigError(
+            f"journal {path}: {error}. On a full disk, free some space and run again: nothing half-written was kept. "
+            "On a damaged file, keep it, restore the last backup, and reconcile with the venue"
+        ) from error
+
+
 def _lock(path: Path) -> int:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise ConfigError(f"journal {path} cannot be opened: {error.strerror}; check its folder and disk") from error
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
@@ -285,7 +311,10 @@ def _unlock(handle: int | None) -> None:
 
 def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
     uri = f"{path.resolve().as_uri()}?mode={'ro' if read_only else 'rwc'}"
-    database = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=2.0)
+    try:
+        database = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=2.0)
+    except sqlite3.Error as error:
+        raise ConfigError(f"{path} is not a journal we can open: {error}") from error
     try:
         if not read_only:
             database.execute("PRAGMA journal_mode = WAL")

@@ -34,7 +34,10 @@ class OrderBook:
         """
         if path is not None:
             private_directory(path.parent)
-        self._db = sqlite3.connect(":memory:" if path is None else path, isolation_level=None)
+        try:
+            self._db = sqlite3.connect(":memory:" if path is None else path, isolation_level=None)
+        except sqlite3.Error as error:
+            raise ConfigError(f"{path}, the paper venue's order book, cannot be opened: {error}") from error
         try:
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
@@ -48,7 +51,11 @@ class OrderBook:
         self._db.close()
 
     def add(self, order: OrderRequest, time_ms: EpochMs) -> None:
-        """Remember an accepted order."""
+        """Remember an accepted order.
+
+        Raises:
+            ConfigError: the disk did not take it; the order does not exist.
+        """
         body = {
             "symbol": order.symbol,
             "side": order.side,
@@ -57,14 +64,27 @@ class OrderBook:
             "stop_loss_frac": None if order.stop_loss_frac is None else str(order.stop_loss_frac),
             "take_profit_frac": None if order.take_profit_frac is None else str(order.take_profit_frac),
         }
-        self._db.execute(
-            "INSERT INTO orders (order_link_id, time_ms, body) VALUES (?, ?, ?)",
-            (order.order_link_id, time_ms, json.dumps(body)),
-        )
+        try:
+            self._db.execute(
+                "INSERT INTO orders (order_link_id, time_ms, body) VALUES (?, ?, ?)",
+                (order.order_link_id, time_ms, json.dumps(body)),
+            )
+        except sqlite3.OperationalError as error:
+            raise ConfigError(
+                f"the paper venue's order book cannot be written: {error}; free some space and run again, "
+                "the order is sent then"
+            ) from error
 
     def orders(self) -> tuple[tuple[EpochMs, OrderRequest], ...]:
-        """Return every order with the time it was taken at, oldest first."""
-        rows = self._db.execute("SELECT order_link_id, time_ms, body FROM orders ORDER BY seq")
+        """Return every order with the time it was taken at, oldest first.
+
+        Raises:
+            ConfigError: the file is damaged.
+        """
+        try:
+            rows = self._db.execute("SELECT order_link_id, time_ms, body FROM orders ORDER BY seq").fetchall()
+        except sqlite3.Error as error:
+            raise ConfigError(f"the paper venue's order book is damaged: {error}; restore the last backup") from error
         return tuple((EpochMs(time_ms), _order(link, json.loads(body))) for link, time_ms, body in rows)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import multiprocessing
 import sqlite3
+import subprocess
+import sys
 
 import pytest
 from hypothesis import example, given
@@ -166,6 +168,43 @@ def test_a_second_writer_is_refused_while_readers_are_welcome(path):
 
         assert "another process writes" in answer
         assert reader.verify() == 3
+
+
+def test_a_damaged_page_is_said_with_the_files_name(path):
+    content = bytearray(path.read_bytes())
+    for page in range(2, len(content) // 4096):
+        content[page * 4096 : page * 4096 + 4096] = b"\xff" * 4096
+    path.write_bytes(content)
+
+    with pytest.raises(ConfigError, match=r"paper\.sqlite3"), Journal(path, account="paper", read_only=True) as journal:
+        journal.verify()
+
+
+FILLING = """
+import resource, sys
+from pathlib import Path
+from autarch.errors import ConfigError
+from live.journal import Draft, Journal
+resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+with Journal(Path(sys.argv[1]), account="paper") as journal:
+    try:
+        for number in range(10_000):
+            journal.append([Draft(time_ms=number, kind="decision", body={"text": "x" * 5000})])
+    except ConfigError as error:
+        print(number, "free some space" in str(error))
+"""
+
+
+def test_a_full_disk_is_said_and_the_journal_goes_on_where_it_ended(path):
+    answer = subprocess.run([sys.executable, "-c", FILLING, str(path)], capture_output=True, text=True, check=False)
+
+    assert answer.stderr == ""
+    written, said = answer.stdout.split()
+    assert said == "True"
+    with Journal(path, account="paper") as journal:
+        assert journal.verify() == 3 + int(written)
+        journal.append([draft(4)])
+        assert journal.verify() == 4 + int(written)
 
 
 def test_an_unknown_kind_is_a_bug_of_ours(path):

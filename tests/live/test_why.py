@@ -91,6 +91,11 @@ def test_what_cannot_be_read_or_found_is_said(yard, journal):
     assert find(journal, "at-unknown") == ()
     with pytest.raises(UsageError, match="no time"):
         find(journal, "BTCUSDT@yesterday")
+    for odd in ("BTCUSDT@\N{SUPERSCRIPT TWO}", "BTCUSDT@\udcff"):
+        with pytest.raises(UsageError, match="no time"):
+            find(journal, odd)
+    with pytest.raises(UsageError, match="no orderLinkId"):
+        find(journal, "\udcff\udcfe")
     with pytest.raises(UsageError, match="no orderLinkId, execId or symbol@time"):
         find(journal, "why not?")
     (orphan,) = find(journal, "exec-three")
