@@ -32,6 +32,7 @@ class Walk:
     workspace: Path
     code: Path
     say: Callable[[str], None]
+    lock: IO[bytes]
     began_s: float = field(default_factory=time.monotonic)
 
     def title(self, text: str) -> None:
@@ -130,6 +131,7 @@ def begin(target: Path, *, say: Callable[[str], None]) -> Walk:
     from autarch.repo.trusted import write_tree_from
 
     root = project_root()
+    lock = _only_one(target)
     changed = subprocess.run(
         ["git", "status", "--porcelain", "--untracked-files=no"], cwd=root, capture_output=True, text=True, check=True
     ).stdout.splitlines()
@@ -137,7 +139,24 @@ def begin(target: Path, *, say: Callable[[str], None]) -> Walk:
         say(f"note: {len(changed)} changed files are not committed; the walk uses the last commit")
     fresh_workspace(root, target)
     repo = GitRepo(target)
-    return Walk(workspace=target, code=write_tree_from(repo, repo.rev_parse("HEAD")), say=say)
+    return Walk(workspace=target, code=write_tree_from(repo, repo.rev_parse("HEAD")), say=say, lock=lock)
+
+
+def _only_one(target: Path) -> IO[bytes]:
+    """Return an open file whose lock keeps a second walk out of `target` for as long as this process lives."""
+    import fcntl
+
+    from autarch.canonical import sha256_hex
+    from autarch.paths import cache_root, private_directory
+
+    name = f"walk-{sha256_hex(str(target).encode())[:16]}.lock"
+    held = (private_directory(cache_root()) / name).open("wb")
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        held.close()
+        raise ConfigError(f"another walk is at work in {target}; wait for it, or name another folder") from error
+    return held
 
 
 def project_root() -> Path:

@@ -1,0 +1,89 @@
+"""A walk owns its folder: nobody else's is removed, two never share one, a killed one is cleaned up."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from autarch.cli import walk
+from autarch.errors import ConfigError, UndecidedError
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    root = tmp_path / "project"
+    subprocess.run(["git", "init", "-q", "-b", "main", root], check=True)
+    (root / "a.txt").write_text("a\n")
+    identity = ["-c", "user.name=t", "-c", "user.email=t@example.invalid"]
+    subprocess.run(["git", "add", "."], cwd=root, check=True)
+    subprocess.run(["git", *identity, "commit", "-q", "-m", "Start"], cwd=root, check=True)
+    return root
+
+
+def test_a_folder_that_is_no_walk_is_left_alone(project: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "thesis.txt").write_text("years of work\n")
+
+    with pytest.raises(ConfigError, match="no walk of ours"):
+        walk.fresh_workspace(project, mine)
+
+    assert (mine / "thesis.txt").read_text() == "years of work\n"
+
+
+def test_a_walk_is_made_anew_and_the_server_of_a_killed_one_is_ended(project: Path, tmp_path: Path) -> None:
+    target = tmp_path / "workspace"
+    walk.fresh_workspace(project, target)
+    (target / "left.txt").write_text("over\n")
+    orphan = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"], cwd=target)
+    (target / walk.MARK / "server.pid").write_text(str(orphan.pid))
+    try:
+        walk.fresh_workspace(project, target)
+
+        assert orphan.wait(timeout=30) != 0
+    finally:
+        orphan.kill()
+        orphan.wait()
+    assert not (target / "left.txt").exists()
+    assert (target / "a.txt").exists()
+
+
+def test_a_process_that_only_shares_the_number_is_not_ended(project: Path, tmp_path: Path) -> None:
+    target = tmp_path / "workspace"
+    walk.fresh_workspace(project, target)
+    stranger = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"], cwd=tmp_path)
+    (target / walk.MARK / "server.pid").write_text(str(stranger.pid))
+    try:
+        walk.end_left_over(target)
+
+        assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
+def test_two_walks_never_share_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUTARCH_CACHE", str(tmp_path / "cache"))
+    held = walk._only_one(tmp_path / "workspace")
+
+    with pytest.raises(ConfigError, match="another walk is at work"):
+        walk._only_one(tmp_path / "workspace")
+
+    walk._only_one(tmp_path / "other").close()
+    held.close()
+    walk._only_one(tmp_path / "workspace").close()
+    assert held.closed
+
+
+def test_a_command_that_ends_otherwise_stops_the_walk_with_what_it_said(tmp_path: Path) -> None:
+    said: list[str] = []
+    with (tmp_path / "lock").open("wb") as lock:
+        here = walk.Walk(workspace=tmp_path, code=Path(walk.__file__).parents[2], say=said.append, lock=lock)
+
+        with pytest.raises(UndecidedError, match=r"(?s)exit code 2, expected 0.*No such command"):
+            here.run("nosuch", show="nothing")
+
+    assert said == ["$ autarch nosuch"]
