@@ -62,7 +62,7 @@ class Worker:
     ) -> None:
         self.limits = limits or WorkerLimits()
         self.hash_seed, self.clock_shift_s, self.allow_weak = hash_seed, clock_shift_s, allow_weak
-        self._python, self._shifted_addresses = python, shifted_addresses
+        self._python, self.shifted_addresses = python, shifted_addresses
         self._lock = threading.RLock()
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
@@ -76,7 +76,7 @@ class Worker:
         environment = _clean_environment(os.environ)
         self._stderr = tempfile.TemporaryFile()
         arguments = [str(theirs.fileno()), str(os.getpid()), str(self.clock_shift_s), *_CODE]
-        with theirs, kernel.fixed_addresses(shifted=self._shifted_addresses):
+        with theirs, kernel.fixed_addresses(shifted=self.shifted_addresses):
             self._process = subprocess.Popen(
                 [self._python, "-P", "-s", "-m", "autarch.sandbox.zygote", *arguments],
                 env=pinned_environment(environment, hash_seed=self.hash_seed),

@@ -47,3 +47,10 @@ def test_both_workers_reach_full_confinement_and_the_same_arithmetic(workers) ->
     assert full, words
     assert workers.numerics[0] == workers.numerics[1]
     assert words.startswith("full, ")
+
+
+def test_the_workers_memory_is_laid_out_otherwise_so_that_a_strategy_of_addresses_disagrees_with_itself(
+    workers,
+) -> None:
+    assert not workers.main.shifted_addresses
+    assert workers.other.shifted_addresses
