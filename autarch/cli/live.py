@@ -201,11 +201,18 @@ def trust_show(*, json_: Json = False) -> int:
 
 
 def trust_revoke(name: Annotated[str, typer.Argument(help="SHA256:... of a key, a tag, or a tag object's id.")]) -> int:
-    """Distrust a key or a tag on this host, for ever.
+    """Distrust a key or a tag on this host, for ever. A name that means nothing here is refused: it would help nobody.
 
     Example: autarch live trust revoke v0.1.0
     """
-    host = _host(_workspace())
+    from autarch.cli.main import load
+
+    workspace = _workspace()
+    host = _host(workspace)
+    tags = load("live.revoking").known_tags(workspace.repo, _remote(workspace), host)
+    warning = load("live.revoking").require_known(name, host.trust(), tags)
+    if warning:
+        _progress(warning)
     host.save_trust(host.trust().without(name))
     _show_trust(host.trust())
     return 0

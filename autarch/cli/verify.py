@@ -81,10 +81,11 @@ def _verified(named: str, signers: Path | None, repository: Path | None) -> dict
 
 def _load(named: str, repo: GitRepo, signers: Path | None) -> tuple[Evidence, str | None]:
     """Return the evidence and who attested it; a bare claim.json has no attestation to check."""
-    from autarch.evidence.attestation import Evidence, load_evidence, read_attestation_by_any
+    from autarch.evidence.attestation import Evidence, evidence_ref, load_evidence, read_attestation_by_any
     from autarch.evidence.claim import parse_claim
 
     if len(named) == EVIDENCE_ID_LENGTH and not Path(named).exists():
+        _bring(repo, evidence_ref(named))
         found = load_evidence(repo, named)
         trusts = _file_trusts(signers) if signers is not None else _committed_trusts(repo, found.claim.base)
         if not trusts:
@@ -97,6 +98,16 @@ def _load(named: str, repo: GitRepo, signers: Path | None) -> tuple[Evidence, st
         raise UsageError(f"{named!r} is neither an evidence id ({EVIDENCE_ID_LENGTH} digits) nor a file claim.json")
     content = path.read_bytes()
     return Evidence(claim=parse_claim(content), content=content, record=None), None
+
+
+def _bring(repo: GitRepo, ref: str) -> None:
+    """Fetch evidence that is not here from the workspace's forge; what cannot be had is said to be missing later."""
+    from autarch.workspace import Workspace
+
+    if repo.read_ref(ref) is not None:
+        return
+    with suppress(AutarchError):
+        repo.fetch(Workspace.find().reading_remote(), [f"{ref}:{ref}"])
 
 
 def _file_trusts(signers: Path) -> list[Trust]:

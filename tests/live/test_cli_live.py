@@ -83,6 +83,25 @@ def test_revoked_data_and_policies_can_be_named(yard, capsys):
     assert main(["live", "trust", "policy", "ci/absent.toml"]) == 2
 
 
+def test_a_misspelt_revocation_is_refused_with_what_is_known(yard, workspace, capsys):
+    path, fingerprint = key_of(yard)
+    main(["live", "trust", "add", path, "--fingerprint", fingerprint])
+    before = (workspace / ".autarch/host/trust.toml").read_bytes()
+    capsys.readouterr()
+
+    for slip in ("v0.1.O", fingerprint[:-1], fingerprint.lower(), "0" * 40):
+        assert main(["live", "trust", "revoke", slip]) == 2
+        assert f"known: {fingerprint}, v0.1.0" in capsys.readouterr().err
+    assert (workspace / ".autarch/host/trust.toml").read_bytes() == before
+
+    stranger = signing.fingerprint(yard.keys["stranger"].with_suffix(".pub").read_text())
+    for name in ("v0.1.0", yard.facts["tag"], stranger):
+        assert main(["live", "trust", "revoke", name]) == 0
+    said = capsys.readouterr()
+    assert f"{stranger} is no key that this host trusts" in said.err
+    assert f"revoked  {yard.facts['tag']}" in said.out
+
+
 @pytest.mark.usefixtures("workspace")
 def test_without_a_journal_status_and_why_say_what_to_do(capsys):
     assert main(["live", "status"]) == 2
@@ -127,6 +146,24 @@ def test_why_tells_a_journal_that_contradicts_the_signed_release_and_exits_one(y
     assert main(["why", LINK, "--json"]) == 1
     (chain,) = json.loads(capsys.readouterr().out)["chains"]
     assert [len(step["contradicts"]) for step in chain["steps"] if step["what"] == "release"] == [1]
+
+
+@pytest.mark.parametrize("verb", [["why", LINK], ["live", "status"]])
+def test_a_damaged_journal_is_misuse_and_its_path_is_named(journalled, capsys, verb):
+    path = journalled / ".autarch/host/journal/paper.sqlite3"
+    content = bytearray(path.read_bytes())
+    content[8192:] = b"\xff" * (len(content) - 8192)
+    path.write_bytes(content)
+
+    assert main(verb) == 2
+    assert str(path) in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("journalled")
+@pytest.mark.parametrize("question", ["BTCUSDT@\N{SUPERSCRIPT TWO}", "\udcff\udcfe", "BTCUSDT@\udcff"])
+def test_a_question_in_odd_characters_is_misuse(capsys, question):
+    assert main(["why", question]) == 2
+    capsys.readouterr().err.encode()
 
 
 @pytest.mark.usefixtures("journalled")
