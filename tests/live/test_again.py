@@ -45,7 +45,7 @@ def drop(repo, ref):
     repo.update_ref(ref, None, old=repo.read_ref(ref))
 
 
-def refused(deployer, says):
+def assert_refused(deployer, says):
     with pytest.raises(DeployError, match=says):
         deployer.verify("v0.1.0")
 
@@ -70,19 +70,19 @@ def test_evidence_that_the_forge_lost_or_changed_is_refused_again(yard, cloned):
     ref, before = evidence_of(yard), cloned.repo.read_ref(evidence_of(yard))
 
     alter_evidence(yard, b'"trials":1', b'"trials":9')
-    refused(yard.deployer(), "it was replaced")
-    refused(cloned, "it was replaced")
+    assert_refused(yard.deployer(), "it was replaced")
+    assert_refused(cloned, "it was replaced")
     assert cloned.repo.read_ref(ref) == before  # our sound copy outlives the forge's damage
 
     drop(yard.repo, ref)
-    refused(cloned, "lacks evidence")
+    assert_refused(cloned, "lacks evidence")
 
 
 def test_evidence_whose_attestation_was_replaced_by_a_strangers_is_refused_again(yard, cloned):
     yard.store(yard.claim(yard.main, base=yard.main), key="stranger")
 
-    refused(yard.deployer(), "not signed by")
-    refused(cloned, "not signed by")
+    assert_refused(yard.deployer(), "not signed by")
+    assert_refused(cloned, "not signed by")
 
 
 def test_evidence_lost_here_alone_is_fetched_again(yard, cloned):
@@ -95,20 +95,20 @@ def test_evidence_lost_here_alone_is_fetched_again(yard, cloned):
 def test_a_ledger_that_was_deleted_cut_or_changed_is_refused_again(yard, cloned):
     repo, head = yard.repo, yard.ledger().head()
     repo.update_ref(LEDGER_REF, repo.commits(head)[-1], old=head)
-    refused(yard.deployer(), "does not descend from")
-    refused(cloned, "ledger does not verify")
+    assert_refused(yard.deployer(), "does not descend from")
+    assert_refused(cloned, "ledger does not verify")
 
     path = next(entry.path for entry in repo.ls_tree(head, "entries", recursive=True))
     changed = repo.with_files(repo.tree_of(head), {path: repo.blob_at(head, path).replace(b'"pr":1', b'"pr":2')})
     forged = repo.commit_tree(changed, parents=[head], message="Nothing to see\n", author=PERSON)
     repo.update_ref(LEDGER_REF, forged, old=repo.read_ref(LEDGER_REF))
-    refused(yard.deployer(), "ledger does not verify")
-    refused(cloned, "ledger does not verify")
+    assert_refused(yard.deployer(), "ledger does not verify")
+    assert_refused(cloned, "ledger does not verify")
 
     drop(repo, LEDGER_REF)
-    refused(cloned, "no ledger any more")
+    assert_refused(cloned, "no ledger any more")
     drop(cloned.repo, LEDGER_REF)
-    refused(cloned, "no ledger")
+    assert_refused(cloned, "no ledger")
 
 
 @pytest.mark.parametrize("split", ["train", "forward"])
@@ -118,15 +118,15 @@ def test_one_byte_of_the_bars_is_noticed_again(yard, split):
         content[-1] ^= 1
         file.write_bytes(content)
 
-    refused(yard.deployer(), "does not verify")
+    assert_refused(yard.deployer(), "does not verify")
 
 
 def test_main_that_was_rewritten_under_a_release_is_refused_again(yard, cloned):
     seed = yard.facts["seed"]
     yard.advance(yard.commit({"README.md": b"another history\n"}, parents=[seed]))
 
-    refused(yard.deployer(), "which main never was at")
-    refused(cloned, "which main never was at")
+    assert_refused(yard.deployer(), "which main never was at")
+    assert_refused(cloned, "which main never was at")
 
 
 def test_without_the_forge_what_is_gone_here_is_named_and_what_is_here_is_still_checked(yard, cloned):
@@ -154,7 +154,7 @@ def rewrite(yard, **changes):
 def test_an_edited_strategy_is_refused_though_its_record_was_made_to_fit(yard):
     path = folder_of(yard) / "strategies/one_idea/manifest.toml"
     path.write_bytes(path.read_bytes().replace(b"fast = 12", b"fast = 99"))
-    refused(yard.deployer(), rf"it was changed: remove the folder {folder_of(yard)} and verify again")
+    assert_refused(yard.deployer(), rf"it was changed: remove the folder {folder_of(yard)} and verify again")
 
     # The whole tree forged too: then it is not the tree the signed tag names.
     oid = object_id("blob", path.read_bytes(), like="0" * 40)
@@ -162,7 +162,7 @@ def test_an_edited_strategy_is_refused_though_its_record_was_made_to_fit(yard):
         content = stored.read_bytes()
         honest = bytes.fromhex(yard.repo.entry_at(yard.main, "strategies/one_idea/manifest.toml").oid)
         stored.write_bytes(content.replace(honest, bytes.fromhex(oid)))
-    refused(yard.deployer(), "it was changed")
+    assert_refused(yard.deployer(), "it was changed")
 
 
 @pytest.mark.parametrize(
@@ -191,14 +191,14 @@ def test_a_release_re_signed_by_a_stranger_is_refused(yard):
     rewrite(yard, tag_object=oid)
     yard.repo.update_ref("refs/tags/v0.1.0", oid, old=yard.facts["tag"])
 
-    refused(yard.deployer(), "is not signed by SHA256:")
+    assert_refused(yard.deployer(), "is not signed by SHA256:")
 
 
 @pytest.mark.parametrize("name", ["portfolio.toml", "objects", "policy.toml"])
 def test_a_release_that_lacks_a_file_is_refused_with_a_cure_that_cures(yard, name):
     path = folder_of(yard) / name
     shutil.rmtree(path) if path.is_dir() else path.unlink()
-    refused(yard.deployer(), "cannot be read")
+    assert_refused(yard.deployer(), "cannot be read")
 
     shutil.rmtree(folder_of(yard))
     assert yard.deployer().verify("v0.1.0").tag == read_installed(folder_of(yard)).tag
