@@ -101,13 +101,15 @@ def _load(named: str, repo: GitRepo, signers: Path | None) -> tuple[Evidence, st
 
 
 def _bring(repo: GitRepo, ref: str) -> None:
-    """Fetch evidence that is not here from the workspace's forge; what cannot be had is said to be missing later."""
+    """Fetch evidence that a workspace lacks from its forge; what cannot be had is said to be missing later."""
     from autarch.workspace import Workspace
 
     if repo.read_ref(ref) is not None:
         return
     with suppress(AutarchError):
-        repo.fetch(Workspace.find().reading_remote(), [f"{ref}:{ref}"])
+        workspace = Workspace.find()
+        if workspace.repo.path.resolve() == repo.path.resolve():
+            repo.fetch(workspace.reading_remote(), [f"{ref}:{ref}"])
 
 
 def _file_trusts(signers: Path) -> list[Trust]:

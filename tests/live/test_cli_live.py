@@ -6,17 +6,21 @@ import dataclasses
 import io
 import json
 import os
+import shutil
 import subprocess
 
 import pytest
 
 from autarch.cli.main import main
+from autarch.evidence.ledger import LEDGER_REF
 from autarch.repo import signing
+from autarch.repo.git import GitRepo, Remote
 from autarch.repo.runner import SAFE_ENVIRONMENT
 from autarch.workspace import CONFIG_NAME, Config, ForgeSection, render_config
 from live.journal import Journal
 
 from .journal_yard import BAR, EXEC, LINK, OPEN, drafts
+from .release_yard import ENGINE
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +104,63 @@ def test_a_misspelt_revocation_is_refused_with_what_is_known(yard, workspace, ca
     said = capsys.readouterr()
     assert f"{stranger} is no key that this host trusts" in said.err
     assert f"revoked  {yard.facts['tag']}" in said.out
+
+
+@pytest.fixture
+def verified(yard, workspace, monkeypatch, capsys):
+    """A workspace whose release was verified, but for the derivation, which another engine's claims do not allow."""
+    monkeypatch.setattr("autarch.numerics.ensure_pinned", lambda _argv: None)
+    monkeypatch.setattr("autarch.repo.engine.engine_digest", lambda: ENGINE)
+    monkeypatch.setattr("live.rederive.rederive_all", lambda *_, **__: None)
+    for split in ("train", "forward"):
+        monkeypatch.setenv(f"AUTARCH_DATA_{split.upper()}", str(yard.root / "data" / split))
+    repo = GitRepo(workspace)
+    refs = ("refs/autarch/evidence/*", LEDGER_REF)
+    repo.fetch(Remote(url=str(yard.root / "repo.git")), [f"{ref}:{ref}" for ref in refs])
+    path, fingerprint = key_of(yard)
+    main(["live", "trust", "add", path, "--fingerprint", fingerprint])
+    assert main(["live", "verify", "v0.1.0"]) == 0
+    capsys.readouterr()
+    return repo
+
+
+def test_a_second_verification_says_what_it_could_not_read_again(verified, capsys):
+    assert main(["live", "verify", "v0.1.0"]) == 0
+    assert "not read again" not in capsys.readouterr().out
+    for ref in (LEDGER_REF, *verified.refs("refs/autarch/evidence/")):
+        verified.update_ref(ref, None, old=verified.read_ref(ref))
+
+    assert main(["live", "verify", "v0.1.0"]) == 0
+    said = capsys.readouterr().out
+    assert "v0.1.0: verified earlier on this host; ledger, evidence not read again (forge unreachable)" in said
+    assert main(["live", "verify", "v0.1.0", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["not_read_again"] == ["ledger", "evidence"]
+
+
+def test_a_cure_for_a_damaged_release_cures_it(verified, workspace, capsys):
+    folder = workspace / ".autarch/host/releases/v0.1.0"
+    (folder / "portfolio.toml").unlink()
+    assert main(["live", "verify", "v0.1.0"]) == 1
+    assert f"remove the folder {folder} and verify again: `autarch live verify v0.1.0`" in capsys.readouterr().err
+
+    shutil.rmtree(folder)
+    assert main(["live", "verify", "v0.1.0"]) == 0
+    assert (folder / "portfolio.toml").is_file()
+    assert verified.read_ref("refs/tags/v0.1.0")
+
+
+def test_evidence_that_a_workspace_lacks_is_fetched_from_its_forge(yard, verified, workspace, capsys, monkeypatch):
+    (ref, *_) = verified.refs("refs/autarch/evidence/")
+    tree = verified.read_ref(ref)
+    verified.update_ref(ref, None, old=tree)
+    monkeypatch.chdir(workspace)
+    evidence = ref.rpartition("/")[2]
+    assert main(["verify", evidence, "--json"]) == 1
+    assert f"{ref}:{ref}" in json.loads(capsys.readouterr().out)["error"]
+
+    shutil.copytree(yard.root / "repo.git", workspace / ".autarch/forge/repo.git")
+    main(["verify", evidence, "--json"])
+    assert verified.read_ref(ref) == tree
 
 
 @pytest.mark.usefixtures("workspace")
