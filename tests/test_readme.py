@@ -34,8 +34,8 @@ def shape(text: str) -> str:
     text = re.sub(r"SHA256:[A-Za-z0-9+/=]+", "SHA256:#", text)
     text = re.sub(r"\b[0-9a-f]{7,64}\b", "#", text)
     text = re.sub(r"\[\d+ s\]", "[# s]", text)
-    text = re.sub(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?Z?", "<time>", text)
-    return re.sub(r"(\$ autarch why )\S+", r"\1<fill>", text)
+    text = re.sub(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?Z?", "<time>", text)
+    return re.sub(r"\b(at-)?[a-z2-7]{26,32}\b", "<id>", text)
 
 
 def last_step(output: str) -> str:
