@@ -14,15 +14,17 @@ import stat
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 import msgspec
 
 from autarch.errors import ConfigError
-from autarch.market.stores import ENVIRONMENT, Stores
-from autarch.market.types import Split
 from autarch.repo.git import GitRepo, Remote
+
+if TYPE_CHECKING:
+    from autarch.market.stores import Stores
+    from autarch.market.types import Split
 
 TokenRole = Literal["human", "ci", "agent", "deployer"]
 KeyName = Literal["ci", "release"]
@@ -185,6 +187,8 @@ class Workspace:
 
     def stores(self) -> Stores:
         """Return the data stores: the environment's, else config.toml's, else the default ones."""
+        from autarch.market.stores import ENVIRONMENT, Stores  # noqa: PLC0415  numpy, which `autarch pr` can do without
+
         default = Stores.default()
 
         def root(split: Split) -> str:
