@@ -13,7 +13,7 @@ import pytest
 MODULE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 60
 FOREIGN_PATH = re.compile(r"(?<![A-Za-z0-9_.])/(?:home|root|Users|work|farm)/[a-z]")
-LEFTOVER = re.compile(r"\b(?:TODO|FIXME|XXX)\b")
+LEFTOVER = re.compile(r"\b(?:TO(?:DO)|FIX(?:ME)|X(?:X{2}))\b")
 REGISTRY = re.compile(r"pypi\.org|pythonhosted\.org|registry\.npmjs|deb\.debian\.org")
 TEXT = {".py", ".toml", ".md", ".yml", ".yaml", ".json", ".html", ".sh", ".cfg", ""}
 
