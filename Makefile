@@ -48,7 +48,7 @@ bench: $(STAMP)  ## measured figures; compares within one run
 
 lock: $(STAMP)  ## renew requirements.lock (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
-	  --extra agents --group dev pyproject.toml -o requirements.lock
+	  --extra agents --extra cluster --group dev pyproject.toml -o requirements.lock
 
 clean:  ## remove what the targets made
 	rm -rf $(VENV) .autarch-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
