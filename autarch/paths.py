@@ -6,7 +6,6 @@ Deleting it loses nothing that cannot be rebuilt, except imported data.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from pathlib import Path
@@ -38,27 +37,3 @@ def private_directory(path: Path) -> Path:
             f"expected uid {os.getuid()} and no write access for others. Remove it or run: chmod 700 {path}"
         )
     return path
-
-
-def prepare_numba_cache(sources: Path) -> Path:
-    """Point numba at a private cache for the code under `sources` and return the folder.
-
-    Call before the first function is compiled. Numba notices a change of the file a function is
-    written in, never of a function it calls, so the folder is named by a digest of every module
-    under `sources`: an edited rule can not meet a stale kernel.
-
-    Args:
-        sources: A package's folder; its `*.py`, subfolders included, name the cache.
-
-    Raises:
-        ConfigError: as `private_directory`; numba unpickles what it finds there.
-    """
-    digest = hashlib.sha256()
-    for module in sorted(sources.rglob("*.py")):
-        content = module.read_bytes()
-        digest.update(f"{module.relative_to(sources).as_posix()}\0{len(content)}\0".encode())
-        digest.update(content)
-    private_directory(cache_root() / "numba")
-    folder = private_directory(cache_root() / "numba" / digest.hexdigest()[:16])
-    os.environ["NUMBA_CACHE_DIR"] = str(folder)
-    return folder

@@ -7,14 +7,19 @@ own arrays. IEEE arithmetic: no fastmath, terms added in bar order, division by 
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numba import boolean, float64, int64, njit, types
 from numpy.typing import NDArray
 
+from autarch.machine_code import cache_by_content
+
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+
+cache_by_content(Path(__file__).resolve().parent)
 
 _F: Any = types.Array(float64, 2, "C", readonly=True)
 _B: Any = types.Array(boolean, 2, "C", readonly=True)

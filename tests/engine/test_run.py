@@ -157,31 +157,3 @@ def test_stress_costs_scale_every_number():
     costs = CostModel(half_spread_bps=1.0, impact_k=10.0, impact_cap_bps=50.0).scaled(1.5)
 
     assert (costs.half_spread_bps, costs.impact_k, costs.impact_cap_bps, costs.fee_factor) == (1.5, 15.0, 75.0, 1.5)
-
-
-def test_the_numba_cache_is_private_and_named_by_the_sources(tmp_path, monkeypatch):
-    from autarch.paths import prepare_numba_cache
-
-    monkeypatch.setenv("AUTARCH_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("NUMBA_CACHE_DIR", "elsewhere")
-    sources = tmp_path / "engine"
-    sources.mkdir()
-    (sources / "rules.py").write_text("x = 1\n")
-    first = prepare_numba_cache(sources)
-    (sources / "rules.py").write_text("x = 2\n")
-
-    assert prepare_numba_cache(sources) != first
-    assert first.parent == tmp_path / "cache" / "numba"
-    assert first.stat().st_mode & 0o077 == 0
-
-
-def test_a_numba_cache_others_may_write_is_refused(tmp_path, monkeypatch):
-    from autarch.paths import prepare_numba_cache
-
-    monkeypatch.setenv("AUTARCH_CACHE", str(tmp_path))
-    monkeypatch.setenv("NUMBA_CACHE_DIR", "elsewhere")
-    (tmp_path / "numba").mkdir()
-    (tmp_path / "numba").chmod(0o777)
-
-    with pytest.raises(ConfigError, match="chmod 700"):
-        prepare_numba_cache(tmp_path)
