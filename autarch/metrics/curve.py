@@ -36,8 +36,11 @@ def max_drawdown(drawdown: Floats) -> float | None:
 
 
 def longest_drawdown_bars(drawdown: Floats) -> int:
-    """Return the most bars in a row that closed below an earlier peak, the end of the series included."""
-    under = np.concatenate([[False], drawdown > 0.0, [False]])
+    """Return the most bars in a row that closed below an earlier peak, the end of the series included.
+
+    A NaN counts as below: what is unknown is no recovery.
+    """
+    under = np.concatenate([[False], ~(drawdown <= 0.0), [False]])
     edges = np.flatnonzero(under[1:] != under[:-1])
     return int((edges[1::2] - edges[::2]).max(initial=0))
 

@@ -1,6 +1,7 @@
 """Metrics on the daily clock: one return a UTC calendar day, 365 days a year, no risk-free rate.
 
 Returns are simple, of equity marked at each day's last close, so open losses count on their day.
+A NaN among the returns makes every number None: what is unknown must not look like a calm day.
 """
 
 from __future__ import annotations
@@ -91,7 +92,7 @@ def expected_shortfall(returns: Floats, *, level: float) -> float | None:
     """
     if not 0.0 < level < 1.0:
         raise ValueError(f"level is {level}; a confidence lies between 0 and 1")
-    if returns.size == 0:
+    if returns.size == 0 or np.isnan(returns).any():  # a sort would put NaN last and average what is left
         return None
     worst = max(1, math.ceil(round((1.0 - level) * returns.size, 9)))
     return _finite(-float(np.sort(returns)[:worst].mean()))
@@ -100,6 +101,33 @@ def expected_shortfall(returns: Floats, *, level: float) -> float | None:
 def worst_day(returns: Floats) -> float | None:
     """Return the smallest daily return, a signed fraction; None without a day."""
     return None if returns.size == 0 else _finite(float(returns.min()))
+
+
+def skew(returns: Floats) -> float | None:
+    """Return the skewness of daily returns: m3 / m2 ** 1.5 of population moments (Fisher's g1, 1930).
+
+    Negative when the long tail is one of losses. None for fewer than two returns or without spread.
+    """
+    spread = _standardised(returns)
+    return None if spread is None else _finite(float((spread**3).mean()))
+
+
+def kurtosis(returns: Floats) -> float | None:
+    """Return Pearson's kurtosis of daily returns: m4 / m2 ** 2 of population moments; 3 for a normal (Pearson, 1905).
+
+    Not the excess, which is 3 less: what reads it (deflated Sharpe ratios) expects Pearson's. None as `skew`.
+    """
+    spread = _standardised(returns)
+    return None if spread is None else _finite(float((spread**4).mean()))
+
+
+def _standardised(returns: Floats) -> Floats | None:
+    """Return deviations from the mean in population standard deviations, None where there are none."""
+    if returns.size < 2 or float(np.ptp(returns)) == 0.0:
+        return None
+    away = returns - returns.mean()
+    deviation = math.sqrt(float((away**2).mean()))
+    return away / deviation if deviation > 0.0 else None
 
 
 def _finite(value: float) -> float | None:

@@ -6,9 +6,10 @@ import math
 
 import numpy as np
 
-from autarch.engine import Backtest
+from autarch.engine import Backtest, CostModel
 from autarch.engine.result import Table
 from autarch.market.types import Market
+from autarch.metrics.capacity import capacity_by_impact, capacity_by_participation, impact_paid
 from autarch.metrics.curve import (
     annual_return,
     buy_and_hold,
@@ -21,26 +22,35 @@ from autarch.metrics.daily import (
     DAY_MS,
     daily_returns,
     expected_shortfall,
+    kurtosis,
     sharpe,
+    skew,
     sortino,
     volatility,
     worst_day,
 )
 from autarch.metrics.trading import max_participation, turnover_per_day
 from autarch.metrics.trips import independent_bets, round_trips
+from autarch.metrics.versus import beta
 
 _HOUR_MS = 3_600_000
 
 
-def summarise(result: Backtest, market: Market, *, first_row: int = 0) -> dict[str, float | None]:
+def summarise(
+    result: Backtest, market: Market, *, first_row: int = 0, costs: CostModel | None = None
+) -> dict[str, float | None]:
     """Return the metrics of `result`, which was played on `market`.
 
-    `first_row` is the first row on which a decision could count: figures per time, means over time and
-    buy-and-hold begin there, so that a longer warm-up does not water them down.
+    Fractions unless the name says otherwise; `fees`, `funding`, `slippage`, `average_trade` and
+    `capacity_` in quote, `_days` and `_hours` in those, counts as floats. `max_exposure` is the largest sum
+    of |exposure| at a close. None where undefined, never NaN or infinite.
 
-    Fractions unless the name says otherwise; `fees`, `funding`, `slippage` and `average_trade` in
-    quote, `_days` and `_hours` in those, counts as floats. `max_exposure` is the largest sum of
-    |exposure| at a close. None where undefined, never NaN or infinite.
+    Args:
+        result: The backtest.
+        market: What it was played on; it may hold more symbols.
+        first_row: First row on which a decision could count: figures per time, means over time and
+            buy-and-hold begin there, so that a longer warm-up does not water them down.
+        costs: What it was played with. Only `capacity_impact` needs it, and is None without.
 
     Raises:
         ValueError: the market's rows are not the backtest's, or `first_row` is none of them.
@@ -53,7 +63,7 @@ def summarise(result: Backtest, market: Market, *, first_row: int = 0) -> dict[s
         **_returns(result, market, first_row),
         **_exposures(result, first_row),
         **_trips(result),
-        **_trading(result, market, first_row),
+        **_trading(result, market, first_row, costs),
     }
     return {name: None if value is None or not math.isfinite(value) else float(value) for name, value in values.items()}
 
@@ -68,6 +78,8 @@ def _returns(result: Backtest, market: Market, first_row: int) -> dict[str, floa
     total = total_return(result.equity, capital=result.capital)
     annual, deepest = annual_return(total, days=days), max_drawdown(result.drawdown)
     held = buy_and_hold(market, result.symbols)[first_row:]
+    held_daily = daily_returns(held, ts, interval_ms=result.interval_ms)
+    held_total = float(held[-1] / held[0]) - 1.0
     return {
         "days": days,
         "final_equity": float(result.equity[-1]),
@@ -82,9 +94,13 @@ def _returns(result: Backtest, market: Market, first_row: int) -> dict[str, floa
         "expected_shortfall_95": expected_shortfall(daily, level=0.95),
         "expected_shortfall_99": expected_shortfall(daily, level=0.99),
         "worst_day": worst_day(daily),
+        "skew": skew(daily),
+        "kurtosis": kurtosis(daily),
         "ruined": float(result.ruined_row is not None),
-        "buy_and_hold_return": float(held[-1] / held[0]) - 1.0,
-        "buy_and_hold_sharpe": sharpe(daily_returns(held, ts, interval_ms=result.interval_ms)),
+        "buy_and_hold_return": held_total,
+        "buy_and_hold_sharpe": sharpe(held_daily),
+        "beta": beta(daily, held_daily),
+        "excess_return": None if total is None else total - held_total,
     }
 
 
@@ -125,14 +141,24 @@ def _mean(values: Table) -> float | None:
     return float(values.mean()) if values.size else None
 
 
-def _trading(result: Backtest, market: Market, first_row: int) -> dict[str, float | None]:
+def _trading(result: Backtest, market: Market, first_row: int, costs: CostModel | None) -> dict[str, float | None]:
+    participation = max_participation(result, market)
     return {
         "n_fills": float(result.fills.size),
         "n_skipped": float(result.skipped.size),
         "turnover_per_day": turnover_per_day(result, days=_days(result, first_row)),
-        "max_participation": max_participation(result, market),
+        "max_participation": participation,
+        "capacity_participation": capacity_by_participation(result.capital, participation),
+        "capacity_impact": None if costs is None else _capacity_by_impact(result, costs),
         "fees": result.totals.fees,
         "funding": result.totals.funding,
         "slippage": result.totals.slippage,
         "liquidations": float(result.liquidations.size),
     }
+
+
+def _capacity_by_impact(result: Backtest, costs: CostModel) -> float | None:
+    if result.fills.size == 0:
+        return None
+    impact = impact_paid(result, half_spread_bps=costs.half_spread_bps)
+    return capacity_by_impact(result.capital, profit=float(result.equity[-1]) - result.capital, impact=impact)

@@ -19,10 +19,10 @@ def check(market: Market, decisions: Decisions, *, lock: DatasetLock, policy: Po
     Raises:
         StrategyError, DataError: as `autarch.engine.backtest`.
     """
-    result = backtest(market, decisions, costs=CostModel.from_lock(lock), capital=policy.backtest.capital)
-    judged = Judged(
-        decisions=decisions, result=result, metrics=summarise(result, market, first_row=decisions.first_row())
-    )
+    costs = CostModel.from_lock(lock)
+    result = backtest(market, decisions, costs=costs, capital=policy.backtest.capital)
+    metrics = summarise(result, market, first_row=decisions.first_row(), costs=costs)
+    judged = Judged(decisions=decisions, result=result, metrics=metrics)
     measures = (
         Measure(
             name="fills", value=float(len(result.fills)), op=">=", limit=float(policy.backtest.fills_min), unit="fills"
