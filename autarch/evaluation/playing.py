@@ -1,0 +1,113 @@
+"""Play a strategy on one split: decide in a worker, backtest, measure; and set two of them side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from autarch.decisions import Decisions
+from autarch.engine import Backtest, CostModel, backtest
+from autarch.errors import DataError
+from autarch.evaluation.decide import decide_blocks
+from autarch.manifest import ParamValue, StrategySource
+from autarch.market.types import Floats, Market
+from autarch.metrics import alike, correlation, daily_returns, summarise
+from autarch.sandbox.worker import Worker
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Played:
+    """One strategy on one market. `params` are all of them, replaced ones included; `costs` what it was played with."""
+
+    source: StrategySource
+    params: Mapping[str, ParamValue]
+    market: Market
+    costs: CostModel
+    decisions: Decisions
+    result: Backtest
+    metrics: dict[str, float | None]
+
+    def daily_since(self, since_ms: int) -> Floats:
+        """Return one return a UTC day from the first bar that opens at or after `since_ms`."""
+        row = int(np.searchsorted(self.market.ts, since_ms))
+        return daily_returns(self.result.equity[row:], self.market.ts[row:], interval_ms=self.market.interval_ms)
+
+    @property
+    def first_ms(self) -> int:
+        """Open of the first bar whose decision counts, epoch ms."""
+        return int(self.market.ts[self.decisions.first_row()])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Likeness:
+    """Two strategies side by side: correlation of daily returns in [-1, 1], share of alike decisions in [0, 1].
+
+    None where there is nothing to compare: no return on one side, or no symbol and interval in common.
+    """
+
+    correlation: float | None
+    alike: float | None
+
+
+def play_decisions(  # noqa: PLR0913  each is named where it is given
+    source: StrategySource,
+    decisions: Decisions,
+    market: Market,
+    *,
+    costs: CostModel,
+    capital: float,
+    params: Mapping[str, ParamValue] | None = None,
+) -> Played:
+    """Return what `decisions` of `source` would have earned on `market`, measured from the first that counts.
+
+    Raises:
+        DataError: no decision counts, or as `autarch.engine.backtest`.
+        StrategyError: as `autarch.engine.backtest`.
+    """
+    if not decisions.counts.any():
+        manifest = source.manifest
+        raise DataError(
+            f"no decision of {manifest.name} counts: the {market.split} split of {market.dataset} has "
+            f"{market.n_bars:,} bars of {market.interval}, and none begins a block of {manifest.block} after "
+            f"{manifest.warmup:,} bars of warm-up. Take a longer data set, or a smaller warmup"
+        )
+    result = backtest(market, decisions, costs=costs, capital=capital)
+    return Played(
+        source=source,
+        params={**source.manifest.params, **(params or {})},
+        market=market,
+        costs=costs,
+        decisions=decisions,
+        result=result,
+        metrics=summarise(result, market, first_row=decisions.first_row(), costs=costs),
+    )
+
+
+def play_strategy(  # noqa: PLR0913  all but three are named at the call
+    worker: Worker,
+    source: StrategySource,
+    market: Market,
+    *,
+    costs: CostModel,
+    capital: float,
+    params: Mapping[str, ParamValue] | None = None,
+) -> Played:
+    """Return `source`, decided in a confined child of `worker`, played on `market`.
+
+    Raises:
+        StrategyError, UsageError, SandboxError: as `decide_blocks`.
+        DataError: as `play_decisions`.
+    """
+    decisions = decide_blocks(worker, source, market, params=params)
+    return play_decisions(source, decisions, market, costs=costs, capital=capital, params=params)
+
+
+def likeness(one: Played, other: Played) -> Likeness:
+    """Return how alike two are, from the first day on which both decide."""
+    since_ms = max(one.first_ms, other.first_ms)
+    return Likeness(
+        correlation=correlation(one.daily_since(since_ms), other.daily_since(since_ms)),
+        alike=alike(one.decisions, other.decisions),
+    )
