@@ -34,6 +34,7 @@ from ci.publish_study import STUDY_REF, inner_trials
 from ci.report import markdown
 from ci.report_text import summary
 from ci.target import candidate_of_commits
+from ci.workers import Workers
 
 COMMITS_MAX = 500
 """Commits of one proposal whose trailers are read."""
@@ -54,7 +55,8 @@ _CHECK_STATE: dict[CheckVerdict, StatusState] = {
 class GateDesk:
     """Where CI works: its clone, the forge by git and by HTTP, its key, and what it judges with.
 
-    Policy and data set lock are read from main. `clock_ms` is epoch ms, `clock` monotonic seconds.
+    Policy and data set lock are read from main. `clock_ms` is epoch ms, `clock` monotonic seconds. `workers`
+    are warm ones to ask; without them the gate starts its own.
     """
 
     repo: GitRepo
@@ -66,6 +68,7 @@ class GateDesk:
     clock: Clock
     progress: Progress
     judge: Judge | None = None
+    workers: Workers | None = None
 
 
 def publish_gate(desk: GateDesk, number: int) -> GateOutcome:
@@ -120,7 +123,7 @@ def _judge_and_record(desk: GateDesk, subject: Subject) -> GateOutcome:
 
 
 def _judge(desk: GateDesk, candidate: Candidate, inputs: GateInputs) -> GateOutcome:
-    return gate.judge(candidate, inputs, progress=desk.progress, clock=desk.clock)
+    return gate.judge(candidate, inputs, progress=desk.progress, clock=desk.clock, workers=desk.workers)
 
 
 def _inputs(desk: GateDesk, base: str) -> GateInputs:

@@ -61,6 +61,7 @@ class ReleaseDesk:
     clock: Clock
     progress: Progress
     judge: Judge | None = None
+    workers: Workers | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +127,7 @@ def release(desk: ReleaseDesk, tag: str, commit: str, sleeves: Sequence[NamedSle
 def _judged(desk: ReleaseDesk, commit: str, slugs: Sequence[str], inputs: GateInputs) -> dict[str, GateOutcome]:
     outcomes: dict[str, GateOutcome] = {}
     with ExitStack() as stack:
-        ask = desk.judge or _gate(desk, stack.enter_context(started_workers()))
+        ask = desk.judge or _gate(desk, desk.workers or stack.enter_context(started_workers()))
         for slug in slugs:
             tree = strategy_tree(desk.repo, commit, slug)
             if tree is None:

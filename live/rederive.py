@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -12,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from autarch.errors import DeployError, UndecidedError
+from autarch.numerics import pinned_environment
 from autarch.repo.git import GitRepo
 
 AT_ONCE = 2
@@ -54,7 +56,13 @@ def _run(command: Sequence[str], workspace: Path, progress: Callable[[str], None
     with (
         tempfile.TemporaryFile() as answer,
         subprocess.Popen(
-            command, cwd=workspace, stdout=answer, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True
+            command,
+            cwd=workspace,
+            env=pinned_environment(os.environ),  # from the start, or the command would have to exec itself again
+            stdout=answer,
+            stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            text=True,
         ) as process,
     ):
         timer = threading.Timer(SECONDS_MAX, process.kill)

@@ -75,7 +75,7 @@ def _judge(
     from autarch.cli.main import load
 
     inputs, judging = load("ci.inputs"), load("ci.judging")
-    root = inputs.find_root(_start(target))
+    root = load("ci.target").find_root(_start(target))
     choice = inputs.Choice(
         stores=_stores(),
         policy_path=inputs.relative_policy(root, policy),
@@ -97,11 +97,15 @@ def _publish(pr: int, *, policy: str, dataset: str | None) -> Any:
     from autarch.repo.mainline import fetch_main
     from autarch.repo.trusted import ensure_trusted
 
-    publishing, inputs, workspace = load("ci.publish"), load("ci.inputs"), _workspace()
+    workspace = _workspace()
     repo, remote = workspace.repo, workspace.remote("ci")
     ensure_trusted(repo, fetch_main(repo, remote), sys.argv[1:])
     _pin()
-    with ForgeClient(workspace.forge_url, workspace.forge_repository, workspace.token("ci")) as forge:
+    with (
+        _workers(allow_weak=False) as workers,
+        ForgeClient(workspace.forge_url, workspace.forge_repository, workspace.token("ci")) as forge,
+    ):
+        publishing, inputs = load("ci.publish"), load("ci.inputs")
         desk = publishing.GateDesk(
             repo=repo,
             remote=remote,
@@ -111,6 +115,7 @@ def _publish(pr: int, *, policy: str, dataset: str | None) -> Any:
             clock_ms=lambda: time.time_ns() // 1_000_000,
             clock=time.monotonic,
             progress=_progress,
+            workers=workers,
         )
         return publishing.publish_gate(desk, pr)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from autarch.forge.wire import CombinedStatus, Pull
     from autarch.workspace import TokenRole
 
-POLL_S = 0.5
+POLL_S = 0.25
 EXIT_CODES = {"accepted": 0, "rejected": 1, "undecided": 3}
 
 Number = Annotated[int, typer.Argument(min=1, help="Number of the pull request.")]

@@ -39,19 +39,9 @@ def release(
     from autarch.workspace import Workspace
 
     ensure_pinned(sys.argv[1:])
-    releasing, inputs = load("ci.release"), load("ci.inputs")
     workspace = Workspace.find()
-    desk = releasing.ReleaseDesk(
-        repo=workspace.repo,
-        remote=workspace.remote("human"),
-        key=workspace.key("release"),
-        choice=inputs.Choice(stores=workspace.stores(), policy_path=policy or _policy_path(workspace)),
-        clock_ms=lambda: time.time_ns() // 1_000_000,
-        clock=time.monotonic,
-        progress=_progress,
-    )
-    commit = releasing.releasable_commit(desk, version)
-    outcome = releasing.release(desk, version, commit, _sleeves(workspace, commit))
+    with load("ci.workers").started_workers() as workers:  # they import while this process does
+        outcome = _released(workspace, version, policy, workers)
     if json_:
         print(json.dumps(outcome.to_json()))
         return 0
@@ -62,6 +52,24 @@ def release(
     for waiver in released.waivers:
         print(f"  waived: {waiver}")
     return 0
+
+
+def _released(workspace: Workspace, version: str, policy: str | None, workers: Any) -> Any:
+    from autarch.cli.main import load
+
+    releasing, inputs = load("ci.release"), load("ci.inputs")
+    desk = releasing.ReleaseDesk(
+        repo=workspace.repo,
+        remote=workspace.remote("human"),
+        key=workspace.key("release"),
+        choice=inputs.Choice(stores=workspace.stores(), policy_path=policy or _policy_path(workspace)),
+        clock_ms=lambda: time.time_ns() // 1_000_000,
+        clock=time.monotonic,
+        progress=_progress,
+        workers=workers,
+    )
+    commit = releasing.releasable_commit(desk, version)
+    return releasing.release(desk, version, commit, _sleeves(workspace, commit))
 
 
 def _sleeves(workspace: Workspace, commit: str) -> list[Any]:

@@ -64,9 +64,12 @@ def _verified(named: str, signers: Path | None, repository: Path | None) -> dict
 
     repo = _repo(named, repository)
     found, signer = _load(named, repo, signers)
-    rederiving = load("ci.rederive")
-    sources = rederiving.Sources(repo=repo, stores=_stores(), ledger_trust=_ledger_trust(repo, signers))
-    outcome = rederiving.verify_claim(found.claim, sources, progress=_progress, clock=time.monotonic)
+    with load("ci.workers").started_workers() as workers:  # they import while this process does
+        rederiving = load("ci.rederive")
+        sources = rederiving.Sources(
+            repo=repo, stores=_stores(), ledger_trust=_ledger_trust(repo, signers), workers=workers
+        )
+        outcome = rederiving.verify_claim(found.claim, sources, progress=_progress, clock=time.monotonic)
     answer: dict[str, Any] = {
         "verified": not outcome.differs,
         "evidence": found.id,
@@ -168,7 +171,7 @@ def _repo(evidence: str, repository: Path | None) -> GitRepo:
             raise UsageError(f"--repository {repository} is no folder")
         return GitRepo(repository)
     path = Path(evidence)
-    return GitRepo(load("ci.inputs").find_root(path.parent if path.is_file() else Path.cwd()))
+    return GitRepo(load("ci.target").find_root(path.parent if path.is_file() else Path.cwd()))
 
 
 def _stores() -> Any:

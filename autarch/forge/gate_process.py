@@ -16,6 +16,7 @@ import msgspec
 from autarch.errors import UndecidedError
 from autarch.forge import leash
 from autarch.forge.runner import GateAnswer, GateJob
+from autarch.numerics import pinned_environment
 from autarch.repo.git import GitRepo
 from autarch.repo.trusted import environment_problems, write_tree_from
 
@@ -89,7 +90,8 @@ class TrustedGate:
 
     def _environment(self, code: Path) -> dict[str, str]:
         inherited = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "GIT_"))}
-        return {**inherited, "PYTHONPATH": str(code), "AUTARCH_WORKSPACE": str(self._workspace)}
+        own = {"PYTHONPATH": str(code), "AUTARCH_WORKSPACE": str(self._workspace)}
+        return pinned_environment({**inherited, **own})  # from the start, or the gate would have to exec itself again
 
 
 def read_answer(exit_code: int, answered: bytes, told: bytes, *, log: Path) -> GateAnswer:

@@ -4,8 +4,8 @@ A checkout could be edited, an archive rewrites files that ask for it (export-su
 written and what lies on disk is hashed back to the tree's id. Files carry one fixed modification
 time and compiled code, so that caches keyed by path, size and time stay warm between runs.
 
-Only what runs is written (`RUNS`): strategies are read as blobs when they are judged, so merging one
-leaves the path of the code, and every cache keyed by it, as it was.
+Only what runs is written (`RUNS` without `KEPT_OUT`): strategies and signers are read as blobs where they
+are needed, so merging one leaves the path of the code, and every cache keyed by it, as it was.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from autarch.errors import UndecidedError
@@ -31,13 +32,16 @@ __all__ = ["RUNS", "ensure_trusted", "environment_problems", "hash_tree", "write
 RUNS = ("autarch", "ci", "agents", "live", LOCK_NAME)
 """What of a commit is written: its packages, with policies and data set locks, and its lock."""
 
+KEPT_OUT = ("ci/signers",)
+"""Folders inside `RUNS` that no code reads from its own tree: who may sign is read from main's commit."""
+
 FIXED_MTIME_S = 946_684_800  # 2000-01-01: any constant that zip and git accept
 _COMPILED = "__pycache__"
 _EXEC_GUARD = "AUTARCH_TRUSTED_EXEC"
 
 
 def write_tree_from(repo: GitRepo, commit: str) -> Path:
-    """Return a folder that holds exactly the `RUNS` of `commit`, under <cache>/trees/<git tree id of just those>.
+    """Return a folder with exactly what runs of `commit`, under <cache>/trees/<git tree id of just that>.
 
     One that exists is hashed again and, if it differs by a byte, a name or a mode, replaced; compiled
     code is not hashed, since the cache is private to its owner. Links and submodules are refused: a
@@ -47,7 +51,7 @@ def write_tree_from(repo: GitRepo, commit: str) -> Path:
         GitError: an object is missing or damaged, or the tree holds a link, a submodule or a name
             that no plain folder can have.
     """
-    top = [entry for entry in repo.ls_tree(repo.tree_of(commit)) if entry.path in RUNS]
+    top = [_kept(repo, commit, entry) for entry in repo.ls_tree(repo.tree_of(commit)) if entry.path in RUNS]
     tree = objects.object_id("tree", objects.format_tree(top), like=commit)
     trees = private_directory(private_directory(cache_root()) / "trees")
     target = trees / tree
@@ -58,7 +62,7 @@ def write_tree_from(repo: GitRepo, commit: str) -> Path:
     entries = [entry for entry in top if entry.mode != FOLDER]
     for folder in top:
         if folder.mode == FOLDER:
-            entries += repo.ls_tree(commit, folder.path, recursive=True)
+            entries += filter(_is_kept, repo.ls_tree(commit, folder.path, recursive=True))
     _refuse_odd(entries, tree)
     building = Path(tempfile.mkdtemp(prefix=f".{tree[:12]}-", dir=trees))
     try:
@@ -123,6 +127,19 @@ def ensure_trusted(repo: GitRepo, commit: str, argv: Sequence[str]) -> None:
     sys.stderr.flush()
     command = [sys.executable, "-P", "-m", "autarch", *argv]
     os.execve(sys.executable, command, {**kept, "PYTHONPATH": str(root), _EXEC_GUARD: guard})  # noqa: S606  becoming it is the point
+
+
+def _kept(repo: GitRepo, commit: str, entry: TreeEntry) -> TreeEntry:
+    """Return `entry`, a folder of a commit's root, named by what is left of it without `KEPT_OUT`."""
+    if entry.mode != FOLDER or not any(folder.startswith(f"{entry.path}/") for folder in KEPT_OUT):
+        return entry
+    left = [e for e in repo.ls_tree(commit, entry.path) if e.mode != FOLDER or e.path not in KEPT_OUT]
+    named = [replace(e, path=e.path.removeprefix(f"{entry.path}/")) for e in left]
+    return replace(entry, oid=objects.object_id("tree", objects.format_tree(named), like=commit))
+
+
+def _is_kept(entry: TreeEntry) -> bool:
+    return not any(entry.path.startswith(f"{folder}/") for folder in KEPT_OUT)
 
 
 def _refuse_odd(entries: Sequence[TreeEntry], tree: str) -> None:

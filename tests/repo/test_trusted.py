@@ -56,6 +56,14 @@ def test_merging_a_strategy_leaves_the_codes_path_and_merging_code_does_not(repo
     assert write_tree_from(repo, commit({"ci/policy.toml": b"x = 2\n"}, head)) != root
 
 
+def test_who_may_sign_is_not_written_and_does_not_move_the_code(repo, commit, head):
+    root = write_tree_from(repo, head)
+
+    assert write_tree_from(repo, commit({"ci/signers/ci": b"somebody else\n"}, head)) == root
+    assert not (root / "ci" / "signers").exists()
+    assert write_tree_from(repo, commit({"ci/signers.py": b"x = 1\n"}, head)) != root
+
+
 @pytest.mark.parametrize("damage", ["edit", "add", "remove", "mode", "link"])
 def test_a_tree_that_was_tampered_with_is_written_again(repo, head, damage):
     root = write_tree_from(repo, head)
