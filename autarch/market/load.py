@@ -16,7 +16,7 @@ from autarch.errors import DataError
 from autarch.manifest import INTERVAL_MS
 from autarch.market.columns import decode
 from autarch.market.grid import Grid, coarsen, fill_flat, place
-from autarch.market.lock_types import SPLITS, DatasetLock, Series
+from autarch.market.lock_types import SPLITS, STORED_MS, DatasetLock, Series
 from autarch.market.stores import Stores
 from autarch.market.types import Bools, Floats, FundingSchedule, Ints, Market, Split, SymbolSeries
 
@@ -139,7 +139,7 @@ def _mark(reader: _Reader, symbol: str) -> tuple[Ints, Floats]:
     if not stored:
         return np.zeros(0, dtype=np.int64), np.zeros(0)
     table = reader.table(stored[0])
-    return _ints(table["ts"]) + INTERVAL_MS[stored[0].interval or ""], _floats(table["close"])
+    return _ints(table["ts"]) + STORED_MS[stored[0].interval or ""], _floats(table["close"])
 
 
 def _schedule_within(schedule: tuple[FundingSchedule, ...], start_ms: int, end_ms: int) -> tuple[FundingSchedule, ...]:

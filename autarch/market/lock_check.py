@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from autarch.errors import DataError
 from autarch.manifest import INTERVAL_MS, SYMBOL
-from autarch.market.lock_types import AMOUNTS, SPLITS, DatasetLock, InstrumentEntry, Series
+from autarch.market.lock_types import AMOUNTS, SPLITS, STORED_MS, DatasetLock, InstrumentEntry, Series
 
 DATASET_NAME = re.compile(r"[a-z][a-z0-9_-]{1,39}\Z")
 FUNDING_INTERVALS_MIN = (60, 120, 240, 480)
@@ -95,8 +95,8 @@ def _check_series(lock: DatasetLock, series: Series) -> None:
         raise DataError(f"dataset lock: symbol {series.symbol!r} is not a USDT perpetual such as 'BTCUSDT'")
     if (series.interval is None) != (series.kind == "funding"):
         raise DataError(f"dataset lock: series {series.label}: funding has no interval, kline and mark need one")
-    if series.interval is not None and series.interval not in INTERVAL_MS:
-        raise DataError(f"dataset lock: series {series.label}: interval is not one of {', '.join(INTERVAL_MS)}")
+    if series.interval is not None and series.interval not in STORED_MS:
+        raise DataError(f"dataset lock: series {series.label}: interval is not one of {', '.join(STORED_MS)}")
     if series.kind == "kline" and series.interval not in lock.intervals:
         raise DataError(f"dataset lock: series {series.label} is not among intervals {list(lock.intervals)}")
     if series.first_ms > series.last_ms:

@@ -16,6 +16,9 @@ SPLITS: tuple[Split, ...] = ("train", "holdout", "forward")
 
 Kind = Literal["kline", "mark", "funding"]
 
+STORED_MS = dict(sorted({**INTERVAL_MS, "8h": 28_800_000}.items(), key=lambda item: item[1]))
+"""Every interval a series may be stored at, finest first: those a strategy may ask for, and 8 h for mark prices."""
+
 
 class Epoch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One holdout range with the terms on which it may be asked; changing one opens a new epoch.
@@ -235,4 +238,4 @@ class DatasetLock(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     def series_of(self, symbol: str, kind: Kind) -> tuple[Series, ...]:
         """Return the stored series of one symbol and kind, finest first."""
         found = [s for s in self.series if s.symbol == symbol and s.kind == kind]
-        return tuple(sorted(found, key=lambda s: INTERVAL_MS[s.interval] if s.interval else 0))
+        return tuple(sorted(found, key=lambda s: STORED_MS[s.interval] if s.interval else 0))

@@ -1,6 +1,8 @@
-"""What a file of market data must hold before it is believed. A fault is refused with file, row and ts named.
+"""What market data must hold before it is believed. A fault is refused with file, row and ts named.
 
-Rows count from 0 within their file. Nothing is repaired: not sorted, not deduplicated, not filled.
+Whatever read the rows (Parquet, Feather, CSV, freqtrade's files, the venue's own answers), they pass here.
+Rows count from 0 within their file, a header not counted. Nothing is repaired: not sorted, not deduplicated, not
+filled.
 """
 
 from __future__ import annotations
@@ -25,17 +27,18 @@ MS_MAX = 4_102_444_800_000  # 2100-01-01: stamps above are micro- or nanoseconds
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """The rows of one file. `interval_ms` is None for funding."""
+    """The rows of one file, or of one series of a venue. `interval_ms` is None for funding; `cure` ends a refusal."""
 
     file: str
     kind: Kind
     interval_ms: int | None
     table: Table
+    cure: str = "correct the file at its source and import again"
 
     @property
     def ts(self) -> Ints:
         """Stamps of the rows."""
-        return self.table["ts"].astype(np.int64)
+        return np.asarray(self.table["ts"], dtype=np.int64)
 
 
 def iso(ts: int) -> str:
@@ -87,7 +90,7 @@ def _check_prices(part: Part) -> None:
 
 
 def _column(part: Part, name: str) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    return part.table[name].astype(np.float64)
+    return np.asarray(part.table[name], dtype=np.float64)
 
 
 def _refuse(part: Part, bad: Bools, complaint: str) -> None:
@@ -100,7 +103,7 @@ def _fault(part: Part, row: int, complaint: str) -> NoReturn:
     values = ", ".join(f"{name} {float(part.table[name][row])!r}" for name in COLUMNS[part.kind][1:])
     raise DataError(
         f"{part.file} row {row}, ts {ts} ({iso(ts)}): {complaint}. Found {values}. "
-        "Nothing is repaired silently: correct the file at its source and import again"
+        f"Nothing is repaired silently: {part.cure}"
     )
 
 
