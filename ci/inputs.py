@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autarch.canonical import Sha256
-from autarch.errors import ConfigError, DataError, UsageError
+from autarch.errors import ConfigError, DataError
 from autarch.market.lock import read_lock
 from autarch.market.lock_types import DatasetLock
 from autarch.market.stores import Stores
@@ -31,19 +31,6 @@ class Choice:
     policy_path: str = DEFAULT_PATH
     dataset: str | None = None
     allow_weak: bool = False
-
-
-def find_root(start: Path) -> Path:
-    """Return the root of the clone `start` lies in.
-
-    Raises:
-        UsageError: no folder upwards is a clone.
-    """
-    first = start.resolve()
-    for folder in (first, *first.parents):
-        if (folder / ".git").exists():
-            return folder
-    raise UsageError(f"{first} is in no clone of a project; change into one, or name a folder in one")
 
 
 def inputs_at_commit(

@@ -12,9 +12,9 @@ from autarch.repo.signers import trust_at
 from ci.candidate import Candidate
 from ci.context import Clock, GateInputs, Progress
 from ci.gate import judge
-from ci.inputs import Choice, find_root, inputs_at_commit, inputs_in_worktree
+from ci.inputs import Choice, inputs_at_commit, inputs_in_worktree
 from ci.outcome import GateOutcome
-from ci.target import candidate_of_commits, candidate_of_folder, parse_range, resolve
+from ci.target import candidate_of_commits, candidate_of_folder, find_root, parse_range, resolve
 from ci.workers import Workers
 
 

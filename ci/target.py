@@ -17,6 +17,19 @@ CACHES = ("__pycache__",)
 """What importing a strategy leaves beside it; Git ignores it and so does a folder target."""
 
 
+def find_root(start: Path) -> Path:
+    """Return the root of the clone `start` lies in.
+
+    Raises:
+        UsageError: no folder upwards is a clone.
+    """
+    first = start.resolve()
+    for folder in (first, *first.parents):
+        if (folder / ".git").exists():
+            return folder
+    raise UsageError(f"{first} is in no clone of a project; change into one, or name a folder in one")
+
+
 def candidate_of_commits(repo: GitRepo, *, base: str, head: str) -> Candidate:
     """Return what `head` proposes against `base`, both full commit ids, with bytes from the object store.
 
