@@ -288,7 +288,7 @@ class Canon:
         """Return the same for tables whose decisions are coins, not exposures."""
         return replace(self, quantities=True)
 
-    def __call__(
+    def __call__(  # noqa: PLR0913  a case names everything it varies
         self,
         table: str,
         *,
