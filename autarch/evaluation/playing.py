@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from autarch.decisions import Decisions
+from autarch.decisions import Decisions, empty_decisions
 from autarch.engine import Backtest, CostModel, backtest
 from autarch.errors import DataError
 from autarch.evaluation.decide import decide_blocks
-from autarch.manifest import ParamValue, StrategySource
-from autarch.market.types import Floats, Market
+from autarch.manifest import Manifest, ParamValue, StrategySource
+from autarch.market.types import Floats, Market, SymbolSeries
 from autarch.metrics import alike, correlation, daily_returns, summarise
 from autarch.sandbox.worker import Worker
 
@@ -111,3 +111,24 @@ def likeness(one: Played, other: Played) -> Likeness:
         correlation=correlation(one.daily_since(since_ms), other.daily_since(since_ms)),
         alike=alike(one.decisions, other.decisions),
     )
+
+
+def load_kernel(manifest: Manifest, market: Market, *, costs: CostModel) -> None:
+    """Have the engine's compiled code in memory, so that a thread can load it while a strategy decides.
+
+    Plays nothing: flat decisions on the market's first bars.
+
+    Raises:
+        DataError: as `autarch.engine.backtest`.
+    """
+    few = _first_bars(market, 2)
+    backtest(few, empty_decisions(manifest, n_bars=few.n_bars), costs=costs, capital=1.0)
+
+
+def _first_bars(market: Market, n_bars: int) -> Market:
+    return replace(market, ts=market.ts[:n_bars], series=tuple(_first_rows(s, n_bars) for s in market.series))
+
+
+def _first_rows(series: SymbolSeries, n_bars: int) -> SymbolSeries:
+    names = ("open", "high", "low", "close", "volume", "turnover", "traded")
+    return replace(series, first_row=0, **{name: getattr(series, name)[:n_bars] for name in names})

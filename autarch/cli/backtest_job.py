@@ -1,0 +1,302 @@
+"""Run a backtest from the command line: start the worker first, load while it imports, decide, play.
+
+Nothing waits that need not: the zygote imports on one core while this process reads bars and imports the
+engine on another, and compiled code is loaded while the strategy decides.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from autarch.cli.backtest_find import Named, check_bytes, check_data, find_lock, find_strategy, parse_params
+from autarch.cli.main import load
+from autarch.errors import StrategyError
+
+if TYPE_CHECKING:
+    from autarch.engine import CostModel
+    from autarch.evaluation.playing import Played
+    from autarch.evaluation.sheet import Column, Sheet
+    from autarch.manifest import ParamValue, StrategySource
+    from autarch.market.lock_types import DatasetLock
+    from autarch.market.stores import Stores
+    from autarch.market.types import Market
+    from autarch.sandbox.worker import Worker
+
+Progress = Callable[[str], None]
+LOAD_SECONDS_USUAL = 2.0
+"""Compiled code that takes longer to load than this is being compiled."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What the command line asked for; None where it left the choice to the policy."""
+
+    names: tuple[str, ...]
+    dataset: str | None = None
+    split: Literal["train", "forward"] = "train"
+    params: tuple[str, ...] = ()
+    capital: float | None = None
+    costs_factor: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What every strategy of one run is played on and with."""
+
+    root: Path
+    lock: DatasetLock
+    stores: Stores
+    split: Literal["train", "forward"]
+    capital: float
+    costs_factor: float
+
+    def costs(self) -> CostModel:
+        """Return the lock's cost model times the factor."""
+        from autarch.engine import CostModel
+
+        return CostModel.from_lock(self.lock).scaled(self.costs_factor)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One strategy to play, with what the source policy says of it."""
+
+    named: Named
+    params: dict[str, ParamValue]
+    findings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """One strategy played."""
+
+    job: Job
+    played: Played
+
+    @property
+    def label(self) -> str:
+        """The name it was asked for by."""
+        return self.job.named.label
+
+
+@dataclass(slots=True)
+class Laps:
+    """Where the time goes: seconds of wall and of this process's processors by step, in order."""
+
+    since_start_s: float
+    _last: tuple[float, float] = field(default_factory=lambda: (time.perf_counter(), time.process_time()))
+    steps: list[tuple[str, float, float]] = field(default_factory=list)
+
+    def lap(self, name: str) -> None:
+        """Note that the step `name` ended now."""
+        now = (time.perf_counter(), time.process_time())
+        self.steps.append((name, now[0] - self._last[0], now[1] - self._last[1]))
+        self._last = now
+
+
+def begun() -> Laps:
+    """Return laps that know how long this process has existed, its life before an exec included."""
+    try:
+        ticks = int(Path("/proc/self/stat").read_text("ascii").rpartition(")")[2].split()[19])
+        alive = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+    except (OSError, AttributeError):  # no /proc: the interpreter's own start is not known
+        alive = 0.0
+    return Laps(alive)
+
+
+def gather(asked: Asked, *, cwd: Path, stores: Stores) -> tuple[Setting, tuple[Job, ...]]:
+    """Return what to play and on what; reads files and Git, no bars.
+
+    Raises:
+        UsageError, ConfigError, DataError, StrategyError: something named is not there or not sound.
+    """
+    target, policies = load("ci.target"), load("ci.policy")
+    first = cwd / asked.names[0] if asked.names else cwd
+    root = target.find_root(first if first.is_dir() else cwd)
+    policy = policies.load_policy(root)
+    setting = Setting(
+        root=root,
+        lock=find_lock(asked.dataset or policy.data.datasets[0], root=root),
+        stores=stores,
+        split=asked.split,
+        capital=policy.backtest.capital if asked.capital is None else asked.capital,
+        costs_factor=asked.costs_factor,
+    )
+    jobs = tuple(_job(name, asked, setting, cwd) for name in asked.names)
+    return setting, jobs
+
+
+def _job(name: str, asked: Asked, setting: Setting, cwd: Path) -> Job:
+    named = find_strategy(name, root=setting.root, cwd=cwd)
+    manifest = named.source.manifest
+    params = parse_params(asked.params, manifest)
+    check_data(setting.lock, manifest, split=setting.split)
+    symbols = (*manifest.symbols, *manifest.context)
+    check_bytes(
+        setting.lock,
+        symbols,
+        split=setting.split,
+        missing=_missing(setting, symbols),
+        root_of_store=setting.stores.root(setting.split),
+    )
+    return Job(named=named, params=params, findings=_findings(named.source))
+
+
+def _missing(setting: Setting, symbols: Sequence[str]) -> tuple[str, ...]:
+    """Return the labels of the series of `symbols` that the store lacks."""
+    return tuple(
+        series.label
+        for series in setting.lock.series
+        if series.symbol in symbols and not setting.stores.has(setting.split, series.block(setting.split).sha256)
+    )
+
+
+def _findings(source: StrategySource) -> tuple[str, ...]:
+    """Return what the gate's policy refuses in the code; confinement does not rest on it, a verdict does."""
+    from autarch.sandbox.source_policy import check_source
+
+    return tuple(str(finding) for finding in check_source(source))
+
+
+def load_bars(setting: Setting, symbols: Sequence[str], interval: str) -> Market:
+    """Return the split's bars."""
+    from autarch.market.load import load_market
+
+    return load_market(setting.lock, split=setting.split, symbols=symbols, interval=interval, stores=setting.stores)
+
+
+def play_jobs(
+    worker: Worker, setting: Setting, jobs: Sequence[Job], *, laps: Laps, progress: Progress
+) -> tuple[Done, ...]:
+    """Load, decide and play every job, in order; strategies on the same bars share them.
+
+    Raises:
+        StrategyError, DataError, SandboxError: as `play_strategy`, a strategy's error with file and line.
+    """
+    markets: dict[tuple[tuple[str, ...], str], Market] = {}
+    for job in jobs:
+        key = _bars_of(job)
+        if key not in markets:
+            markets[key] = load_bars(setting, *key)
+    laps.lap("load bars")
+    costs = setting.costs()  # imports the engine, while the zygote still imports pandas and TA-Lib
+    from autarch.evaluation.playing import load_kernel, play_decisions
+
+    laps.lap("import the engine")
+    worker.numerics  # noqa: B018  wait for the zygote here, so that the laps tell waiting from deciding
+    laps.lap("wait for the worker")
+    first = jobs[0].named.source.manifest
+    done = []
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        kernel = pool.submit(load_kernel, first, markets[_bars_of(jobs[0])], costs=costs)
+        decided = [decide(worker, job, markets[_bars_of(job)]) for job in jobs]
+        laps.lap("decide, load compiled code meanwhile")
+        try:
+            kernel.result(LOAD_SECONDS_USUAL)
+        except TimeoutError:
+            progress("compiling the engine: once after an update, about a quarter of a minute")
+            kernel.result()
+    laps.lap("wait for compiled code")
+    for job, decisions in zip(jobs, decided, strict=True):
+        played = play_decisions(
+            job.named.source,
+            decisions,
+            markets[_bars_of(job)],
+            costs=costs,
+            capital=setting.capital,
+            params=job.params,
+        )
+        done.append(Done(job=job, played=played))
+    laps.lap("play and measure")
+    return tuple(done)
+
+
+def decide(worker: Worker, job: Job, market: Market) -> Any:
+    """Return the decisions of `job` on `market`.
+
+    Raises:
+        StrategyError: with the file and line the strategy failed at, where there is one.
+    """
+    from autarch.evaluation.decide import decide_blocks
+    from autarch.sandbox.failure import StrategyRunError
+
+    try:
+        return decide_blocks(worker, job.named.source, market, params=job.params)
+    except StrategyRunError as error:
+        where = f"{job.named.place}/strategy.py" + (f":{error.line}" if error.line else "")
+        raise StrategyError(f"{where}: {error}") from error
+
+
+@contextmanager
+def started_worker(*, allow_weak: bool) -> Iterator[Worker]:
+    """Start one worker, which imports in the background, and end it afterwards."""
+    from autarch.sandbox.worker import Worker
+
+    with Worker(allow_weak=allow_weak) as worker:
+        yield worker
+
+
+def _bars_of(job: Job) -> tuple[tuple[str, ...], str]:
+    manifest = job.named.source.manifest
+    return (*manifest.symbols, *manifest.context), manifest.interval
+
+
+def stores_here() -> Stores:
+    """Return the workspace's stores, or the default ones outside of one; a broken workspace is an error."""
+    from autarch.market.stores import Stores
+    from autarch.workspace import CONFIG_NAME, Workspace
+
+    here = Path.cwd()
+    inside = "AUTARCH_WORKSPACE" in os.environ or any((f / CONFIG_NAME).is_file() for f in (here, *here.parents))
+    return Workspace.find().stores() if inside else Stores.default()
+
+
+def sheet_of(setting: Setting, done: Sequence[Done], worker: Worker) -> Sheet:
+    """Return what to show of one strategy, or of two beside each other."""
+    from autarch.evaluation.playing import likeness
+    from autarch.evaluation.sheet import Part, Sheet, assumed_of
+
+    columns = tuple(column_of(one) for one in done)
+    symbols = frozenset(symbol for column in columns for symbol in column.market.symbols)
+    return Sheet(
+        kind="backtest" if len(done) == 1 else "comparison",
+        dataset=setting.lock.ref,
+        split=setting.split,
+        costs=setting.costs(),
+        costs_factor=setting.costs_factor,
+        assumed=assumed_of(setting.lock.assumed, symbols),
+        sandbox=worker.level.summary(),
+        numerics=worker.numerics,
+        parts=(
+            Part(
+                title=" and ".join(c.label for c in columns), columns=columns, margin_mode=setting.costs().margin_mode
+            ),
+        ),
+        likeness=likeness(done[0].played, done[1].played) if len(done) == 2 else None,
+    )
+
+
+def column_of(done: Done) -> Column:
+    """Return one strategy's column."""
+    from autarch.evaluation.sheet import Column
+
+    played = done.played
+    return Column(
+        label=done.label,
+        place=done.job.named.place,
+        title=played.source.manifest.title,
+        result=played.result,
+        market=played.market,
+        metrics=played.metrics,
+        first_ms=played.first_ms,
+        params=played.params,
+        decisions=played.decisions.digest(),
+        findings=done.job.findings,
+    )
