@@ -18,7 +18,8 @@ One line is one bar. Columns, of which a table names those it needs, in any orde
 
 A column of one of several symbols carries its letter, `bar B`, and so does an event, `B entry +1 @ 50`.
 Numbers may be sums, `1000 - 10*2`. Everything is free of charge, a tick is 0.1, a step 0.001 coins, the
-capital 1,000 and the leverage 1 unless a case says otherwise.
+capital 1,000 and the leverage 1 unless a case says otherwise. What is decided as exposure is played by the
+referee too, and must come out the same.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ from autarch.engine import Backtest, CostModel, WantedQuantities, backtest, back
 from autarch.engine import layout as at
 from autarch.manifest import INTERVAL_MS
 from autarch.market.types import FundingSchedule, Instrument, Market, RiskTier, SymbolSeries
+from autarch.referee import disagreement, referee
 
 START_MS = 1_700_006_400_000  # 2023-11-15T00:00Z, a multiple of every interval
 KINDS = {
@@ -329,13 +331,16 @@ class Canon:
         }
         half, k, cap = costs
         model = CostModel(half_spread_bps=half, impact_k=k, impact_cap_bps=cap).scaled(stress)
+        opinions: list[str] = []
         if self.quantities:
             result = backtest_quantities(market, WantedQuantities(qty=wanted[0], **asked), costs=model, capital=capital)
         else:
             counts = np.ones(wanted[0].shape, dtype=np.bool_)
             exposures = Decisions(exposure=wanted[0], mode=mode, counts=counts, **asked)
             result = backtest(market, exposures, costs=model, capital=capital)
-        return Played(result, list(differences(lines, "".join(chosen), result)))
+            second = disagreement(result, referee(market, exposures, costs=model, capital=capital))
+            opinions = [] if second is None else [f"the referee: {second}"]
+        return Played(result, [*differences(lines, "".join(chosen), result), *opinions])
 
 
 @pytest.fixture(scope="session")
