@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+import talib
 
 from autarch import numerics
-from autarch.errors import ConfigError
+from autarch.errors import ConfigError, UndecidedError
 
 DIGEST = "import sys; from autarch.numerics import battery; sys.stdout.write(battery.digest())"
 PINNED = "import sys; from autarch import numerics; sys.stdout.write(','.join(numerics.unpinned_variables()))"
@@ -32,36 +37,91 @@ def unpinned() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in named}
 
 
+def test_a_function_that_is_one_bit_off_in_one_number_gives_another_digest(monkeypatch: pytest.MonkeyPatch) -> None:
+    battery = importlib.import_module("autarch.numerics.battery")
+    here = battery.digest()
+
+    for library, name in ((np, "tanh"), (np, "log"), (np.linalg, "inv"), (np, "convolve"), (talib, "HT_SINE")):
+        with monkeypatch.context() as patch:
+            patch.setattr(library, name, one_bit_off(getattr(library, name)))
+
+            assert battery.digest() != here, name
+    assert battery.digest() == here
+
+
+def one_bit_off(function: Callable[..., Any]) -> Callable[..., Any]:
+    def tampered(*arguments: Any, **named: Any) -> Any:
+        found = function(*arguments, **named)
+        first = np.atleast_1d(found[0] if isinstance(found, tuple) else found).copy()
+        first.flat[-1] = np.nextafter(first.flat[-1], 1e9)
+        return (first, *found[1:]) if isinstance(found, tuple) else first
+
+    return tampered
+
+
 @pytest.fixture(scope="module")
 def pinned_digest() -> str:
-    return run(DIGEST, numerics.pinned_environment(unpinned(), hash_seed=0)).stdout
+    return run(DIGEST, numerics.pinned_environment(unpinned())).stdout
 
 
-def test_another_hash_seed_computes_the_same_numbers(pinned_digest: str) -> None:
-    other = run(DIGEST, numerics.pinned_environment(unpinned(), hash_seed=7)).stdout
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("variable", "value", "feature"),
+    [
+        ("NPY_DISABLE_CPU_FEATURES", "", "avx2"),
+        ("NPY_DISABLE_CPU_FEATURES", "X86_V4 AVX512_ICL AVX512_SPR", "avx2"),
+        ("GLIBC_TUNABLES", "", "fma"),
+        ("OPENBLAS_NUM_THREADS", "2", "sse2"),
+        ("OPENBLAS_CORETYPE", "", "avx512f"),
+        ("OPENBLAS_CORETYPE", "Nehalem", "sse2"),
+        ("OPENBLAS_CORETYPE", "Sandybridge", "avx"),
+    ],
+)
+def test_the_digest_sees_every_variable_that_chooses_arithmetic(pinned_digest, variable, value, feature) -> None:
+    if feature not in numerics.cpu_features():
+        pytest.skip(f"this CPU has no {feature}, so {variable} chooses nothing here")
+    if variable == "OPENBLAS_NUM_THREADS" and len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("this process may use one CPU only, and OpenBLAS starts no second thread")
+    changed = run(DIGEST, {**numerics.pinned_environment(unpinned()), variable: value}).stdout
 
-    assert other == pinned_digest
-    assert len(other) == 64
+    assert changed != pinned_digest
 
 
-def test_without_the_pin_some_number_differs_on_a_cpu_with_fma_or_avx512(pinned_digest: str) -> None:
-    flags = Path("/proc/cpuinfo").read_text(encoding="utf-8") if Path("/proc/cpuinfo").exists() else ""
-    if " fma " not in flags and " avx512f " not in flags:
-        pytest.skip("this CPU has neither FMA nor AVX512, so there is nothing for the pin to switch off")
+def test_the_pin_switches_off_all_that_numpy_chooses_by_cpu() -> None:
+    left = (
+        "import sys; from numpy._core import _multiarray_umath as core\n"
+        "sys.stdout.write(' '.join(n for n in core.__cpu_dispatch__ if core.__cpu_features__[n]))"
+    )
 
-    assert run(DIGEST, unpinned()).stdout != pinned_digest
-
-
-def test_the_self_test_asked_of_an_unpinned_process_is_that_of_a_pinned_one(pinned_digest: str) -> None:
-    asked = run("import sys; from autarch import numerics; sys.stdout.write(numerics.selftest_digest())", unpinned())
-
-    assert asked.stdout == pinned_digest
+    assert run(left, numerics.pinned_environment(unpinned())).stdout == ""
 
 
-def test_the_pin_survives_an_environment_that_turns_warnings_into_errors(pinned_digest: str) -> None:
-    environment = numerics.pinned_environment({**unpinned(), "PYTHONWARNINGS": "error"})
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("PYTHONWARNINGS", "error"), ("NPY_ENABLE_CPU_FEATURES", "X86_V3"), ("NUMBA_DISABLE_JIT", "1")],
+)
+def test_what_would_contradict_the_pin_is_dropped(variable: str, value: str) -> None:
+    environment = numerics.pinned_environment({**unpinned(), variable: value})
 
-    assert run(DIGEST, environment).stdout == pinned_digest
+    assert variable not in environment
+    assert run("import numpy, sys; sys.stdout.write('imported')", environment).stdout == "imported"
+
+
+def test_a_cpu_that_lacks_what_the_pinned_code_is_made_of_is_named(tmp_path, monkeypatch) -> None:
+    told = tmp_path / "cpuinfo"
+    monkeypatch.setattr(numerics, "_CPUINFO", told)
+
+    told.write_text("processor\t: 0\nflags\t\t: fpu sse4_2 avx fma\n", encoding="ascii")
+    with pytest.raises(UndecidedError, match=r"no avx2, .* give a virtual machine its host's CPU model"):
+        numerics.selftest_digest()
+    with pytest.raises(UndecidedError, match="avx2"):
+        numerics.ensure_pinned([])
+    told.write_text("processor\t: 0\nflags\t\t: fpu fma avx2\n", encoding="ascii")
+    numerics.require_cpu()
+    told.write_text("processor\t: 0\nFeatures\t: asimd\n", encoding="ascii")
+    numerics.require_cpu()  # another architecture: its digest differs, which is found where digests meet
+    told.unlink()
+    numerics.require_cpu()
 
 
 def test_a_feature_numpy_does_not_know_is_ignored() -> None:
@@ -78,6 +138,8 @@ def test_a_process_is_pinned_only_when_every_variable_was_there_at_exec() -> Non
     assert run(PINNED, whole).stdout == ""
     for name in (*numerics.PIN, "PYTHONHASHSEED"):
         assert run(PINNED, {n: v for n, v in whole.items() if n != name}).stdout == name
+    others = {**dict.fromkeys(numerics.PIN, ""), "OPENBLAS_CORETYPE": "Zen", "NPY_DISABLE_CPU_FEATURES": "X86_V4"}
+    assert run(PINNED, {**whole, **others}).stdout == ",".join(sorted(numerics.PIN))
     assert run(PINNED, {**whole, "PYTHONHASHSEED": "random"}).stdout == "PYTHONHASHSEED"
 
 
