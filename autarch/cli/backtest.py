@@ -118,10 +118,17 @@ def _play(asked: Asked, *, allow_weak: bool, laps: Laps) -> Sheet:
 
     with job.started_worker(allow_weak=allow_weak) as worker:
         laps.lap("start the worker")
-        setting, jobs = job.gather(asked, cwd=Path.cwd(), stores=job.stores_here())
+        setting, cwd = job.gather(asked, cwd=Path.cwd(), stores=job.stores_here()), Path.cwd()
+        if not asked.names:
+            from autarch.cli.backtest_portfolio import play_portfolio
+
+            return play_portfolio(worker, setting, laps=laps, progress=_progress)
+        jobs = [job.job_of(name, setting, cwd=cwd, params=asked.params) for name in asked.names]
         laps.lap("find what was asked for")
-        done = job.play_jobs(worker, setting, jobs, laps=laps, progress=_progress)
-        return job.sheet_of(setting, done, worker)
+        decided = job.decide_jobs(worker, setting, jobs, laps=laps, progress=_progress)
+        sheet = job.sheet_of_each(setting, worker, decided)
+        laps.lap("play and measure")
+    return sheet
 
 
 def _answer(sheet: Sheet, *, html: Path | None, as_json: bool) -> None:

@@ -13,16 +13,17 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from autarch.cli.backtest_find import Named, check_bytes, check_data, find_lock, find_strategy, parse_params
 from autarch.cli.main import load
 from autarch.errors import StrategyError
 
 if TYPE_CHECKING:
+    from autarch.decisions import Decisions
     from autarch.engine import CostModel
-    from autarch.evaluation.playing import Played
-    from autarch.evaluation.sheet import Column, Sheet
+    from autarch.evaluation.playing import Likeness, Played
+    from autarch.evaluation.sheet import Column, Kind, Part, Sheet
     from autarch.manifest import ParamValue, StrategySource
     from autarch.market.lock_types import DatasetLock
     from autarch.market.stores import Stores
@@ -74,16 +75,12 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Done:
-    """One strategy played."""
+class Decided:
+    """One strategy's decisions on its own bars."""
 
     job: Job
-    played: Played
-
-    @property
-    def label(self) -> str:
-        """The name it was asked for by."""
-        return self.job.named.label
+    market: Market
+    decisions: Decisions
 
 
 @dataclass(slots=True)
@@ -111,17 +108,16 @@ def begun() -> Laps:
     return Laps(alive)
 
 
-def gather(asked: Asked, *, cwd: Path, stores: Stores) -> tuple[Setting, tuple[Job, ...]]:
-    """Return what to play and on what; reads files and Git, no bars.
+def gather(asked: Asked, *, cwd: Path, stores: Stores) -> Setting:
+    """Return what everything is played on.
 
     Raises:
-        UsageError, ConfigError, DataError, StrategyError: something named is not there or not sound.
+        UsageError, ConfigError, DataError: no clone, policy or lock where they should be.
     """
-    target, policies = load("ci.target"), load("ci.policy")
     first = cwd / asked.names[0] if asked.names else cwd
-    root = target.find_root(first if first.is_dir() else cwd)
-    policy = policies.load_policy(root)
-    setting = Setting(
+    root = load("ci.target").find_root(first if first.is_dir() else cwd)
+    policy = load("ci.policy").load_policy(root)
+    return Setting(
         root=root,
         lock=find_lock(asked.dataset or policy.data.datasets[0], root=root),
         stores=stores,
@@ -129,14 +125,17 @@ def gather(asked: Asked, *, cwd: Path, stores: Stores) -> tuple[Setting, tuple[J
         capital=policy.backtest.capital if asked.capital is None else asked.capital,
         costs_factor=asked.costs_factor,
     )
-    jobs = tuple(_job(name, asked, setting, cwd) for name in asked.names)
-    return setting, jobs
 
 
-def _job(name: str, asked: Asked, setting: Setting, cwd: Path) -> Job:
+def job_of(name: str, setting: Setting, *, cwd: Path, params: Sequence[str] = ()) -> Job:
+    """Return the job of one strategy; reads files and Git, no bars.
+
+    Raises:
+        UsageError, DataError, StrategyError: something named is not there or not sound.
+    """
     named = find_strategy(name, root=setting.root, cwd=cwd)
     manifest = named.source.manifest
-    params = parse_params(asked.params, manifest)
+    values = parse_params(params, manifest)
     check_data(setting.lock, manifest, split=setting.split)
     symbols = (*manifest.symbols, *manifest.context)
     check_bytes(
@@ -146,7 +145,7 @@ def _job(name: str, asked: Asked, setting: Setting, cwd: Path) -> Job:
         missing=_missing(setting, symbols),
         root_of_store=setting.stores.root(setting.split),
     )
-    return Job(named=named, params=params, findings=_findings(named.source))
+    return Job(named=named, params=values, findings=_findings(named.source))
 
 
 def _missing(setting: Setting, symbols: Sequence[str]) -> tuple[str, ...]:
@@ -172,13 +171,13 @@ def load_bars(setting: Setting, symbols: Sequence[str], interval: str) -> Market
     return load_market(setting.lock, split=setting.split, symbols=symbols, interval=interval, stores=setting.stores)
 
 
-def play_jobs(
+def decide_jobs(
     worker: Worker, setting: Setting, jobs: Sequence[Job], *, laps: Laps, progress: Progress
-) -> tuple[Done, ...]:
-    """Load, decide and play every job, in order; strategies on the same bars share them.
+) -> tuple[Decided, ...]:
+    """Load the bars and decide every job, in order; strategies on the same bars share them.
 
     Raises:
-        StrategyError, DataError, SandboxError: as `play_strategy`, a strategy's error with file and line.
+        StrategyError, DataError, SandboxError: as `decide_blocks`, a strategy's error with file and line.
     """
     markets: dict[tuple[tuple[str, ...], str], Market] = {}
     for job in jobs:
@@ -187,16 +186,15 @@ def play_jobs(
             markets[key] = load_bars(setting, *key)
     laps.lap("load bars")
     costs = setting.costs()  # imports the engine, while the zygote still imports pandas and TA-Lib
-    from autarch.evaluation.playing import load_kernel, play_decisions
+    from autarch.evaluation.playing import load_kernel
 
     laps.lap("import the engine")
     worker.numerics  # noqa: B018  wait for the zygote here, so that the laps tell waiting from deciding
     laps.lap("wait for the worker")
-    first = jobs[0].named.source.manifest
-    done = []
     with ThreadPoolExecutor(max_workers=1) as pool:
-        kernel = pool.submit(load_kernel, first, markets[_bars_of(jobs[0])], costs=costs)
-        decided = [decide(worker, job, markets[_bars_of(job)]) for job in jobs]
+        first = jobs[0]
+        kernel = pool.submit(load_kernel, first.named.source.manifest, markets[_bars_of(first)], costs=costs)
+        decided = tuple(_decided(worker, job, markets[_bars_of(job)]) for job in jobs)
         laps.lap("decide, load compiled code meanwhile")
         try:
             kernel.result(LOAD_SECONDS_USUAL)
@@ -204,34 +202,42 @@ def play_jobs(
             progress("compiling the engine: once after an update, about a quarter of a minute")
             kernel.result()
     laps.lap("wait for compiled code")
-    for job, decisions in zip(jobs, decided, strict=True):
-        played = play_decisions(
-            job.named.source,
-            decisions,
-            markets[_bars_of(job)],
-            costs=costs,
-            capital=setting.capital,
-            params=job.params,
-        )
-        done.append(Done(job=job, played=played))
-    laps.lap("play and measure")
-    return tuple(done)
+    return decided
 
 
-def decide(worker: Worker, job: Job, market: Market) -> Any:
-    """Return the decisions of `job` on `market`.
+def play_each(setting: Setting, decided: Sequence[Decided]) -> tuple[Played, ...]:
+    """Return each strategy played by itself, from the whole capital.
 
     Raises:
-        StrategyError: with the file and line the strategy failed at, where there is one.
+        DataError, StrategyError: as `play_decisions`.
     """
+    from autarch.evaluation.playing import play_decisions
+
+    costs = setting.costs()
+    return tuple(
+        play_decisions(
+            one.job.named.source,
+            one.decisions,
+            one.market,
+            costs=costs,
+            capital=setting.capital,
+            params=one.job.params,
+        )
+        for one in decided
+    )
+
+
+def _decided(worker: Worker, job: Job, market: Market) -> Decided:
+    """Return the decisions of `job`; a failure names the file and line it happened at."""
     from autarch.evaluation.decide import decide_blocks
     from autarch.sandbox.failure import StrategyRunError
 
     try:
-        return decide_blocks(worker, job.named.source, market, params=job.params)
+        decisions = decide_blocks(worker, job.named.source, market, params=job.params)
     except StrategyRunError as error:
         where = f"{job.named.place}/strategy.py" + (f":{error.line}" if error.line else "")
         raise StrategyError(f"{where}: {error}") from error
+    return Decided(job=job, market=market, decisions=decisions)
 
 
 @contextmanager
@@ -258,15 +264,13 @@ def stores_here() -> Stores:
     return Workspace.find().stores() if inside else Stores.default()
 
 
-def sheet_of(setting: Setting, done: Sequence[Done], worker: Worker) -> Sheet:
-    """Return what to show of one strategy, or of two beside each other."""
-    from autarch.evaluation.playing import likeness
-    from autarch.evaluation.sheet import Part, Sheet, assumed_of
+def sheet_of(setting: Setting, worker: Worker, kind: Kind, parts: tuple[Part, ...], like: Likeness | None) -> Sheet:
+    """Return what to show of `parts`, with what they rest on."""
+    from autarch.evaluation.sheet import Sheet, assumed_of
 
-    columns = tuple(column_of(one) for one in done)
-    symbols = frozenset(symbol for column in columns for symbol in column.market.symbols)
+    symbols = frozenset(symbol for part in parts for column in part.columns for symbol in column.market.symbols)
     return Sheet(
-        kind="backtest" if len(done) == 1 else "comparison",
+        kind=kind,
         dataset=setting.lock.ref,
         split=setting.split,
         costs=setting.costs(),
@@ -274,23 +278,34 @@ def sheet_of(setting: Setting, done: Sequence[Done], worker: Worker) -> Sheet:
         assumed=assumed_of(setting.lock.assumed, symbols),
         sandbox=worker.level.summary(),
         numerics=worker.numerics,
-        parts=(
-            Part(
-                title=" and ".join(c.label for c in columns), columns=columns, margin_mode=setting.costs().margin_mode
-            ),
-        ),
-        likeness=likeness(done[0].played, done[1].played) if len(done) == 2 else None,
+        parts=parts,
+        likeness=like,
     )
 
 
-def column_of(done: Done) -> Column:
-    """Return one strategy's column."""
+def sheet_of_each(setting: Setting, worker: Worker, decided: Sequence[Decided]) -> Sheet:
+    """Return one strategy played, or two beside each other with how alike they are."""
+    from autarch.evaluation.playing import likeness
+    from autarch.evaluation.sheet import Part
+
+    played = play_each(setting, decided)
+    columns = tuple(_column(one.job, result) for one, result in zip(decided, played, strict=True))
+    part = Part(
+        title=" and ".join(column.label for column in columns),
+        columns=columns,
+        margin_mode=setting.costs().margin_mode,
+    )
+    if len(played) == 1:
+        return sheet_of(setting, worker, "backtest", (part,), None)
+    return sheet_of(setting, worker, "comparison", (part,), likeness(played[0], played[1]))
+
+
+def _column(job: Job, played: Played) -> Column:
     from autarch.evaluation.sheet import Column
 
-    played = done.played
     return Column(
-        label=done.label,
-        place=done.job.named.place,
+        label=job.named.label,
+        place=job.named.place,
         title=played.source.manifest.title,
         result=played.result,
         market=played.market,
@@ -298,5 +313,5 @@ def column_of(done: Done) -> Column:
         first_ms=played.first_ms,
         params=played.params,
         decisions=played.decisions.digest(),
-        findings=done.job.findings,
+        findings=job.findings,
     )

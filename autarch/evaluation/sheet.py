@@ -12,6 +12,8 @@ from autarch.evaluation.playing import Likeness
 from autarch.manifest import ParamValue
 from autarch.market.types import Market, Split
 
+Kind = Literal["backtest", "comparison", "portfolio"]
+
 NOT_A_VERDICT = (
     "A backtest is not a verdict: nothing here asked for causality, warm-up or how often somebody tried. "
     "That is: autarch gate"
@@ -96,7 +98,7 @@ class Sheet:
         likeness: Of the two columns of a comparison.
     """
 
-    kind: Literal["backtest", "comparison", "portfolio"]
+    kind: Kind
     dataset: str
     split: Split
     costs: CostModel

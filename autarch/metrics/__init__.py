@@ -3,6 +3,7 @@
 A metric that is undefined (no return, no spread, no loss to divide by) is None, never NaN or infinite.
 """
 
+from autarch.metrics.account import joined
 from autarch.metrics.capacity import (
     PARTICIPATION_MAX,
     capacity_by_impact,
@@ -48,6 +49,7 @@ __all__ = [
     "expected_shortfall",
     "impact_paid",
     "independent_bets",
+    "joined",
     "kurtosis",
     "longest_drawdown_bars",
     "max_drawdown",
