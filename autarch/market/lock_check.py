@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
+from decimal import Decimal
 from itertools import pairwise
 
 from autarch.errors import DataError
@@ -43,31 +45,59 @@ def check_lock(lock: DatasetLock) -> None:
 
 
 def check_instrument(entry: InstrumentEntry) -> None:
-    """Raise DataError when an amount is out of range or the risk tiers do not increase."""
+    """Raise DataError when an amount is out of range, or the risk tiers do not increase or do not join."""
     for name in AMOUNTS:
         value = getattr(entry, name).value
         if not value.is_finite() or (value <= 0 and not name.endswith("_fee")):
             raise DataError(f"instrument {entry.symbol}: {name} is {value}; it must be a number above zero")
         if name.endswith("_fee") and not -0.01 < value < 0.05:
             raise DataError(f"instrument {entry.symbol}: {name} is {value}; expected a fraction such as 0.00055")
-    tiers = entry.risk_tiers.tiers
-    if not tiers:
-        raise DataError(f"instrument {entry.symbol}: risk_tiers is empty; at least one tier is needed")
-    for notional, mmr, imr, deduction in tiers:
-        if not (notional > 0 and 0 < mmr < imr <= 1 and deduction >= 0):
+    for name in ("min_order_qty", "max_market_qty"):
+        step, value = entry.qty_step.value, getattr(entry, name).value
+        if value < step or value % step != 0:
             raise DataError(
-                f"instrument {entry.symbol}: tier {notional}, {mmr}, {imr}, {deduction} needs a positive notional, "
-                "0 < maintenance < initial <= 1 and a deduction of zero or more"
+                f"instrument {entry.symbol}: {name} {value} is not one or more whole steps of qty_step {step}; "
+                "no order of that size exists, so one of the two is wrong"
             )
-    for lower, upper in pairwise(tiers):
-        if not (lower[0] < upper[0] and lower[1] <= upper[1] and lower[2] <= upper[2] and lower[3] <= upper[3]):
-            raise DataError(
-                f"instrument {entry.symbol}: risk tiers must increase; the tier up to {upper[0]} "
-                f"({upper[1]}, {upper[2]}, {upper[3]}) follows {lower[0]} ({lower[1]}, {lower[2]}, {lower[3]})"
-            )
+    _check_tiers(entry.symbol, entry.risk_tiers.tiers)
     starts = [regime.from_ms for regime in entry.tick_regimes]
     if starts != sorted(set(starts)) or any(regime.value <= 0 for regime in entry.tick_regimes):
         raise DataError(f"instrument {entry.symbol}: tick_regimes must ascend by from_ms and be above zero")
+    listed, delisted = entry.listed_ms, entry.delisted_ms
+    if listed is not None and delisted is not None and listed.value >= delisted.value:
+        raise DataError(
+            f"instrument {entry.symbol}: it is delisted at {delisted.value}, not after its listing at {listed.value}"
+        )
+
+
+def _check_tiers(symbol: str, tiers: Sequence[tuple[Decimal, Decimal, Decimal, Decimal]]) -> None:
+    """Refuse risk tiers that are none, out of range, not increasing, or with a jump of maintenance at a bracket.
+
+    A deduction keeps the maintenance of a growing position in one piece: lower deduction + bracket x (upper
+    rate - lower rate). Venues round both, so a thousandth of the maintenance there is let pass.
+    """
+    if not tiers:
+        raise DataError(f"instrument {symbol}: risk_tiers is empty; at least one tier is needed")
+    for notional, mmr, imr, deduction in tiers:
+        if not (notional > 0 and 0 < mmr < imr <= 1 and deduction >= 0):
+            raise DataError(
+                f"instrument {symbol}: tier {notional}, {mmr}, {imr}, {deduction} needs a positive notional, "
+                "0 < maintenance < initial <= 1 and a deduction of zero or more"
+            )
+    if tiers[0][3] != 0:
+        raise DataError(f"instrument {symbol}: the lowest tier deducts {tiers[0][3]}; expected 0")
+    for lower, upper in pairwise(tiers):
+        if not (lower[0] < upper[0] and lower[1] <= upper[1] and lower[2] <= upper[2] and lower[3] <= upper[3]):
+            raise DataError(
+                f"instrument {symbol}: risk tiers must increase; the tier up to {upper[0]} "
+                f"({upper[1]}, {upper[2]}, {upper[3]}) follows {lower[0]} ({lower[1]}, {lower[2]}, {lower[3]})"
+            )
+        expected = lower[3] + lower[0] * (upper[1] - lower[1])
+        if abs(upper[3] - expected) > lower[0] * lower[1] / 1000:
+            raise DataError(
+                f"instrument {symbol}: maintenance jumps at {lower[0]}: the tier up to {upper[0]} deducts {upper[3]}; "
+                f"expected {lower[3]} + {lower[0]} x ({upper[1]} - {lower[1]}) = {expected.normalize():f}"
+            )
 
 
 def _check_splits(lock: DatasetLock) -> None:
