@@ -19,6 +19,7 @@ from autarch.market.grid import Grid, coarsen, fill_flat, place
 from autarch.market.lock_types import SPLITS, STORED_MS, DatasetLock, Series
 from autarch.market.stores import Stores
 from autarch.market.types import Bools, Floats, FundingSchedule, Ints, Market, Split, SymbolSeries
+from autarch.market.validate import MS_MAX, Part, check_part
 
 
 def load_market(lock: DatasetLock, *, split: Split, symbols: Sequence[str], interval: str, stores: Stores) -> Market:
@@ -30,7 +31,8 @@ def load_market(lock: DatasetLock, *, split: Split, symbols: Sequence[str], inte
 
     Raises:
         DataError: an unknown split, symbol or interval, a split without bars of a symbol, bytes that
-            are missing or not what the lock says, or a hole that the lock does not declare.
+            are missing or not what the lock says, a row that no venue could have written (`validate`),
+            or a hole that the lock does not declare.
     """
     if split not in SPLITS:
         raise DataError(f"split {split!r} is not one of {', '.join(SPLITS)}")
@@ -66,7 +68,7 @@ class _Reader:
         self.span = lock.splits.span(split)
 
     def table(self, series: Series) -> dict[str, NDArray[np.generic]]:
-        """Return the rows of `series` in this split, verified against the lock."""
+        """Return the rows of `series` in this split, verified against the lock and each believable by itself."""
         block = series.block(self.split)
         label = f"{self.lock.name} {series.label} {self.split}"
         content = self.stores.read(self.split, block.sha256, label=label)
@@ -74,6 +76,10 @@ class _Reader:
         stamps = table["ts"]
         if stamps.size and not (self.span[0] <= stamps[0] and stamps[-1] < self.span[1]):
             raise DataError(f"{label}: rows from {stamps[0]} to {stamps[-1]} lie outside the split {list(self.span)}")
+        if stamps.size:
+            # A digest proves that these are the lock's bytes, not that whoever made the lock looked at them.
+            step_ms = None if series.interval is None else INTERVAL_MS[series.interval]
+            check_part(Part(file=label, kind=series.kind, interval_ms=step_ms, table=table), now_ms=MS_MAX)
         return table
 
 
