@@ -65,6 +65,7 @@ class GateOutcome:
             "engine": self.engine,
             "trials": self.trials,
             "waived": list(self.waived),
+            "assumed": list(self.assumed),
             "checks": [check.to_json() for check in self.checks],
             "metrics": self.metrics,
         }

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import textwrap
+
+from autarch.evaluation.sheet import assumed_words
 from autarch.verdict import CheckResult, Measure
 from ci.outcome import GateOutcome
 
 NAME_WIDTH = 30
+WIDTH = 120
 _OPPOSITE = {"<=": ">", ">=": "<", "==": "!=", "<": ">=", ">": "<="}
 
 
@@ -32,6 +36,9 @@ def comparison(measure: Measure) -> str:
 def terminal(outcome: GateOutcome) -> str:
     """Return the verdict as a table for the terminal, no trailing newline."""
     lines = [line for check in outcome.checks for line in _check_lines(check)]
+    if outcome.assumed:
+        words = f"assumed, not measured: {assumed_words(outcome.assumed)}"
+        lines += textwrap.wrap(words, WIDTH, subsequent_indent="  ")
     return "\n".join([*lines, summary(outcome)])
 
 

@@ -104,6 +104,17 @@ def test_a_walk_through_says_so_first(outcome) -> None:
     assert "Waived: every limit" in html(waived)
 
 
+def test_what_nobody_measured_is_named_in_every_form(outcome) -> None:
+    guessed = dataclasses.replace(outcome, assumed=("costs.impact_k", "BTCUSDT.risk_tiers"))
+    measured = dataclasses.replace(outcome, assumed=())
+
+    assert "assumed, not measured: costs.impact_k, risk_tiers" in terminal(guessed)
+    assert guessed.to_json()["assumed"] == ["costs.impact_k", "BTCUSDT.risk_tiers"]
+    assert "BTCUSDT.risk\\_tiers" in markdown(guessed).replace("BTCUSDT\\.", "BTCUSDT.")
+    assert "BTCUSDT.risk_tiers" in html(guessed)
+    assert not [form for form in (terminal, markdown, html) if "ssumed, not measured" in form(measured)]
+
+
 def test_the_markdown_stays_below_a_comment_s_length(outcome) -> None:
     huge = CheckResult(name="scope", klass="law", verdict="failed", detail="x" * 200_000)
 
