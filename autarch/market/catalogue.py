@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from statistics import NormalDist
 
 from autarch.errors import DataError
 from autarch.market.columns import COLUMNS, WIDTH
@@ -14,9 +12,26 @@ from autarch.market.lock import load_lock
 from autarch.market.lock_types import SPLITS, DatasetLock
 from autarch.market.stores import Stores
 from autarch.market.types import Split
+from autarch.statistics.lord import level_before_any_success
+from autarch.statistics.power import sharpe_promotable, sharpe_that_passes
 
-YEAR_MS = 365.25 * 86_400_000
-LORD_FIRST = 0.07720838 * math.log(2)  # gamma_1, the weight of the first test: see `sharpe_promotable`
+DAY_MS = 86_400_000
+POWER = 0.8  # the odds at which a data set is said to promote a Sharpe ratio
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promotable:
+    """What the holdout's first test can let through: annual Sharpe ratios, None where no sane one is enough.
+
+    `level` is LORD++'s first, before any success; later tests without one are harder. `sharpe` is the smallest
+    true ratio that passes with probability `power`, `sharpe_measured` the smallest measured one that passes.
+    """
+
+    days: int
+    level: float
+    power: float
+    sharpe: float | None
+    sharpe_measured: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +59,8 @@ class Summary:
     splits: tuple[SplitSummary, ...] = ()
     gaps: int = 0
     assumed: tuple[str, ...] = ()
-    promotable_sharpe: float | None = None
+    without_mark: tuple[str, ...] = ()
+    promotable: Promotable | None = None
 
     def to_json(self) -> dict[str, object]:
         """Return the object of `autarch data ls --json`."""
@@ -68,7 +84,8 @@ class Summary:
             },
             "gaps": self.gaps,
             "assumed": list(self.assumed),
-            "promotable_sharpe": self.promotable_sharpe,
+            "without_mark": list(self.without_mark),
+            "promotable": None if self.promotable is None else asdict(self.promotable),
         }
 
 
@@ -87,19 +104,23 @@ def summarise(path: Path, stores: Stores) -> Summary:
         splits=tuple(_split_summary(lock, split, stores) for split in SPLITS),
         gaps=len(lock.gaps),
         assumed=lock.assumed,
-        promotable_sharpe=sharpe_promotable(lock),
+        without_mark=tuple(symbol for symbol in lock.symbols if not lock.series_of(symbol, "mark")),
+        promotable=promotable(lock),
     )
 
 
-def sharpe_promotable(lock: DatasetLock) -> float:
-    """Return the annual Sharpe ratio that passes the epoch's first test with even odds.
-
-    Formula: z(alpha_1) / sqrt(years of holdout) for normal daily returns, where alpha_1 = w0 gamma_1 is
-    LORD++'s first level (Ramdas et al. 2017, gamma_j = 0.0772 ln(max(j, 2)) / (j exp(sqrt(ln j)))).
-    """
+def promotable(lock: DatasetLock, *, power: float = POWER) -> Promotable:
+    """Return what the first test on the holdout of `lock` can promote, from its whole UTC days and the epoch's w0."""
     start_ms, end_ms = lock.splits.holdout
-    level = lock.epoch.w0 * LORD_FIRST
-    return NormalDist().inv_cdf(1 - level) / math.sqrt((end_ms - start_ms) / YEAR_MS)
+    days = (end_ms - start_ms) // DAY_MS
+    level = level_before_any_success(1, w0=lock.epoch.w0)
+    return Promotable(
+        days=days,
+        level=level,
+        power=power,
+        sharpe=sharpe_promotable(days, level=level, power=power),
+        sharpe_measured=sharpe_that_passes(days, level=level),
+    )
 
 
 def _split_summary(lock: DatasetLock, split: Split, stores: Stores) -> SplitSummary:

@@ -46,6 +46,12 @@ class Stores:
         """Return local stores `root`/train, `root`/holdout and `root`/forward."""
         return cls(train=str(root / "train"), holdout=str(root / "holdout"), forward=str(root / "forward"))
 
+    @classmethod
+    def below(cls, url: str) -> Stores:
+        """Return the stores `url`/train, `url`/holdout and `url`/forward of an fsspec URL or a path."""
+        base = url.rstrip("/")
+        return cls(train=f"{base}/train", holdout=f"{base}/holdout", forward=f"{base}/forward")
+
     def root(self, split: Split) -> str:
         """Return the root of `split`."""
         return {"train": self.train, "holdout": self.holdout, "forward": self.forward}[split]
@@ -67,7 +73,7 @@ class Stores:
         except FileNotFoundError as error:
             raise DataError(
                 f"{label}: no bytes {digest[:12]} in the {split} store {self.root(split)}; "
-                "run `autarch data synth` or `autarch data import`, or set "
+                "run the `autarch data` command that made it again, or set "
                 f"{ENVIRONMENT[split]} to the store that has them"
             ) from error
         except OSError as error:
@@ -76,7 +82,7 @@ class Stores:
         if found != digest:
             raise DataError(
                 f"{label}: bytes in the {split} store {self.root(split)} have SHA-256 {found}, the lock says "
-                f"{digest}; the file was changed or damaged: import or synthesise the data set again"
+                f"{digest}; the file was changed or damaged: remove it, then make or push the data set again"
             )
         return content
 

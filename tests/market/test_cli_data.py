@@ -192,8 +192,9 @@ def test_ls_says_what_is_assumed_and_what_can_be_promoted(home, capsys):
 
     text = capsys.readouterr().out
     assert "broken  UNREADABLE" in text
-    # 4000 bars are 41.67 days; holdout from 25 to 35 days, 10 days: z(0.05 * 0.0535) 2.786 / sqrt(10 / 365.25)
-    assert "promotes an annual Sharpe from about 16.8" in text
+    # 4000 bars are 41.67 days; holdout from day 25 to 35: level .05 * .0535, z 2.786; 2.786 / sqrt(9 - 3.88) > 1 a day
+    assert "promotes nothing: no Sharpe ratio of at most one a day passes the first test" in text
+    assert "at level 2.68e-03 on 10 days of holdout" in text
     assert "costs.impact_k; " in text
     assert "risk_tiers" in text
 
@@ -248,5 +249,7 @@ def test_progress_goes_to_stderr_and_the_answer_to_stdout(tree, capsys):
     main(["data", "import", str(tree.root), "--name", "real", "--symbols", "BTCUSDT", "--interval", "15m"])
 
     found = capsys.readouterr()
-    assert found.err == "BTCUSDT: 384 bars checked\n"
+    assert found.err.startswith("BTCUSDT: 384 bars checked\nassumed, measured by nobody: ")
+    assert "min_order_qty" in found.err
+    assert "tick_size" not in found.err  # inferred, not assumed
     assert found.out.startswith("real@")

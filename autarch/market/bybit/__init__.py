@@ -1,0 +1,1 @@
+"""Bybit's public history as a source of data sets: no key, no order, read-only."""
