@@ -154,13 +154,15 @@ def _tell(laps: Laps) -> None:
     import resource
 
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    lines = [f"{'alive before the first step':44} {laps.since_start_s:6.2f} s"]
-    lines += [f"{name:44} {wall:6.2f} s  {cpu:6.2f} s of processor" for name, wall, cpu in laps.steps]
     total = laps.since_start_s + sum(wall for _, wall, _ in laps.steps)
-    lines.append(f"{'process start to printed result':44} {total:6.2f} s")
-    lines.append(
-        f"{'worker and strategy, beside it':44} {'':8}  {children.ru_utime + children.ru_stime:6.2f} s of processor"
-    )
+    spent = children.ru_utime + children.ru_stime
+    lines = [
+        f"{'alive before the first step':56} {laps.since_start_s:6.2f} s",
+        *(f"{name:56} {wall:6.2f} s  {cpu:6.2f} s of processor" for name, wall, cpu in laps.steps),
+        f"{'process start to printed result':56} {total:6.2f} s",
+        f"{'of these, until the worker was ready':56} {laps.waited_s:6.2f} s",
+        f"{'worker and strategy, beside it':56} {'':8}  {spent:6.2f} s of processor",
+    ]
     sys.stderr.write("\n".join(lines) + "\n")
 
 

@@ -85,11 +85,20 @@ class Decided:
 
 @dataclass(slots=True)
 class Laps:
-    """Where the time goes: seconds of wall and of this process's processors by step, in order."""
+    """Where the time goes: seconds of wall and of this process's processors by step, in order.
+
+    `waited_s` is the part of deciding that passed before the worker had imported what strategies need.
+    """
 
     since_start_s: float
+    waited_s: float = 0.0
     _last: tuple[float, float] = field(default_factory=lambda: (time.perf_counter(), time.process_time()))
     steps: list[tuple[str, float, float]] = field(default_factory=list)
+
+    @property
+    def last(self) -> float:
+        """When the last step ended, on the clock of `time.perf_counter`."""
+        return self._last[0]
 
     def lap(self, name: str) -> None:
         """Note that the step `name` ended now."""
@@ -185,17 +194,17 @@ def decide_jobs(
         if key not in markets:
             markets[key] = load_bars(setting, *key)
     laps.lap("load bars")
-    costs = setting.costs()  # imports the engine, while the zygote still imports pandas and TA-Lib
+    costs = setting.costs()  # imports the engine, while the zygote imports pandas and TA-Lib
     from autarch.evaluation.playing import load_kernel
 
     laps.lap("import the engine")
-    worker.numerics  # noqa: B018  wait for the zygote here, so that the laps tell waiting from deciding
-    laps.lap("wait for the worker")
-    with ThreadPoolExecutor(max_workers=1) as pool:
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        ready = pool.submit(_when_ready, worker)
         first = jobs[0]
         kernel = pool.submit(load_kernel, first.named.source.manifest, markets[_bars_of(first)], costs=costs)
         decided = tuple(_decided(worker, job, markets[_bars_of(job)]) for job in jobs)
-        laps.lap("decide, load compiled code meanwhile")
+        laps.waited_s = max(0.0, ready.result() - laps.last)
+        laps.lap("windows, worker ready, decide; compiled code beside it")
         try:
             kernel.result(LOAD_SECONDS_USUAL)
         except TimeoutError:
@@ -203,6 +212,12 @@ def decide_jobs(
             kernel.result()
     laps.lap("wait for compiled code")
     return decided
+
+
+def _when_ready(worker: Worker) -> float:
+    """Wait until the worker has imported what strategies need, and return when that was."""
+    _ = worker.numerics
+    return time.perf_counter()
 
 
 def play_each(setting: Setting, decided: Sequence[Decided]) -> tuple[Played, ...]:

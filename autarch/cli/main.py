@@ -38,12 +38,16 @@ def load(name: str) -> Any:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 yes, 1 no, 2 misuse, 3 could not tell.
 
-    130 when it was interrupted, 141 when nobody read its answer to the end.
+    130 when it was interrupted, 141 when nobody read its answer to the end. An error that nobody foresaw is
+    3, in one paragraph: autarch.cli.fault.
     """
-    from autarch.cli.app import run
-
+    arguments = sys.argv[1:] if argv is None else list(argv)
     try:
-        code = run(sys.argv[1:] if argv is None else list(argv))
+        if argv is None and arguments[:1] == ["backtest"]:
+            _pin(arguments)
+        from autarch.cli.app import run
+
+        code = run(arguments)
         sys.stdout.flush()
     except AutarchError as error:
         sys.stderr.write(f"autarch: {error}\n")
@@ -54,7 +58,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         _forget_stdout()
         return PIPE_EXIT
+    except Exception as error:  # noqa: BLE001  Python would exit with 1, which is our "no", and show a traceback
+        from autarch.cli.fault import FAULT_EXIT, fault_text
+
+        sys.stderr.write(f"autarch: {fault_text(error)}\n")
+        return FAULT_EXIT
     return code
+
+
+def _pin(arguments: Sequence[str]) -> None:
+    """Become pinned before the command line is even parsed: a second start costs less the less came first."""
+    from autarch.numerics import ensure_pinned
+
+    ensure_pinned(arguments)
 
 
 def _forget_stdout() -> None:

@@ -22,14 +22,15 @@ LAZY_MODULES = (
 )
 """What libraries import inside functions, on first use; a test walks pandas for more."""
 
-_BLOCKED = ("pyarrow", "numexpr", "bottleneck")
+_BLOCKED = ("pyarrow", "numexpr", "bottleneck", "scipy")
 
 
 def preload() -> str:
     """Import everything, run the numeric battery once, and return its digest.
 
     pyarrow is kept out: with it pandas starts a thread of an allocator, and only a single-threaded
-    process can be forked into confinement. numexpr and bottleneck would change pandas' arithmetic.
+    process can be forked into confinement. numexpr and bottleneck would change pandas' arithmetic. SciPy is
+    there only where some other tool brought it, and numba would import half of it.
     """
     for name in _BLOCKED:  # None makes an import fail as if it were not installed
         sys.modules[name] = None  # type: ignore[assignment]
