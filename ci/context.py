@@ -13,6 +13,7 @@ from autarch.manifest import StrategySource
 from autarch.market.lock_types import DatasetLock
 from autarch.market.stores import Stores
 from autarch.market.types import Market
+from autarch.referee.process import RefereeProcess
 from autarch.sandbox.worker import Worker
 from autarch.verdict import Measure
 from ci.candidate import Candidate
@@ -55,9 +56,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluated:
-    """What every check that runs the strategy shares: its bytes, the train bars and two workers.
+    """What every check that runs the strategy shares: its bytes, the train bars, two workers and the referee.
 
-    `main` answers the decisions that count; `other` differs from it in hash seed and clock.
+    `main` answers the decisions that count; `other` differs from it in hash seed and clock; `referee`
+    replays decisions and never sees the strategy.
     """
 
     candidate: Candidate
@@ -66,6 +68,7 @@ class Evaluated:
     market: Market
     main: Worker
     other: Worker
+    referee: RefereeProcess
 
     @property
     def seed(self) -> bytes:

@@ -52,10 +52,11 @@ class WarmupPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class BacktestPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Starting capital in quote units and the least number of fills."""
+    """Starting capital in quote units, the least number of fills, and bars of a symbol that backtrader replays."""
 
     capital: float
     fills_min: int
+    referee_bars: int
 
 
 class RiskPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -173,6 +174,7 @@ def _check_ranges(wire: _Wire, path: str) -> None:
         "causality.poisoned_blocks": wire.causality.poisoned_blocks,
         "warmup.history_multiple": wire.warmup.history_multiple - 1,
         "backtest.capital": wire.backtest.capital,
+        "backtest.referee_bars": wire.backtest.referee_bars,
     }
     fractions = {
         "warmup.tolerance_of_max_leverage": wire.warmup.tolerance_of_max_leverage,

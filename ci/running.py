@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 
 from autarch.decisions import Decisions
-from autarch.errors import UndecidedError
+from autarch.errors import AutarchError, UndecidedError
 from autarch.manifest import StrategySource
 from autarch.market.load import load_market
 from autarch.market.types import Market
 from ci.candidate import Candidate
 from ci.checklist import Checklist
-from ci.checks import backtest, causality, determinism, risk, warmup
+from ci.checks import backtest, causality, determinism, referee, risk, warmup
+from ci.checks.referee import Refereeing
 from ci.context import Answer, Evaluated, GateInputs, Judged
 from ci.workers import Workers, asking_threads, started_workers
 
@@ -33,20 +34,23 @@ class StrategyRun:
     confined: bool = True
     _stack: ExitStack = field(default_factory=ExitStack)
     _evaluated: Evaluated | None = None
+    _refereeing: Refereeing | None = None
 
     def run(self) -> None:
         """Ask every check that is still clear, in order; the market stays loaded for the report."""
         with self._stack:
-            self.checklist.ask("determinism", self._determinism)
+            honest = self.checklist.ask("determinism", self._determinism)
             evaluated, decisions = self._evaluated, self.decisions
             if evaluated is None or decisions is None:
                 return
+            if honest and "backtest" in self.checklist.wanted:
+                self._begin_refereeing(evaluated, decisions)
             self.checklist.progress(f"asking up to {self.inputs.policy.causality.cuts} decisions again")
             with asking_threads(1, evaluated.main, evaluated.other) as pool:  # a second core, while causality asks
                 second = pool.submit(self.checklist.ask, "warmup", lambda: warmup.check(evaluated, decisions))
                 self.checklist.ask("causality", lambda: causality.check(evaluated, decisions))
                 second.result()
-        self.checklist.ask("backtest", lambda: self._backtest(evaluated.market, decisions))
+            self.checklist.ask("backtest", lambda: self._backtest(evaluated, decisions))
         self.checklist.ask("risk", self._risk)
 
     def _determinism(self) -> Answer:
@@ -80,10 +84,26 @@ class StrategyRun:
             market=self.market,
             main=workers.main,
             other=workers.other,
+            referee=workers.referee,
         )
 
-    def _backtest(self, market: Market, decisions: Decisions) -> Answer:
-        answer, self.judged = backtest.check(market, decisions, lock=self.inputs.lock, policy=self.inputs.policy)
+    def _begin_refereeing(self, evaluated: Evaluated, decisions: Decisions) -> None:
+        """Let the referee replay while other checks ask; it ends with the stack if nobody asks for it."""
+        with suppress(AutarchError):  # told when the backtest begins it again
+            self._refereeing = self._refereeing_of(evaluated, decisions)
+            self._stack.callback(self._refereeing.drop)
+
+    def _refereeing_of(self, evaluated: Evaluated, decisions: Decisions) -> Refereeing:
+        inputs = self.inputs
+        return referee.begin(
+            evaluated.referee, evaluated.market, decisions, lock=inputs.lock, policy=inputs.policy, seed=evaluated.seed
+        )
+
+    def _backtest(self, evaluated: Evaluated, decisions: Decisions) -> Answer:
+        refereeing = self._refereeing or self._refereeing_of(evaluated, decisions)
+        answer, self.judged = backtest.check(
+            evaluated.market, decisions, lock=self.inputs.lock, policy=self.inputs.policy, refereeing=refereeing
+        )
         return answer
 
     def _risk(self) -> Answer:

@@ -1,4 +1,4 @@
-"""The two workers a gate asks: they differ in all that must not matter to a strategy."""
+"""Whom a gate asks: two workers that differ in all that must not matter to a strategy, and the referee."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from autarch.referee.process import RefereeProcess
 from autarch.sandbox.worker import Worker
 
 OTHER_HASH_SEED = 4_211
@@ -16,10 +17,11 @@ OTHER_CLOCK_SHIFT_S = 86_400 * 1_009
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workers:
-    """`main` answers the decisions that count; `other` has another hash seed and clock."""
+    """`main` answers the decisions that count; `other` has another hash seed and clock; `referee` replays."""
 
     main: Worker
     other: Worker
+    referee: RefereeProcess
 
     @property
     def numerics(self) -> tuple[str, str]:
@@ -37,7 +39,7 @@ class Workers:
 
 @contextmanager
 def started_workers(*, allow_weak: bool = False) -> Iterator[Workers]:
-    """Start both workers, which import in the background, and end them afterwards."""
+    """Start both workers, which import in the background, and end them and the referee afterwards."""
     with (
         Worker(hash_seed=0, allow_weak=allow_weak) as main,
         Worker(
@@ -46,8 +48,9 @@ def started_workers(*, allow_weak: bool = False) -> Iterator[Workers]:
             shifted_addresses=True,
             allow_weak=allow_weak,
         ) as other,
+        RefereeProcess() as referee,
     ):
-        yield Workers(main=main, other=other)
+        yield Workers(main=main, other=other, referee=referee)
 
 
 @contextmanager

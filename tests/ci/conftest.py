@@ -102,7 +102,8 @@ def workers() -> Iterator[Workers]:
 @pytest.fixture(scope="session")
 def quick_policy(root: Path) -> Policy:
     text = (root / "ci/policy.toml").read_text()
-    for old, new in (("cuts = 6000", "cuts = 600"), ("fresh_cuts = 50", "fresh_cuts = 6")):
+    smaller = (("cuts = 6000", "cuts = 600"), ("fresh_cuts = 50", "fresh_cuts = 6"))
+    for old, new in (*smaller, ("referee_bars = 20000", "referee_bars = 200")):
         assert old in text
         text = text.replace(old, new)
     return parse_policy(text.encode(), path="ci/policy.toml")

@@ -42,6 +42,7 @@ def evaluated(inputs, workers, kit):
             market=market,
             main=workers.main,
             other=workers.other,
+            referee=workers.referee,
         )
 
     return make

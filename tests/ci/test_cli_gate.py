@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from autarch.canonical import canonical_json
 from autarch.cli.main import main
 from autarch.market.lock_toml import lock_toml
 
@@ -77,7 +78,7 @@ def test_from_a_folder_and_a_range_to_a_verified_claim_and_a_caught_lie(clone, b
     verified = autarch(clone, stores, "verify", "claim.json", "--json")
     claim = json.loads((clone / "claim.json").read_bytes())
     claim["trials"] += 1
-    (clone / "lie.json").write_text(json.dumps(claim, sort_keys=True, separators=(",", ":")))
+    (clone / "lie.json").write_bytes(canonical_json(claim))
     lie = autarch(clone, stores, "verify", "lie.json")
 
     answers = [json.loads(run.stdout) for run in (from_folder, from_range)]
