@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from autarch.decisions import Decisions, empty_decisions
-from autarch.errors import UsageError
+from autarch.errors import StrategyError, UsageError
 from autarch.evaluation.blocks import Block
 from autarch.evaluation.frames import Frames, Transform, frames_of
+from autarch.evaluation.sets import decide_sets, plan_of
 from autarch.manifest import ParamValue, StrategySource
 from autarch.market.types import Market
 from autarch.sandbox.session import Session
@@ -55,21 +56,11 @@ def decide_blocks(  # noqa: PLR0913  all but three are named at the call
         SandboxError: it could not be confined, or its process was killed from outside.
     """
     frames = frames_of(source.manifest, market, transform=transform)
-    decisions = empty_decisions(source.manifest, n_bars=market.n_bars)
-    # Ascending in time over all symbols, so that the child never holds a bar far beyond its question.
-    asked = sorted(
-        (block.first, column, block)
-        for column, target in enumerate(frames.targets())
-        for block in frames.anchoring(target, anchor_shift=anchor_shift, history=history).blocks()
-    )
-    with worker.session(source, params) as session:
-        for _, column, block in asked:
-            answer = session.decide(frames.window(frames.targets()[column], block), keep=block.keep)
-            columns = slice(None) if source.manifest.mode == "panel" else column
-            for name in _NAMES:
-                getattr(decisions, name)[block.first : block.end, columns] = getattr(answer, name)
-            decisions.counts[block.first : block.end, columns] = True
-    return decisions
+    plan = plan_of(frames, anchor_shift=anchor_shift, history=history)
+    (found,) = decide_sets(worker, source, plan, [params or {}])
+    if isinstance(found, StrategyError):
+        raise found
+    return found
 
 
 def decide_at(  # noqa: PLR0913  all but four are named at the call

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,10 +13,43 @@ from autarch.manifest import Manifest
 from autarch.market.bars import bar_columns
 from autarch.market.types import Floats, Market
 from autarch.sandbox.protocol import WINDOW_COLUMNS
-from autarch.sandbox.values import Window
+from autarch.sandbox.values import Question, Window
 
 Transform = Callable[[str, Floats], Floats]
 """symbol, (len(WINDOW_COLUMNS), n_bars) -> the same shape: what a check shows instead, as a poisoned future."""
+
+_AS_STORED = ("open", "high", "low", "close", "volume", "turnover")
+"""Columns that a market holds as a strategy sees them; the others are worked out."""
+
+
+class SymbolColumns(Mapping[str, Floats]):
+    """All columns of each symbol as one array (len(WINDOW_COLUMNS), n_bars), or one column; made when asked for."""
+
+    def __init__(self, market: Market, symbols: tuple[str, ...], *, transform: Transform | None) -> None:
+        self._market, self._symbols, self._transform = market, symbols, transform
+        self._whole: dict[str, Floats] = {}
+
+    def __getitem__(self, symbol: str) -> Floats:
+        if symbol not in self._symbols:
+            raise KeyError(symbol)
+        if symbol not in self._whole:
+            columns = window_columns(self._market, symbol)
+            self._whole[symbol] = columns if self._transform is None else self._transform(symbol, columns)
+        return self._whole[symbol]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._symbols)
+
+    def __len__(self) -> int:
+        return len(self._symbols)
+
+    def column(self, symbol: str, name: str) -> Floats:
+        """Return one column (n_bars,), the same bytes as its row of the whole array."""
+        if self._transform is None and name in _AS_STORED:
+            stored: Floats = getattr(self._market.of(symbol), name)
+            return stored
+        row: Floats = self[symbol][WINDOW_COLUMNS.index(name)]
+        return row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +57,7 @@ class Frames:
     """Columns by symbol, each (len(WINDOW_COLUMNS), n_bars), on one grid whose row 0 is bar `first_bar`."""
 
     manifest: Manifest
-    columns: Mapping[str, Floats]
+    columns: SymbolColumns
     first_rows: Mapping[str, int]
     first_bar: int
     n_bars: int
@@ -57,6 +90,16 @@ class Frames:
             columns={s: self.columns[s][:, block.start : block.end] for s in self.involved(target)},
         )
 
+    def question(self, targets: tuple[str | None, ...], block: Block) -> Question:
+        """Return the same bars for several targets at once, column by column."""
+        rows = slice(block.start, block.end)
+        return Question(
+            targets=targets,
+            first_bar=self.first_bar + block.start,
+            n_rows=block.end - block.start,
+            column=lambda symbol, name: self.columns.column(symbol, name)[rows],
+        )
+
 
 def window_columns(market: Market, symbol: str) -> Floats:
     """Return what a strategy may see of every row of `symbol`, (len(WINDOW_COLUMNS), n_bars)."""
@@ -77,12 +120,9 @@ def frames_of(manifest: Manifest, market: Market, *, transform: Transform | None
             f"{manifest.name} reads {', '.join(named)} at {manifest.interval}; this market has "
             f"{', '.join(market.symbols)} at {market.interval}. Load it with the manifest's symbols and interval"
         )
-    columns = {symbol: window_columns(market, symbol) for symbol in named}
-    if transform is not None:
-        columns = {symbol: transform(symbol, array) for symbol, array in columns.items()}
     return Frames(
         manifest=manifest,
-        columns=columns,
+        columns=SymbolColumns(market, named, transform=transform),
         first_rows={symbol: market.of(symbol).first_row for symbol in named},
         first_bar=int(market.ts[0]) // market.interval_ms if market.n_bars else 0,
         n_bars=market.n_bars,

@@ -9,23 +9,25 @@ import builtins
 import os
 import sys
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from types import ModuleType
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 import numpy as np
 
 from autarch.errors import StrategyError
 from autarch.market.types import Floats
-from autarch.sandbox import protocol
-from autarch.sandbox.protocol import FRAME_HEADER, PANEL, WINDOW_COLUMNS, DecideRequest, OpenRequest
+from autarch.sandbox import answers, protocol
+from autarch.sandbox.protocol import FRAME_HEADER, PANEL, DecideRequest, OpenRequest, Stream
 from autarch.sandbox.source_names import BUILTINS
 from autarch.strategy import Bars, Params, Targets
-from autarch.strategy.answer import check_targets
+from autarch.strategy.answer import shaped_targets
 from autarch.strategy.contract import CALENDAR
 
 STRATEGY_FILE = "strategy.py"
-_READ_MIN = 1 << 16  # what a pipe holds
+_READ_MIN = 1 << 16  # what a pipe holds at least
+_NO_ROWS = np.empty(0)
+_NO_CONTEXT: Mapping[str, Bars] = MappingProxyType({})
 IMPORTABLE = ("__future__", "autarch.strategy", "autarch.strategy.ops", "math", "numpy", "pandas", "talib")
 
 
@@ -44,65 +46,88 @@ class _Strategy:
 
     def __init__(self, request: OpenRequest) -> None:
         self._request = request
-        self._params = Params(request.params)
-        self._rows: list[Floats] = [np.empty((len(WINDOW_COLUMNS), 0)) for _ in request.streams]
+        self._params = [Params(each) for each in request.params]
+        n_columns = len(request.columns)
+        self._rows: list[list[Floats]] = [[np.empty(0)] * n_columns for _ in request.streams]
+        self._n_rows = [0] * len(request.streams)
         self._decide = _load(request.code)
 
-    def answer(self, request: DecideRequest) -> tuple[Floats, Floats, Floats]:
-        """Return the last `keep` rows of exposure, stop_loss and take_profit, each (keep, k)."""
+    def answer(self, request: DecideRequest) -> Iterator[bytes]:
+        """Yield frames with the last `keep` rows of exposure, stop_loss and take_profit, as the request asks."""
         for stream in request.streams:
-            self._rows[stream.index] = np.concatenate((self._rows[stream.index][:, stream.drop :], stream.rows), axis=1)
-        bars = self._bars(request)
-        is_panel = request.target == PANEL
-        targets = self._decide(bars, self._params)
-        checked = check_targets(
-            targets,
-            n_rows=len(bars),
-            n_symbols=len(self._request.symbols) if is_panel else 1,
-            mode="panel" if is_panel else "each",
-            max_leverage=self._request.max_leverage,
-            counts_from=len(bars) - request.keep,
-        )
-        exposure, stop_loss, take_profit = (array[len(bars) - request.keep :] for array in checked)
-        return exposure, stop_loss, take_profit
+            self._merge(stream)
+        for target in request.targets:
+            bars = self._bars(target, request.phase)
+            for first in range(0, len(request.sets), request.group):
+                chosen = request.sets[first : first + request.group]
+                yield answers.encode_group([self._one(bars, which, request.keep) for which in chosen])
 
-    def _bars(self, request: DecideRequest) -> Bars:
-        n_symbols = len(self._request.symbols)
+    def _one(self, bars: Bars, which: int, keep: int) -> tuple[int, bytes]:
+        try:
+            found = shaped_targets(self._decide(bars, self._params[which]), self._shape(len(bars)))
+            return answers.encode_given(*found, keep=keep)
+        except BaseException as error:  # noqa: BLE001  whatever a strategy raises is an answer
+            return answers.encode_failed(*_described(error))
+
+    def _shape(self, n_rows: int) -> tuple[int, ...]:
+        return (n_rows,) if self._request.mode == "each" else (n_rows, len(self._request.symbols))
+
+    def _merge(self, stream: Stream) -> None:
+        kept = self._rows[stream.index]
+        if stream.drop or stream.n_rows:
+            for column, array in enumerate(kept):
+                new = stream.columns[column] if stream.n_rows else _NO_ROWS
+                kept[column] = np.concatenate((array[stream.drop :], new))
+                kept[column].setflags(write=False)  # it is shown as it is
+            self._n_rows[stream.index] += stream.n_rows - stream.drop
+
+    def _bars(self, target: int, phase: int) -> Bars:
+        n_symbols, names = len(self._request.symbols), self._request.columns
         context = {
-            symbol: self._build(dict(zip(WINDOW_COLUMNS, self._rows[n_symbols + i], strict=True)), request.phase)
-            for i, symbol in enumerate(self._request.context)
+            symbol: self._build(dict(zip(names, self._rows[index], strict=True)), index, phase, _NO_CONTEXT)
+            for index, symbol in enumerate(self._request.context, start=n_symbols)
         }
-        if request.target != PANEL:
-            columns = dict(zip(WINDOW_COLUMNS, self._rows[request.target], strict=True))
-            return self._build(columns, request.phase, context)
-        stacked = np.stack(self._rows[:n_symbols], axis=2)  # (columns, rows, symbols)
-        panel = dict(zip(WINDOW_COLUMNS, stacked, strict=True))
-        panel.update({name: panel[name][:, 0] for name in CALENDAR})
-        return self._build(panel, request.phase, context)
+        shown = MappingProxyType(context)
+        if target != PANEL:
+            return self._build(dict(zip(names, self._rows[target], strict=True)), target, phase, shown)
+        panel = {name: self._panel(column, name) for column, name in enumerate(names)}
+        return self._build(panel, 0, phase, shown)
 
-    def _build(self, columns: Mapping[str, Floats], phase: int, context: Mapping[str, Bars] | None = None) -> Bars:
-        return Bars.build(columns, first_bar=phase, interval_ms=self._request.interval_ms, context=context)
+    def _panel(self, column: int, name: str) -> Floats:
+        rows = [self._rows[index][column] for index in range(len(self._request.symbols))]
+        stacked = rows[0] if name in CALENDAR else np.stack(rows, axis=1)
+        stacked.setflags(write=False)
+        return stacked
+
+    def _build(self, columns: dict[str, Floats], stream: int, phase: int, context: Mapping[str, Bars]) -> Bars:
+        return Bars.of_named(
+            columns,
+            n_bars=self._n_rows[stream],
+            first_bar=phase,
+            interval_ms=self._request.interval_ms,
+            context=context,
+        )
 
 
 def serve(*, request_fd: int, answer_fd: int) -> None:
-    """Answer requests until the evaluator closes its end; each failure is reported and ends the session."""
+    """Answer requests until the evaluator closes its end; a strategy that does not load is reported, and ends it."""
     sys.stdout = sys.stderr = _Nowhere()
     warnings.simplefilter("ignore")  # to show one, Python would look for the source file
-    strategy: _Strategy | None = None
+    strategy, n_columns = None, 0
     while (body := read_frame(request_fd)) is not None:
-        try:
-            request = protocol.decode_request(body)
-            if isinstance(request, OpenRequest):
-                strategy = _Strategy(request)
-                answer = protocol.encode_targets(())
-            elif strategy is not None:
-                answer = protocol.encode_targets(strategy.answer(request))
-            else:
+        request = protocol.decode_request(body, n_columns=n_columns)
+        if isinstance(request, DecideRequest):
+            if strategy is None:
                 return
+            for frame in strategy.answer(request):
+                write_frame(answer_fd, frame)
+            continue
+        try:
+            strategy, n_columns = _Strategy(request), len(request.columns)
         except BaseException as error:  # noqa: BLE001  whatever a strategy raises is an answer
-            write_frame(answer_fd, _describe(error))
+            write_frame(answer_fd, answers.encode_unloaded(*_described(error)))
             return
-        write_frame(answer_fd, answer)
+        write_frame(answer_fd, answers.encode_group(()))
 
 
 def read_frame(fd: int) -> bytes | None:
@@ -167,18 +192,18 @@ def _import(
     return sys.modules[name]
 
 
-def _describe(error: BaseException) -> bytes:
-    """Return the `E` frame for `error`; its text is cut and cleaned again by whoever receives it."""
+def _described(error: BaseException) -> tuple[str, int, str]:
+    """Return cause, line and text of `error`; the text is cut and cleaned again by whoever receives it."""
     line = _line_of(error)
     try:
         text = str(error)
     except BaseException:  # noqa: BLE001  a strategy's exception may raise when printed
         text = ""
     if isinstance(error, MemoryError):
-        return protocol.encode_error("memory", line, text)
+        return "memory", line, text
     if isinstance(error, StrategyError) and type(error) is StrategyError:
-        return protocol.encode_error("answer", line, text)
-    return protocol.encode_error("raised", line, f"{type(error).__name__}: {text}" if text else type(error).__name__)
+        return "answer", line, text
+    return "raised", line, f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def _line_of(error: BaseException) -> int:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import select
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 
 from autarch.sandbox.protocol import FRAME_HEADER
 
-_READ_MAX = 1 << 16  # what a pipe holds
+PIPE_BYTES = 1 << 20
+"""What a pipe is asked to hold (Linux allows anybody this much), so that few wake-ups move many rows."""
+_SEGMENTS_MAX = 512  # of one writev; the kernel takes 1024
+_SET_SIZE = getattr(fcntl, "F_SETPIPE_SZ", None)
 
 
 class PipeTimeoutError(Exception):
@@ -28,9 +34,12 @@ class FramePipes:
 
     def __init__(self, *, write_fd: int, read_fd: int) -> None:
         self._write_fd, self._read_fd = write_fd, read_fd
-        self._unread = b""  # what came with the end of the frame before
+        self._body = bytearray(PIPE_BYTES // 16)
         for fd in (write_fd, read_fd):
             os.set_blocking(fd, False)
+            if _SET_SIZE is not None:
+                with suppress(OSError):  # the user's pipes hold much already; it works as well, only slower
+                    fcntl.fcntl(fd, _SET_SIZE, PIPE_BYTES)
         self._writable, self._readable = _poller(write_fd, select.POLLOUT), _poller(read_fd, select.POLLIN)
 
     def close(self) -> None:
@@ -38,47 +47,60 @@ class FramePipes:
         os.close(self._write_fd)
         os.close(self._read_fd)
 
-    def send(self, body: bytes, *, deadline: float) -> None:
-        """Write one frame before `deadline` of time.monotonic().
+    def send(self, parts: Sequence[bytes | memoryview], *, deadline: float) -> None:
+        """Write one frame, whose body is `parts` one after another, before `deadline` of time.monotonic().
 
         Raises:
             PipeTimeoutError: the child did not read in time.
             PipeClosedError: the child is gone.
         """
-        left = memoryview(FRAME_HEADER.pack(len(body)) + body)  # in one piece, which wakes the child once
+        left = [FRAME_HEADER.pack(sum(len(part) for part in parts)), *parts]
         while left:
             try:
-                left = left[os.write(self._write_fd, left) :]
+                left = _after(left, os.writev(self._write_fd, left[:_SEGMENTS_MAX]))
             except BlockingIOError:
                 _wait(self._writable, deadline)
             except BrokenPipeError as error:
                 raise PipeClosedError from error
 
-    def receive(self, *, bytes_max: int, deadline: float) -> bytes:
-        """Return the body of the next frame before `deadline` of time.monotonic().
+    def receive(self, *, bytes_max: int, deadline: float) -> memoryview:
+        """Return the body of the next frame before `deadline` of time.monotonic(), valid until the next call.
 
         Raises:
             PipeTimeoutError: it is not complete in time.
             PipeClosedError: the child closed its end before that.
             PipeGarbageError: it is longer than `bytes_max`.
         """
-        size = FRAME_HEADER.unpack(self._read(FRAME_HEADER.size, deadline))[0]
+        header = bytearray(FRAME_HEADER.size)
+        self._fill(memoryview(header), deadline)
+        size = FRAME_HEADER.unpack(header)[0]
         if size > bytes_max:
             raise PipeGarbageError(f"it announced {size} bytes; at most {bytes_max} were expected")
-        return self._read(size, deadline)
+        if size > len(self._body):
+            self._body = bytearray(size)  # another, since someone may still look at the last one
+        body = memoryview(self._body)[:size]
+        self._fill(body, deadline)
+        return body
 
-    def _read(self, count: int, deadline: float) -> bytes:
-        parts, have = [self._unread], len(self._unread)
-        while have < count:
-            _wait(self._readable, deadline)
-            part = os.read(self._read_fd, _READ_MAX)
-            if not part:
+    def _fill(self, target: memoryview, deadline: float) -> None:
+        while target:
+            try:
+                count = os.readv(self._read_fd, [target])
+            except BlockingIOError:
+                _wait(self._readable, deadline)
+                continue
+            if not count:
                 raise PipeClosedError
-            parts.append(part)
-            have += len(part)
-        content = b"".join(parts)
-        self._unread = content[count:]
-        return content[:count]
+            target = target[count:]
+
+
+def _after(parts: list[bytes | memoryview], written: int) -> list[bytes | memoryview]:
+    """Return what is left of `parts` behind the first `written` bytes."""
+    for index, part in enumerate(parts):
+        if written < len(part):
+            return [memoryview(part)[written:], *parts[index + 1 :]]
+        written -= len(part)
+    return []
 
 
 def _poller(fd: int, event: int) -> select.poll:

@@ -2,100 +2,41 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import NoReturn, Self
+from typing import NoReturn, Self, TypeVar
+
+import numpy as np
 
 from autarch.errors import SandboxError, StrategyError, UsageError
 from autarch.manifest import ParamValue, StrategySource
-from autarch.market.types import Floats
-from autarch.sandbox import level, protocol
-from autarch.sandbox.control import MEMORY_EXIT, Hello
-from autarch.sandbox.failure import Cause, StrategyRunError, printable
-from autarch.sandbox.pipes import FramePipes, PipeClosedError, PipeGarbageError, PipeTimeoutError
-from autarch.sandbox.protocol import (
-    ERROR_BYTES_MAX,
-    PANEL,
-    READY_BYTES_MAX,
-    DecideRequest,
-    ErrorAnswer,
-    OpenRequest,
-    Stream,
-)
-from autarch.sandbox.values import SandboxLevel, TargetRows, Window, WorkerLimits
-from autarch.strategy.answer import check_values
+from autarch.sandbox import answers, protocol
+from autarch.sandbox.answers import ERROR_BYTES_MAX, Group
+from autarch.sandbox.failure import StrategyRunError, printable
+from autarch.sandbox.forked import Child, death, reported
+from autarch.sandbox.pipes import PIPE_BYTES, PipeClosedError, PipeGarbageError, PipeTimeoutError
+from autarch.sandbox.protocol import PANEL, WINDOW_COLUMNS, DecideRequest, OpenRequest, Stream
+from autarch.sandbox.values import Question, SandboxLevel, TargetRows, Window, WorkerLimits
+from autarch.strategy.answer import check_values, is_within
+
+T = TypeVar("T")
 
 DAY_MS = 86_400_000
 DECIDING, LOADING = "decide()", "loading strategy.py"
-
-
-class Child:
-    """A forked, confined process and the evaluator's ends of its pipes."""
-
-    def __init__(self, *, pid: int, write_fd: int, read_fd: int, reap: Callable[[int], tuple[int, int, int]]) -> None:
-        self.pid = pid
-        self.pipes = FramePipes(write_fd=write_fd, read_fd=read_fd)
-        self.level = SandboxLevel(layers=(), kernel="")
-        self.max_resident_kib = 0
-        self._reap = reap
-        self._status: int | None = None
-        # Until it is reaped the number is its own; a descriptor stays so even if the zygote dies first.
-        self._handle = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def measure(self, hello: Hello, *, seconds: float) -> None:
-        """Wait until the child is confined and set `level` from /proc; before any strategy is sent.
-
-        Raises:
-            SandboxError: it died or fell silent on the way.
-        """
-        try:
-            deadline = time.monotonic() + seconds
-            ready = protocol.decode_ready(self.pipes.receive(bytes_max=READY_BYTES_MAX, deadline=deadline))
-        except (PipeClosedError, PipeTimeoutError, PipeGarbageError, ValueError) as error:
-            found = _ending(self.close()) if isinstance(error, PipeClosedError) else "it did not answer"
-            raise SandboxError(
-                f"a worker failed while confining itself: {found}; this is no fault of the strategy"
-            ) from error
-        self.level = level.judge(status=level.read_status(self.pid), ready=ready, hello=hello)
-
-    def close(self) -> int:
-        """Kill the child unless it has ended, reap it, and return its wait status. Twice is fine."""
-        if self._status is None:
-            self._status = 0
-            self._kill()
-            self.pipes.close()
-            try:
-                self._status, self.max_resident_kib, _ = self._reap(self.pid)
-            except SandboxError:
-                self._status = signal.SIGKILL  # the zygote is gone, and its children with it
-        return self._status
-
-    def _kill(self) -> None:
-        with suppress(ProcessLookupError):
-            if self._handle is None:
-                os.kill(self.pid, signal.SIGKILL)
-            else:
-                signal.pidfd_send_signal(self._handle, signal.SIGKILL)
-        if self._handle is not None:
-            os.close(self._handle)
+_GROUP_SECONDS = 0.2
+"""About how long a group of answers may take together, so that a call that hangs is found by its own time limit."""
 
 
 class Session:
-    """A strategy loaded in its own confined child. Windows must not go back in time.
+    """A strategy loaded in its own confined child, with one parameter set or many. Windows must not go back in time.
 
-    The first failure is final: the child is gone and every later call raises the same error.
+    The process's first failure is final: the child is gone and every later call raises the same error.
+    A parameter set that raises or answers wrongly is not asked again; with the last one the session ends.
+
+    Attributes:
+        failed: Parameter set, by its place in `params`, and why it is not asked any more.
+        awaited: Sets whose answers were awaited last; after a death one of them is the cause.
     """
 
     def __init__(
@@ -103,17 +44,20 @@ class Session:
         child: Child,
         source: StrategySource,
         *,
-        params: Mapping[str, ParamValue] | None,
+        params: Sequence[Mapping[str, ParamValue]],
         limits: WorkerLimits,
         forget: Callable[[Session], None],
     ) -> None:
         self._child, self._limits, self._forget = child, limits, forget
-        self._manifest = source.manifest
+        self._manifest, self._code, self._params = source.manifest, source.code, params
         self._streams = (*source.manifest.symbols, *source.manifest.context)
+        self._columns = protocol.columns_named(source.code)
         self._held: dict[str, tuple[int, int]] = {}  # symbol -> first and one-past-last bar number the child holds
         self._failure: Exception | None = None
-        self._open_request = (source.code, params)
         self._seconds_left = limits.session_seconds
+        self._seconds_an_answer = limits.request_seconds  # until one has come, any may take as long
+        self.failed: dict[int, StrategyRunError] = {}
+        self.awaited: tuple[int, ...] = ()
 
     def __enter__(self) -> Self:
         return self
@@ -138,47 +82,82 @@ class Session:
         """Largest resident size of the child in KiB, known once it is closed."""
         return self._child.max_resident_kib
 
+    @property
+    def is_spent(self) -> bool:
+        """True when the session ended because all its calls together took too long, whichever was the last."""
+        of_processor = isinstance(self._failure, StrategyRunError) and self._failure.cause == "cpu"
+        return of_processor or self._seconds_left < self._limits.request_seconds
+
     def open(self) -> None:
         """Send the strategy and wait until it has loaded; called by `Worker.session`.
 
         Raises:
             StrategyError: it does not load, or the parameters do not fit.
         """
-        code, params = self._open_request
         try:
             request = OpenRequest(
-                code=code,
+                code=self._code,
                 symbols=self._manifest.symbols,
                 context=self._manifest.context,
+                columns=self._columns,
                 interval_ms=self._manifest.interval_ms,
                 mode=self._manifest.mode,
-                max_leverage=self._manifest.max_leverage,
-                params=merge_params(self._manifest.params, params or {}),
+                params=tuple(merge_params(self._manifest.params, each) for each in self._params),
             )
-            self._exchange(protocol.encode_open(request), keep=0, columns=0, doing=LOADING)
+            failure = self._guarded(LOADING, self._limits.open_seconds, lambda deadline: self._load(request, deadline))
+            if failure is not None:
+                self._fail(failure)
         except BaseException:
             self.close()
             raise
 
     def decide(self, window: Window, *, keep: int) -> TargetRows:
-        """Return the last `keep` rows of `decide` on `window`.
+        """Return the last `keep` rows of `decide` on `window`, of a session with one parameter set.
 
         Raises:
             StrategyRunError: the strategy raised, broke its contract, or its process ended; the text says how.
             UsageError: the window goes back in time, lacks a symbol, or `keep` does not fit.
             SandboxError: the child was killed from outside.
         """
-        columns = 1 if window.target is not None else len(self._manifest.symbols)
-        if not 1 <= keep <= window.n_rows:
-            raise UsageError(f"keep is {keep}; expected 1 to the window's {window.n_rows} rows")
-        body = protocol.encode_decide(self._request(window, keep))
-        arrays = self._exchange(body, keep=keep, columns=columns, doing=DECIDING)
-        try:
-            check_values(*arrays, mode=self._manifest.mode, max_leverage=self._manifest.max_leverage, counts_from=0)
-        except StrategyError as error:
-            self._fail(StrategyRunError(f"{DECIDING} answered wrongly: {printable(str(error))}", "answer"))
-        exposure, stop, take = (a[:, 0] if window.target is not None else a for a in arrays)
-        return TargetRows(exposure=exposure, stop_loss=stop, take_profit=take)
+        needed = set(self._streams if window.target is None else (window.target, *self._manifest.context))
+        if set(window.columns) != needed:
+            raise UsageError(f"the window holds {sorted(window.columns)}; expected {sorted(needed)}")
+        question = Question(
+            targets=(window.target,),
+            first_bar=window.first_bar,
+            n_rows=window.n_rows,
+            column=lambda symbol, name: window.columns[symbol][WINDOW_COLUMNS.index(name)],
+        )
+        (rows,) = [_rows(group, is_panel=window.target is None) for _, _, group in self.ask(question, keep=keep)]
+        return rows
+
+    def ask(self, question: Question, *, keep: int) -> Iterator[tuple[int, tuple[int, ...], Group]]:
+        """Yield the last `keep` rows of `decide` for each target and each parameter set that has not failed.
+
+        They come in groups for one target, checked: its place in `targets`, the parameter sets, their answers.
+        A group's arrays are views that are valid until the next; what failed in it is in `failed` from then on.
+
+        Raises:
+            StrategyRunError: the child's process ended, or no parameter set is left.
+            UsageError, SandboxError: as `decide`.
+        """
+        if self._failure is not None:
+            raise self._failure
+        if not 1 <= keep <= question.n_rows:
+            raise UsageError(f"keep is {keep}; expected 1 to the window's {question.n_rows} rows")
+        columns = 1 if self._manifest.mode == "each" else len(self._manifest.symbols)
+        sets = tuple(i for i in range(len(self._params)) if i not in self.failed)
+        size = self._group_size(len(sets), answer_bytes=8 * keep * columns)
+        body = protocol.encode_decide(self._request(question, sets, keep=keep, group=size))
+        for place in range(len(question.targets)):
+            for first in range(0, len(sets), size):
+                self.awaited = sets[first : first + size]
+                group = self._group(body, len(self.awaited), keep=keep, columns=columns)
+                body = []  # one request, many answers
+                self._check(group, rows_before=question.n_rows - keep)
+                yield place, self.awaited, group
+        if len(self.failed) == len(self._params):
+            self._fail(self.failed[sets[0]])
 
     def close(self) -> None:
         """Kill and reap the child. Twice is fine."""
@@ -187,25 +166,75 @@ class Session:
         self._child.close()
         self._forget(self)
 
-    def _request(self, window: Window, keep: int) -> DecideRequest:
-        if (window.target is None) != (self._manifest.mode == "panel"):
-            raise UsageError(f"a {self._manifest.mode} strategy got a window with target {window.target}")
-        end = window.first_bar + window.n_rows
-        streams = []
-        for symbol, rows in window.columns.items():
-            streams.append(self._stream(symbol, rows, window.first_bar, end))
-        needed = set(self._streams if window.target is None else (window.target, *self._manifest.context))
-        if set(window.columns) != needed:
-            raise UsageError(f"the window holds {sorted(window.columns)}; expected {sorted(needed)}")
+    def _load(self, request: OpenRequest, deadline: float) -> Exception | None:
+        self._child.pipes.send(protocol.encode_open(request), deadline=deadline)
+        body = self._child.pipes.receive(bytes_max=ERROR_BYTES_MAX, deadline=deadline)
+        error = answers.decode_loaded(bytes(body))
+        return None if error is None else reported(error, doing=LOADING)
+
+    def _group_size(self, n_sets: int, *, answer_bytes: int) -> int:
+        within_time = int(_GROUP_SECONDS / max(self._seconds_an_answer, 1e-6))
+        within_pipe = PIPE_BYTES // 2 // answer_bytes  # the child fills one half while the other is read
+        return max(1, min(n_sets, within_time, within_pipe))
+
+    def _group(self, body: protocol.Parts, count: int, *, keep: int, columns: int) -> Group:
+        """Send `body` unless it is empty, and return the next `count` answers."""
+        bytes_max = answers.group_bytes_max(count=count, keep=keep, columns=columns)
+
+        def exchange(deadline: float) -> Group:
+            if body:
+                self._child.pipes.send(body, deadline=deadline)
+            content = self._child.pipes.receive(bytes_max=bytes_max, deadline=deadline)
+            return answers.decode_group(content, count=count, keep=keep, columns=columns)
+
+        began = time.monotonic()
+        group = self._guarded(DECIDING, min(self._limits.request_seconds, self._seconds_left), exchange)
+        spent = time.monotonic() - began
+        self._seconds_left -= spent
+        self._seconds_an_answer = spent / count
+        return group
+
+    def _check(self, group: Group, *, rows_before: int) -> None:
+        """Look at every value, and put down in `failed` whose answers cannot be acted on."""
+        for index, error in group.failed.items():
+            self.failed.setdefault(self.awaited[index], reported(error, doing=DECIDING))
+        mode, limit = self._manifest.mode, self._manifest.max_leverage
+        if is_within(group.exposure, group.stop_loss, group.take_profit, mode=mode, max_leverage=limit):
+            return
+        for index, which in enumerate(self.awaited):
+            stop, take = (None if a is None else a[index] for a in (group.stop_loss, group.take_profit))
+            try:
+                check_values(
+                    group.exposure[index],
+                    stop,
+                    take,
+                    mode=mode,
+                    max_leverage=limit,
+                    counts_from=0,
+                    rows_before=rows_before,
+                )
+            except StrategyError as error:
+                text = f"{DECIDING} answered wrongly: {printable(str(error))}"
+                self.failed.setdefault(which, StrategyRunError(text, "answer"))
+
+    def _request(self, question: Question, sets: tuple[int, ...], *, keep: int, group: int) -> DecideRequest:
+        asks_panel = question.targets == (None,)
+        if asks_panel != (self._manifest.mode == "panel"):
+            raise UsageError(f"a {self._manifest.mode} strategy got a window with targets {question.targets}")
+        targets = [target for target in question.targets if target is not None]
+        shown = self._streams if asks_panel else tuple(dict.fromkeys((*targets, *self._manifest.context)))
         return DecideRequest(
-            phase=window.first_bar % (DAY_MS // self._manifest.interval_ms),
+            phase=question.first_bar % (DAY_MS // self._manifest.interval_ms),
             keep=keep,
-            target=PANEL if window.target is None else self._streams.index(window.target),
-            streams=tuple(streams),
+            group=group,
+            sets=sets,
+            targets=(PANEL,) if asks_panel else tuple(self._streams.index(target) for target in targets),
+            streams=tuple(self._stream(symbol, question) for symbol in shown),
         )
 
-    def _stream(self, symbol: str, rows: Floats, first: int, end: int) -> Stream:
-        """Return what brings the child from the rows it holds of `symbol` to [first, end)."""
+    def _stream(self, symbol: str, question: Question) -> Stream:
+        """Return what brings the child from the rows it holds of `symbol` to those of the question."""
+        first, end = question.first_bar, question.first_bar + question.n_rows
         held_first, held_end = self._held.get(symbol, (first, first))
         if first < held_first or end < held_end:
             raise UsageError(
@@ -215,38 +244,26 @@ class Session:
         drop = min(first, held_end) - held_first
         new_from = max(first, held_end)
         self._held[symbol] = (first, end)
-        return Stream(index=self._streams.index(symbol), drop=drop, rows=rows[:, new_from - first :])
+        new = [question.column(symbol, name)[new_from - first :] for name in self._columns] if new_from < end else []
+        return Stream(index=self._streams.index(symbol), drop=drop, n_rows=end - new_from, columns=new)
 
-    def _exchange(self, body: bytes, *, keep: int, columns: int, doing: str) -> tuple[Floats, Floats, Floats]:
+    def _guarded(self, doing: str, seconds: float, work: Callable[[float], T]) -> T:
+        """Return `work(deadline)`; whatever the child does meanwhile ends the session with its cause."""
         if self._failure is not None:
             raise self._failure
-        expected = protocol.targets_bytes(keep=keep, columns=columns)
-        began = time.monotonic()
-        deadline = began + self._allowed_seconds(is_open=keep == 0)
         try:
-            self._child.pipes.send(body, deadline=deadline)
-            answer = self._child.pipes.receive(bytes_max=max(expected, ERROR_BYTES_MAX), deadline=deadline)
-            decoded = protocol.decode_answer(answer, keep=keep, columns=columns)
+            return work(time.monotonic() + seconds)
         except PipeTimeoutError:
-            self._fail(self._too_slow(doing, deadline - began))
+            self._fail(self._too_slow(doing, seconds))
         except (PipeGarbageError, ValueError) as error:
             self._fail(StrategyRunError(f"{doing} wrote what is no answer ({error})", "garbage"))
         except PipeClosedError:
             self._fail(death(self._child.close(), doing=doing, cpu_seconds=self._limits.cpu_seconds))
         except OSError as error:
             self._fail(SandboxError(f"the pipe to a worker broke: {error}"))
-        if isinstance(decoded, ErrorAnswer):
-            self._fail(reported(decoded, doing=doing))
-        self._seconds_left -= time.monotonic() - began
-        return decoded
-
-    def _allowed_seconds(self, *, is_open: bool) -> float:
-        if is_open:
-            return self._limits.open_seconds
-        return min(self._limits.request_seconds, self._seconds_left)
 
     def _too_slow(self, doing: str, seconds: float) -> StrategyRunError:
-        if self._seconds_left < self._limits.request_seconds and doing == DECIDING:
+        if self.is_spent and doing == DECIDING:
             text = f"all {doing} calls together took longer than {self._limits.session_seconds:g} s"
             return StrategyRunError(f"{text}; make it cheaper", "timeout")
         return StrategyRunError(f"{doing} took longer than {seconds:g} s and was stopped", "timeout")
@@ -255,6 +272,17 @@ class Session:
         self._failure = failure
         self.close()
         raise failure
+
+
+def _rows(group: Group, *, is_panel: bool) -> TargetRows:
+    exposure = group.exposure[0].copy()
+    stop, take = (
+        np.full(exposure.shape, np.nan) if given is None else given[0].copy()
+        for given in (group.stop_loss, group.take_profit)
+    )
+    if is_panel:
+        return TargetRows(exposure=exposure, stop_loss=stop, take_profit=take)
+    return TargetRows(exposure=exposure[:, 0], stop_loss=stop[:, 0], take_profit=take[:, 0])
 
 
 def merge_params(defaults: Mapping[str, ParamValue], override: Mapping[str, ParamValue]) -> dict[str, ParamValue]:
@@ -269,44 +297,3 @@ def merge_params(defaults: Mapping[str, ParamValue], override: Mapping[str, Para
         if type(value) is not type(defaults[name]):
             raise StrategyError(f"parameter {name} is {type(defaults[name]).__name__} in the manifest; found {value!r}")
     return {**defaults, **override}
-
-
-def reported(error: ErrorAnswer, *, doing: str) -> StrategyRunError:
-    """Return the failure a child reported itself."""
-    line = error.line if error.line < 1_000_000 else 0
-    where = f" at strategy.py line {line}" if line else ""
-    text = printable(error.text)
-    causes: dict[str, tuple[Cause, str]] = {
-        "raised": ("raised", f"{doing} raised{where}: {text}"),
-        "answer": ("answer", f"{doing} answered wrongly: {text}"),
-        "memory": ("memory", f"{doing} ran out of memory{where}: {text or 'MemoryError'}"),
-    }
-    cause, message = causes[error.cause]
-    return StrategyRunError(message, cause, line)
-
-
-def death(status: int, *, doing: str, cpu_seconds: int) -> StrategyRunError | SandboxError:
-    """Return why a child ended without an answer, from its wait status."""
-    if not os.WIFSIGNALED(status):
-        if os.WEXITSTATUS(status) == MEMORY_EXIT:
-            return StrategyRunError(f"{doing} ran out of memory", "memory")
-        return StrategyRunError(f"{doing} ended its process ({_ending(status)}) instead of answering", "closed")
-    number = os.WTERMSIG(status)
-    if number == signal.SIGSYS:
-        return StrategyRunError(f"{doing} made a forbidden system call and was killed", "forbidden")
-    if number == signal.SIGXCPU:
-        return StrategyRunError(f"{doing} used more than {cpu_seconds} s of processor time", "cpu")
-    if number == signal.SIGKILL:
-        return SandboxError(
-            f"the worker of {doing} was killed, by whoever is short of memory or by hand; "
-            "nothing is concluded. Free memory and run again"
-        )
-    return StrategyRunError(f"{doing} crashed its process ({_ending(status)})", "crashed")
-
-
-def _ending(status: int) -> str:
-    if os.WIFSIGNALED(status):
-        number = os.WTERMSIG(status)
-        known = {int(s): s.name for s in signal.Signals}
-        return f"killed by {known.get(number, f'signal {number}')}"
-    return f"exit code {os.WEXITSTATUS(status)}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from autarch.market.types import Floats
@@ -41,6 +41,20 @@ class Window:
     def n_rows(self) -> int:
         """Bars in this window."""
         return int(next(iter(self.columns.values())).shape[1])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """Decide calls on one window of rows [first_bar, first_bar + n_rows), one for each of `targets`.
+
+    `column` returns a symbol's (n_rows,) values of one column, by name; a view is fine. Only columns that
+    the strategy names are asked for. As with a window, a target is a symbol, or None for the panel.
+    """
+
+    targets: tuple[str | None, ...]
+    first_bar: int
+    n_rows: int
+    column: Callable[[str, str], Floats]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -24,7 +24,8 @@ from autarch.numerics import pinned_environment
 from autarch.sandbox import control, kernel, level
 from autarch.sandbox.control import HELLO_BYTES_MAX, HELLO_HEADER, REPLY, REQUEST, Hello
 from autarch.sandbox.failure import printable
-from autarch.sandbox.session import Child, Session
+from autarch.sandbox.forked import Child
+from autarch.sandbox.session import Session
 from autarch.sandbox.values import SandboxLevel, WorkerLimits
 
 _ENVIRONMENT_KEPT = ("AUTARCH_CACHE", "HOME", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX")
@@ -149,6 +150,10 @@ class Worker:
             StrategyError: the code does not load, or `params` names or types do not fit the manifest.
             SandboxError: the child could not be confined.
         """
+        return self.session_of_sets(source, [params or {}])
+
+    def session_of_sets(self, source: StrategySource, params: Sequence[Mapping[str, ParamValue]]) -> Session:
+        """Return a session that answers each question for every one of these parameter sets; see `session`."""
         session = Session(self._child(), source, params=params, limits=self.limits, forget=self._sessions.discard)
         with self._lock:
             self._sessions.add(session)

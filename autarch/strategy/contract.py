@@ -42,6 +42,7 @@ class Bars:
     hour: Floats
     weekday: Floats
     context: Mapping[str, Bars] = field(default_factory=lambda: MappingProxyType({}))
+    _n_bars: int
     _interval_ms: int
     _phase: int
 
@@ -81,13 +82,49 @@ class Bars:
         return cls(
             **arrays,
             context=MappingProxyType(dict(context or {})),
+            _n_bars=shape[0],
             _interval_ms=interval_ms,
             _phase=first_bar % (DAY_MS // interval_ms),
         )
 
+    @classmethod
+    def of_named(
+        cls,
+        columns: Mapping[str, Floats],
+        *,
+        n_bars: int,
+        first_bar: int,
+        interval_ms: int,
+        context: Mapping[str, Bars],
+    ) -> Bars:
+        """Return bars that hold these very arrays, for a strategy that names no other column.
+
+        Args:
+            columns: Arrays that are read-only and own their memory, shaped as in `build`.
+            n_bars: Their length, also when there is none.
+            first_bar: As in `build`.
+            interval_ms: As in `build`.
+            context: As in `build`.
+        """
+        bars = object.__new__(cls)
+        put = object.__setattr__
+        for name, array in columns.items():
+            put(bars, name, array)
+        put(bars, "context", context)
+        put(bars, "_n_bars", n_bars)
+        put(bars, "_interval_ms", interval_ms)
+        put(bars, "_phase", first_bar % (DAY_MS // interval_ms))
+        return bars
+
+    def __getattr__(self, name: str) -> NoReturn:
+        """Refuse what is no attribute, or a column that was not sent, in words."""
+        if name in COLUMNS or name in CALENDAR:
+            raise AttributeError(f"column {name} was not sent, since strategy.py does not spell it: write bars.{name}")
+        raise AttributeError(f"bars have no {name!r}; there are: {', '.join((*COLUMNS, *CALENDAR))}, context, resample")
+
     def __len__(self) -> int:
         """Return the number of bars."""
-        return int(self.hour.size)
+        return self._n_bars
 
     def resample(self, interval: str) -> Resampled:
         """Return the whole bars of a longer interval, such as `bars.resample("4h")`.

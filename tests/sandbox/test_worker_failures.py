@@ -149,8 +149,9 @@ def test_half_an_answer_is_waited_for_no_longer_than_the_limit(hasty, source_of,
 
 
 def test_a_forged_answer_beyond_the_leverage_is_refused_by_the_evaluator(worker, source_of, window_of) -> None:
-    forged = "b'\\x31\\0\\0\\0T' + np.full(6, 0.7).tobytes()[:16] + np.full(4, 0.5).tobytes()"
-    beyond = "b'\\x31\\0\\0\\0T' + np.full(2, 99.0).tobytes() + np.full(4, 0.5).tobytes()"
+    # 24 bytes: T, one answer, of kind 1 in 16 bytes
+    head = "b'\\x18\\0\\0\\0T\\1\\0\\1\\x10\\0\\0\\0'"
+    forged, beyond = f"{head} + np.full(2, 0.7).tobytes()", f"{head} + np.full(2, 99.0).tobytes()"
 
     with worker.session(source_of(EVERY_PIPE.format(forged) + "while True: pass")) as session:
         assert session.decide(window_of(), keep=2).exposure.tolist() == [
