@@ -41,6 +41,7 @@ def clone(tmp_path_factory, root, bars_on_disk, kit) -> Path:
     candidate = kit.candidate(kit.trend)
     policy = (root / "ci/policy.toml").read_text()
     policy = policy.replace("cuts = 6000", "cuts = 300").replace('"synthetic"', '"hills"')
+    policy = policy.replace("referee_bars = 20000", "referee_bars = 2000")
     files = {
         "ci/policy.toml": policy.encode(),
         "ci/datasets/hills.toml": lock_toml(lock),

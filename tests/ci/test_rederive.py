@@ -69,7 +69,8 @@ def project(tmp_path_factory, root, bars_on_disk, kit) -> Project:
     key = tmp_path_factory.mktemp("keys") / "ci"
     public = generate_key(key, comment="ci")
     lock, stores = bars_on_disk
-    policy = (root / "ci/policy.toml").read_text().replace("cuts = 6000", "cuts = 300")
+    policy = (root / "ci/policy.toml").read_text()
+    policy = policy.replace("cuts = 6000", "cuts = 300").replace("referee_bars = 20000", "referee_bars = 200")
     files = {
         "ci/policy.toml": policy.encode(),
         "ci/datasets/hills.toml": lock_toml(lock),
