@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,6 +9,7 @@ from agents.proposal import Proposal, open_pull_request
 from agents.scoring import Bench
 from agents.study import Study
 from agents.tuning import propose_tuning
+from autarch.canonical import parse_toml
 from autarch.errors import ConfigError
 from autarch.forge.client import ForgeClient
 from autarch.forge.wire import Pull
@@ -75,7 +75,7 @@ class AgentDesk:
 
 def _terms(policy: bytes | None, path: str) -> tuple[str, float]:
     try:
-        parsed = tomllib.loads((policy or b"").decode("utf-8"))
+        parsed = parse_toml(policy or b"")
         return str(parsed["data"]["datasets"][0]), float(parsed["backtest"]["capital"])
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise ConfigError(f"{path} on main does not name [data] datasets and [backtest] capital: {error!r}") from error

@@ -1,11 +1,15 @@
-"""One way to write a value as bytes, so that a digest means the same thing everywhere."""
+"""One way to write a value as bytes, so that a digest means the same thing everywhere.
+
+And one to read TOML that somebody else wrote.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import math
+import tomllib
 from collections.abc import Mapping, Sequence
-from typing import NewType
+from typing import Any, NewType
 
 import rfc8785
 
@@ -27,17 +31,32 @@ def canonical_json(value: object) -> bytes:
     """Return `value` as RFC 8785 canonical JSON, no trailing newline.
 
     Raises:
-        ValueError: `value` holds NaN or infinity, an integer beyond 2**53, or a type JSON lacks.
+        ValueError: `value` holds NaN or infinity, an integer beyond 2**53, a type JSON lacks, or nests too deeply.
     """
     try:
         return rfc8785.dumps(_plain(value))  # type: ignore[arg-type]
     except rfc8785.CanonicalizationError as error:
         raise ValueError(f"{error}; {_EXPECTED}, and no NaN or infinity") from error
+    except RecursionError as error:
+        raise ValueError("the value nests too deeply to be written") from error
 
 
 def canonical_digest(value: object) -> Sha256:
     """Return the SHA-256 of the canonical JSON of `value`."""
     return sha256_hex(canonical_json(value))
+
+
+def parse_toml(content: bytes) -> dict[str, Any]:
+    """Return the table in `content`, which may be hostile.
+
+    Raises:
+        UnicodeDecodeError: it is not UTF-8.
+        tomllib.TOMLDecodeError: it is not TOML, or nests deeper than this parser goes.
+    """
+    try:
+        return tomllib.loads(content.decode("utf-8"))
+    except RecursionError as error:
+        raise tomllib.TOMLDecodeError("it nests too deeply; write it flatter") from error
 
 
 def _plain(value: object) -> object:

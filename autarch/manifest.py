@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from autarch.canonical import Sha256, canonical_digest, sha256_hex
+from autarch.canonical import Sha256, canonical_digest, parse_toml, sha256_hex
 from autarch.errors import StrategyError
 
 INTERVAL_MS: dict[str, int] = {
@@ -153,7 +153,7 @@ def parse_manifest(content: bytes, *, slug: str) -> Manifest:
     if len(content) > MANIFEST_BYTES_MAX:
         raise StrategyError(f"manifest.toml has {len(content)} bytes; at most {MANIFEST_BYTES_MAX} are allowed")
     try:
-        wire = msgspec.convert(tomllib.loads(content.decode("utf-8")), _Wire, strict=True)
+        wire = msgspec.convert(parse_toml(content), _Wire, strict=True)
     except UnicodeDecodeError as error:
         raise StrategyError(f"manifest.toml is not UTF-8 ({error}); save it as plain ASCII TOML") from error
     except tomllib.TOMLDecodeError as error:

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from autarch.canonical import parse_toml
 from autarch.errors import ConfigError
 from autarch.repo.git import GitRepo, Remote
 
@@ -212,7 +213,7 @@ def parse_config(content: bytes) -> Config:
     if len(content) > CONFIG_BYTES_MAX:
         raise ConfigError(f"{CONFIG_NAME} has {len(content)} bytes; at most {CONFIG_BYTES_MAX} are read")
     try:
-        config = msgspec.convert(tomllib.loads(content.decode("utf-8")), Config, strict=True)
+        config = msgspec.convert(parse_toml(content), Config, strict=True)
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{CONFIG_NAME} is not UTF-8 TOML: {error}") from error
     except msgspec.ValidationError as error:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from autarch.canonical import Sha256, sha256_hex
+from autarch.canonical import Sha256, parse_toml, sha256_hex
 from autarch.errors import ConfigError
 from autarch.verdict import CheckClass
 
@@ -142,7 +142,7 @@ def parse_policy(content: bytes, *, path: str) -> Policy:
     if len(content) > POLICY_BYTES_MAX:
         raise ConfigError(f"{path} has {len(content)} bytes; at most {POLICY_BYTES_MAX} are read")
     try:
-        wire = msgspec.convert(tomllib.loads(content.decode("utf-8")), _Wire, strict=True)
+        wire = msgspec.convert(parse_toml(content), _Wire, strict=True)
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path} is not UTF-8 TOML: {error}") from error
     except msgspec.ValidationError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass
 
+from autarch.canonical import parse_toml
 from autarch.errors import DeployError
 from autarch.evidence.attestation import Evidence, load_evidence, read_attestation_by_any
 from autarch.evidence.claim import Claim
@@ -92,7 +93,7 @@ def required_checks(policy: bytes, path: str) -> tuple[str, ...]:
         DeployError: the bytes name none.
     """
     try:
-        names = tomllib.loads(policy.decode("utf-8"))["required"]["strategy"]
+        names = parse_toml(policy)["required"]["strategy"]
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, TypeError) as error:
         raise DeployError(f"{path} names no required checks: {error!r}; {_AGAIN}") from error
     if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
@@ -103,6 +104,6 @@ def required_checks(policy: bytes, path: str) -> tuple[str, ...]:
 def is_walkthrough(policy: bytes | None) -> bool:
     """Return whether the policy in these bytes says of itself that it is a walk-through's, limits wide open."""
     try:
-        return bool(tomllib.loads((policy or b"").decode("utf-8")).get("walkthrough", False))
+        return bool(parse_toml(policy or b"").get("walkthrough", False))
     except (UnicodeDecodeError, tomllib.TOMLDecodeError):
         return True

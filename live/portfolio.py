@@ -11,6 +11,7 @@ from typing import Literal
 
 import msgspec
 
+from autarch.canonical import parse_toml
 from autarch.errors import ConfigError
 from autarch.manifest import SLUG, Manifest
 
@@ -126,7 +127,7 @@ def parse_portfolio(content: bytes) -> Portfolio:
             a strategy or account named twice, a number out of range.
     """
     try:
-        wire = msgspec.convert(tomllib.loads(content.decode("utf-8")), _Wire, strict=True)
+        wire = msgspec.convert(parse_toml(content), _Wire, strict=True)
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise ConfigError(f"{PORTFOLIO_PATH}: {error}") from error
     if wire.schema != 1:
@@ -171,7 +172,7 @@ def tighten(limits: Limits, content: bytes) -> Limits:
         ConfigError: not TOML, an unknown key, or a value looser than the portfolio's.
     """
     try:
-        wire = msgspec.convert(tomllib.loads(content.decode("utf-8")), dict[str, int | float], strict=True)
+        wire = msgspec.convert(parse_toml(content), dict[str, int | float], strict=True)
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise ConfigError(f"limits.toml: {error}") from error
     merged = {name: getattr(limits, name) for name in Limits.__slots__}

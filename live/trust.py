@@ -19,7 +19,7 @@ import msgspec
 import tomlkit
 from packaging.version import InvalidVersion, Version
 
-from autarch.canonical import Sha256
+from autarch.canonical import Sha256, parse_toml
 from autarch.errors import ConfigError, DeployError
 from autarch.repo.signing import CI_NAMESPACES, CI_PRINCIPAL, RELEASE_NAMESPACES, RELEASE_PRINCIPAL, allowed_signer
 from autarch.repo.signing import Trust as SigningTrust
@@ -199,7 +199,7 @@ def parse_trust(content: bytes) -> Trust:
         ConfigError: malformed, or a fingerprint that is not its key's.
     """
     try:
-        wire = msgspec.convert(tomllib.loads(content.decode("utf-8")), _Wire, strict=True)
+        wire = msgspec.convert(parse_toml(content), _Wire, strict=True)
         Version(wire.minimum_runtime)
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError, InvalidVersion) as error:
         raise ConfigError(f"trust.toml: {error}") from error

@@ -69,6 +69,7 @@ def test_a_good_manifest_parses() -> None:
         (manifest(more="[params]\nfast = 3\n[search]\nfast = {low = 1, high = 10, step = 4}\n"), "grid"),
         (manifest(more="[params]\nfast = 5\n[search]\nfast = {low = 1, high = 10, step = 4}\n"), "grid"),
         (b"name = ", "not TOML"),
+        (b"name = " + b"[" * 3000 + b"]" * 3000, "nests too deeply"),
         (b"\xff", "not UTF-8"),
         (b"#" * 70_000, "70000 bytes"),
     ],

@@ -125,11 +125,13 @@ def begin(target: Path, *, say: Callable[[str], None]) -> Walk:
     """Return a walk in a fresh clone of this project at `target`, run with the code of its commit.
 
     Raises:
-        ConfigError: this installation is no clone, or `target` is in use.
+        ConfigError: this installation is no clone, `target` is in use, or there is no git.
     """
     from autarch.repo.git import GitRepo
+    from autarch.repo.runner import require_git
     from autarch.repo.trusted import write_tree_from
 
+    require_git()
     root = project_root()
     lock = _only_one(target)
     changed = subprocess.run(

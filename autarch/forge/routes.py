@@ -44,7 +44,7 @@ class Call:
             return msgspec.json.decode(self.content, type=kind, strict=True)
         except msgspec.ValidationError as error:
             raise DeniedError(422, str(error)) from error
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise DeniedError(400, f"the body is not JSON: {error}") from error
 
     @property

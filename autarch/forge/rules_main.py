@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from typing import Literal
 
-from autarch.canonical import Sha256, sha256_hex
+from autarch.canonical import Sha256, parse_toml, sha256_hex
 from autarch.forge import checks, pulls
 from autarch.forge.checks import CI_SIGNERS, CheckRecord
 from autarch.forge.rules import LEDGER, Move, Rulebook, need_role, refuse
@@ -129,7 +128,7 @@ def read_required(book: Rulebook, commit: str) -> RequiredChecks:
     if content is None:
         raise refuse("policy", f"main holds no {book.policy_path}", fix)
     try:
-        required = tomllib.loads(content.decode("utf-8"))["required"]
+        required = parse_toml(content)["required"]
         names = {kind: tuple(str(name) for name in required[kind]) for kind in ("strategy", "platform")}
     except (ValueError, KeyError, TypeError) as error:
         raise refuse("policy", f"{book.policy_path} on main names no required checks: {error!r}", fix) from error

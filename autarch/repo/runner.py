@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import base64
 import os
+import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from autarch.errors import RefusedError, UndecidedError
+from autarch.errors import ConfigError, RefusedError, UndecidedError
 
 SAFE_ENVIRONMENT = {
     "GIT_CONFIG_NOSYSTEM": "1",
@@ -93,7 +94,9 @@ class Runner:
 
         Raises:
             GitError: git failed and `check` is set, or it took longer than `TIMEOUT_S`.
+            ConfigError: git is not installed.
         """
+        require_git()
         from git.cmd import Git  # noqa: PLC0415  importing GitPython takes 0.2 s; `--help` must not
 
         ours = {**SAFE_ENVIRONMENT, **self.variables, **(environment or {})}
@@ -106,6 +109,16 @@ class Runner:
                 f"git {arguments[0]} failed with exit code {code} in {self.path}: {stderr.strip() or 'no text'}"
             )
         return Answer(code=code, stdout=stdout, stderr=stderr)
+
+
+def require_git() -> None:
+    """Refuse to go on where no git is found: each caller would fail in its own words.
+
+    Raises:
+        ConfigError: it is not on PATH.
+    """
+    if shutil.which("git") is None:
+        raise ConfigError("git is not on PATH; install git 2.38 or newer (Debian: git), or put its folder on PATH")
 
 
 def _execute(git: Any, command: list[str], stdin: bytes, environment: dict[str, str]) -> tuple[int, bytes, str]:

@@ -153,7 +153,7 @@ def read_record(record: bytes) -> dict[str, object]:
         raise SignatureError("a signed record must be one line of JSON followed by an SSH signature; this one is not")
     try:
         return msgspec.json.decode(line, type=dict[str, object])
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SignatureError(f"a signed record is not canonical JSON: {error}") from error
 
 

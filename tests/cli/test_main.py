@@ -130,11 +130,38 @@ def test_a_verb_returns_its_exit_code(answer, code, probe):
     assert main(["probe"]) == code
 
 
-def test_a_bug_of_ours_is_not_dressed_up_as_an_answer(probe):
+def test_a_bug_of_ours_is_could_not_tell_and_its_traceback_is_kept_in_a_file(probe, capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("AUTARCH_CACHE", str(tmp_path / "cache"))
     probe(raising(KeyError("a bug")))
 
-    with pytest.raises(KeyError, match="a bug"):
-        main(["probe"])
+    assert main(["probe"]) == 3
+
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "a fault of autarch's own, so nothing may be concluded: KeyError at " in said
+    assert "Traceback" not in said
+    (kept,) = (tmp_path / "cache" / "faults").iterdir()
+    assert str(kept) in said
+    assert "KeyError: 'a bug'" in kept.read_text()
+
+
+def test_a_bug_of_ours_is_told_also_where_nothing_can_be_written(probe, capsys, monkeypatch, tmp_path):
+    (tmp_path / "cache").write_text("a file where the folder should be")
+    monkeypatch.setenv("AUTARCH_CACHE", str(tmp_path / "cache"))
+    probe(raising(KeyError("a bug")))
+
+    assert main(["probe"]) == 3
+    assert "its account could not be written" in capsys.readouterr().err
+
+
+def test_a_refusal_of_the_system_names_the_file_and_is_no_answer(probe, capsys):
+    probe(raising(OSError(28, "No space left on device", "/full/report.html")))
+
+    assert main(["probe"]) == 3
+    assert capsys.readouterr().err == (
+        "autarch: the system refused: /full/report.html: No space left on device; "
+        "check disk space, owner and mode, then run it again\n"
+    )
 
 
 def test_an_interrupt_exits_130_and_says_so(probe, capsys):

@@ -83,6 +83,8 @@ def test_a_record_opens_to_its_body_and_every_flipped_byte_is_seen(key, ci):
         (b'{"b":1, "a":2}', "canonical form"),
         (b"[1]", "canonical JSON"),
         (b"{", "canonical JSON"),
+        (b'{"a":' + b"[" * 5000 + b"]" * 5000 + b"}", "canonical JSON"),  # deeper than the reader goes
+        (b'{"a":' + b"[" * 700 + b"]" * 700 + b"}", "canonical JSON"),  # deeper than the writer goes
         (b'{"a":NaN}', "JSON"),
     ],
 )
