@@ -11,10 +11,10 @@ GROUPS: Final[tuple[tuple[str, Mapping[str, tuple[str, Unit]]], ...]] = (
     (
         "Return",
         {
-            "total_return": ("total", "fraction"),
-            "annual_return": ("a year", "fraction"),
+            "total_return": ("total return", "fraction"),
+            "annual_return": ("return a year", "fraction"),
             "buy_and_hold_return": ("buy and hold", "fraction"),
-            "excess_return": ("excess over it", "fraction"),
+            "excess_return": ("over buy and hold", "fraction"),
             "final_equity": ("final equity", "quote"),
             "days": ("days counted", "days"),
         },

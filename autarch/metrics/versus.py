@@ -12,6 +12,8 @@ from autarch.market.types import Floats
 ALIKE_TOLERANCE: Final = 0.05
 """Two exposures this share of max_leverage apart are still alike (own choice)."""
 
+_ROUNDING: Final = 1e-12  # 1.0 - 0.95 is a hair above 0.05 as a float
+
 
 def beta(returns: Floats, other: Floats) -> float | None:
     """Return the slope of daily returns on another's: cov / var of the other (Sharpe, 1964), sample moments.
@@ -53,7 +55,7 @@ def alike(one: Decisions, other: Decisions) -> float | None:
         return None
     ours = (one.exposure[:, left] * one.slice_fraction())[both]
     theirs = (other.exposure[:, right] * other.slice_fraction())[both]
-    width = ALIKE_TOLERANCE * min(d.max_leverage * d.slice_fraction() for d in (one, other))
+    width = ALIKE_TOLERANCE * min(d.max_leverage * d.slice_fraction() for d in (one, other)) + _ROUNDING
     same = (np.sign(ours) == np.sign(theirs)) & (np.abs(np.abs(ours) - np.abs(theirs)) <= width)
     return float(same.mean())
 

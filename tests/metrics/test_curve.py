@@ -40,3 +40,7 @@ def test_calmar_needs_a_drawdown():
     assert calmar(0.3, 0.0) is None
     assert calmar(None, 0.2) is None
     assert calmar(0.2, None) is None
+
+
+def test_an_unknown_close_is_no_recovery():
+    assert longest_drawdown_bars(np.array([0.1, np.nan, 0.1, 0.0])) == 3

@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autarch.metrics import daily_returns, expected_shortfall, sharpe, sortino, volatility, worst_day
+from autarch.metrics import (
+    daily_returns,
+    expected_shortfall,
+    kurtosis,
+    sharpe,
+    skew,
+    sortino,
+    volatility,
+    worst_day,
+)
 
 HOUR = 3_600_000
 DAY = 24 * HOUR
@@ -101,3 +110,43 @@ def test_shortfall_is_at_least_as_bad_as_the_mean_and_no_worse_than_the_worst_da
     deeper = expected_shortfall(array, level=0.99)
 
     assert -array.mean() - 1e-12 <= tail <= deeper + 1e-12 <= -array.min() + 2e-12
+
+
+def test_skew_and_kurtosis_by_hand():
+    # mean 1; deviations -1 -1 -1 3: m2 = 12 / 4 = 3, m3 = 24 / 4 = 6, m4 = 84 / 4 = 21
+    returns = np.array([0.0, 0.0, 0.0, 4.0])
+
+    assert skew(returns) == pytest.approx(6 / 3**1.5, rel=1e-12)
+    assert kurtosis(returns) == pytest.approx(21 / 9, rel=1e-12)
+
+
+def test_a_normal_has_kurtosis_three_and_no_excess():
+    returns = np.random.default_rng(3).normal(0.001, 0.02, 200_000)
+
+    assert kurtosis(returns) == pytest.approx(3.0, abs=0.05)
+    assert skew(returns) == pytest.approx(0.0, abs=0.02)
+
+
+@given(st.lists(st.floats(-0.5, 0.5), min_size=3, max_size=40))
+def test_no_sample_has_less_kurtosis_than_one_and_its_skew_squared(returns):
+    g3, g4 = skew(np.array(returns)), kurtosis(np.array(returns))
+
+    assert (g3 is None) == (g4 is None)
+    assert g3 is None or g4 >= (1.0 + g3**2) * (1.0 - 1e-6)
+
+
+@pytest.mark.parametrize("place", [0, 7, 19])
+def test_an_unknown_day_makes_every_number_unknown(place):
+    returns = np.linspace(-0.05, 0.05, 20)
+    returns[place] = np.nan
+
+    for number in (volatility, sharpe, sortino, skew, kurtosis, worst_day):
+        assert number(returns) is None, number.__name__
+    assert expected_shortfall(returns, level=0.95) is None
+    assert expected_shortfall(returns, level=0.99) is None
+
+
+@pytest.mark.parametrize("returns", [[], [0.01], [0.02, 0.02, 0.02]])
+def test_moments_without_spread_are_none(returns):
+    assert skew(np.array(returns)) is None
+    assert kurtosis(np.array(returns)) is None

@@ -4,87 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from decimal import Decimal
 
 import numpy as np
 import pytest
 
-from autarch.canonical import Sha256, canonical_json
-from autarch.decisions import Decisions
-from autarch.engine import CostModel, backtest
-from autarch.market.types import Instrument, Market, RiskTier, SymbolSeries
+from autarch.canonical import canonical_json
+from autarch.engine import CostModel
 from autarch.metrics import buy_and_hold, max_participation, summarise, turnover_per_day
+from autarch.metrics.shown import GROUPS
 
-HALF_DAY = 43_200_000
-MIDNIGHT = 19_676 * 86_400_000
-COSTS = CostModel(half_spread_bps=0.0, impact_k=0.0, impact_cap_bps=0.0)
-
-
-def series(symbol, prices, *, turnover=10_000.0, first_row=0):
-    close = np.array(prices, dtype=np.float64)
-    n = close.size
-    return SymbolSeries(
-        symbol=symbol,
-        open=close.copy(),
-        high=close.copy(),
-        low=close.copy(),
-        close=close,
-        volume=np.full(n, turnover) / close,
-        turnover=np.full(n, turnover),
-        traded=np.arange(n) >= first_row,
-        first_row=first_row,
-        funding_ms=np.empty(0, dtype=np.int64),
-        funding_rate=np.empty(0),
-        mark_ms=np.empty(0, dtype=np.int64),
-        mark_close=np.empty(0),
-        funding_schedule=(),
-    )
-
-
-def market_of(*all_series):
-    tier = RiskTier(
-        notional_max=Decimal(10**9),
-        maintenance_margin_rate=Decimal("0.01"),
-        initial_margin_rate=Decimal("0.02"),
-        mm_deduction=Decimal(0),
-    )
-    contract = Instrument(
-        symbol="AAAUSDT",
-        tick_size=Decimal("0.1"),
-        qty_step=Decimal("0.001"),
-        min_order_qty=Decimal("0.001"),
-        max_market_qty=Decimal(10**6),
-        min_notional=Decimal(0),
-        taker_fee=Decimal("0.001"),
-        maker_fee=Decimal(0),
-        risk_tiers=(tier,),
-        sources=(),
-    )
-    return Market(
-        dataset="by-hand",
-        dataset_digest=Sha256("0" * 64),
-        split="train",
-        interval="12h",
-        interval_ms=HALF_DAY,
-        ts=MIDNIGHT + HALF_DAY * np.arange(all_series[0].close.size, dtype=np.int64),
-        series=all_series,
-        instruments=tuple(replace(contract, symbol=s.symbol) for s in all_series),
-    )
-
-
-def play(market, exposure, *, stop=np.nan, max_leverage=1.0):
-    shape = (market.n_bars, len(market.symbols))
-    wanted = Decisions(
-        symbols=market.symbols,
-        interval="12h",
-        mode="panel",
-        max_leverage=max_leverage,
-        exposure=np.array(exposure, dtype=np.float64).reshape(shape),
-        stop_loss=np.full(shape, stop),
-        take_profit=np.full(shape, np.nan),
-        counts=np.ones(shape, dtype=np.bool_),
-    )
-    return backtest(market, wanted, costs=COSTS, capital=1000.0)
+from .by_hand import market_of, play, series
 
 
 @pytest.fixture
@@ -126,6 +55,32 @@ def test_the_summary_of_a_run_played_by_hand(by_hand):
     assert found["buy_and_hold_return"] == 0.0
     assert found["max_exposure"] == pytest.approx(1000 / 999, rel=1e-12)
     assert found["n_fills"] == 3.0
+    # the market ends where it began, but between them it rose and fell: 100, 110, 100 at the days' ends
+    held = np.array([0.0, 0.10, 100 / 110 - 1])
+    slope = np.cov(daily, held, ddof=1)[0, 1] / np.var(held, ddof=1)
+    assert found["beta"] == pytest.approx(slope, rel=1e-9)
+    assert found["excess_return"] == pytest.approx(final / 1000 - 1, rel=1e-12)
+    # 11 % of a bar at 1000 of capital is 10 % at 1000 / 1.1
+    assert found["capacity_participation"] == pytest.approx(1000 * 0.10 / 0.11)
+    assert found["capacity_impact"] is None  # without a cost model, and none was paid
+
+
+def test_the_cost_model_turns_slippage_into_a_capacity():
+    market = market_of(series("AAAUSDT", [100, 100, 120, 120]))
+    costs = CostModel(half_spread_bps=0.0, impact_k=100.0, impact_cap_bps=1000.0)
+    result = play(market, [1.0, 1.0, 0.0, 0.0], costs=costs)
+
+    found = summarise(result, market, costs=costs)
+
+    profit, impact = result.equity[-1] - 1000.0, result.totals.slippage
+    assert impact > 0.0
+    assert found["capacity_impact"] == pytest.approx(1000.0 * ((profit + impact) / impact) ** 2)
+
+
+def test_every_metric_has_a_place_a_label_and_a_unit(by_hand):
+    market, result = by_hand
+
+    assert sorted(summarise(result, market)) == sorted(name for _, rows in GROUPS for name in rows)
 
 
 def test_a_warm_up_before_the_first_decision_waters_nothing_down(by_hand):
