@@ -175,6 +175,28 @@ def test_so_it_is_for_a_short(canon, distance, event):
     assert canon(table).differences == []
 
 
+def test_a_stop_on_the_liquidation_price_comes_too_late(canon):
+    # both at 51: nothing tells which is first, so the worse is assumed
+    table = """
+        bar         | decide       | happens                             | equity
+        100         | +1 stop 49%  |                                     | 1000
+        100         |              | entry +10 @ 100                     | 1000
+        90 90 51 80 |              | liquidation -10 @ 50                | 500
+    """
+    assert canon(table).differences == []
+
+
+def test_a_liquidation_pays_no_spread_and_no_impact(canon):
+    # bought 0.1 % above 100: 100.1; bankrupt at 50.05, so 50.0 on a tick; 0.1 % below that would be 49.9
+    table = """
+        bar         | turnover | decide | happens                        | equity
+        100         | 1000     | +1     |                                | 1000
+        100         | 1000     |        | entry +10 @ 100.1              | 999
+        90 90 51 80 | 1000     |        | liquidation -10 @ 50           | 1000 - 10*50.1
+    """
+    assert canon(table, costs=(10, 0, 0)).differences == []
+
+
 def test_where_liquidation_and_take_profit_are_both_in_reach_it_is_liquidated(canon):
     table = """
         bar            | decide      | happens                                | equity
@@ -196,6 +218,21 @@ def test_the_smallest_distance_to_liquidation_is_told(canon):
 
     assert played.differences == []
     assert played.result.liquidation_gap.tolist() == pytest.approx([9 / 60, float("inf")], rel=1e-12)
+
+
+@pytest.mark.parametrize(("bar", "event", "met"), [("99 99 60 60", "@ 98", 98), ("80 85 60 85", "@ 80", 80)])
+def test_where_a_stop_fills_the_distance_ends(canon, bar, event, met):
+    # the low of 60 came after the stop had sold; the entry bar's low of 99 was farther away
+    table = f"""
+        bar           | decide     | happens              | equity
+        100           | +1 stop 2% |                      | 1000
+        100 100 99 99 |            | entry +10 @ 100      | 990
+        {bar}         |            | stop_loss -10 {event} | 1000 - 10*{100 - met}
+    """
+    played = canon(table)
+
+    assert played.differences == []
+    assert played.result.liquidation_gap[0] == pytest.approx((met - 51) / met, rel=1e-12)
 
 
 def test_a_liquidation_takes_its_own_margin_and_no_more(canon):

@@ -117,6 +117,17 @@ def test_below_the_smallest_notional_nothing_is_sent(canon):
     assert canon(table, min_notional=50).differences == []
 
 
+def test_the_smallest_notional_is_reckoned_at_the_close_decided_on(canon):
+    # 0.3 coins are worth 75 at 250 and 45 at 150, whatever the open they fill at
+    table = """
+        bar             | decide | happens                                | equity
+        100 250 100 250 | +0.3   |                                        | 1000
+        250 250 150 150 | -0.3   | entry +0.3 @ 250                       | 970
+        150 250 150 250 | -0.3   | skip too_small -0.3; close -0.3 @ 150  | 970
+    """
+    assert canon.coins()(table, min_notional=70).differences == []
+
+
 def test_a_small_change_is_skipped_both_ways_but_a_close_never_is(canon):
     # 5 coins; +0.4 and -0.4 are worth 40 < 50 and are not tried again; the last 0.6, 36 at 60, may be closed
     table = """

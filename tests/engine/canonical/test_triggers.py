@@ -240,10 +240,10 @@ def test_the_entry_bar_looks_at_its_whole_range(canon):
 def test_no_trigger_is_looked_at_while_nothing_trades(canon):
     # the recorded range of a halted bar is not a market; the first open after it jumps the stop
     table = """
-        bar              | decide     | happens              | equity
-        100              | +1 stop 5% |                      | 1000
-        100              |            | entry +10 @ 100      | 1000
-        x 100 100 80 100 |            |                      | 1000
-        92               |            | stop_loss -10 @ 92   | 920
+        bar            | decide     | happens              | equity
+        100            | +1 stop 5% |                      | 1000
+        100            |            | entry +10 @ 100      | 1000
+        x 94 100 80 94 |            |                      | 940
+        92             |            | stop_loss -10 @ 92   | 920
     """
     assert canon(table).differences == []
