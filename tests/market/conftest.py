@@ -17,6 +17,9 @@ from autarch.market.lock_types import Gap
 from autarch.market.stores import Stores
 from autarch.market.synth_dataset import SYMBOLS, _instrument
 
+from .bybit_server import DAY, Bybit, Listing
+from .sync_yard import SYNC_NOW, Runner
+
 DAY0 = 1_704_067_200_000  # 2024-01-01T00:00Z, a Monday
 MINUTE = 60_000
 HOUR = 3_600_000
@@ -138,3 +141,52 @@ def make_built(stores: Stores) -> Callable[..., Built]:
         return built
 
     return make
+
+
+@pytest.fixture(scope="module")
+def server():
+    bybit = Bybit([], now_ms=SYNC_NOW)
+    yield bybit
+    bybit.close()
+
+
+@pytest.fixture
+def bybit(server):
+    """Two perpetuals, one listed inside a bar five hours into the range and turning to 4 h funding."""
+    listings = [
+        Listing("BTCUSDT", DAY0 - 100 * DAY),
+        Listing(
+            "ETHUSDT", DAY0 + 5 * HOUR + 7 * MINUTE, base=50.0, funding_hours=((0, 8), (DAY0 + 3 * DAY, 4))
+        ),
+    ]  # fmt: skip
+    server.listings = {listing.symbol: listing for listing in listings}
+    server.now_ms = SYNC_NOW
+    for memory in (server.faults, server.changes, server.requests):
+        memory.clear()
+    return server
+
+
+@pytest.fixture
+def run(bybit, tmp_path):
+    return Runner(bybit, tmp_path / "pages")
+
+
+@pytest.fixture
+def again(bybit, tmp_path):
+    """Another machine: no page kept."""
+    return Runner(bybit, tmp_path / "elsewhere")
+
+
+@pytest.fixture(scope="module")
+def first_lock():
+    """What BTCUSDT was, filled by the first test that wants it."""
+    return []
+
+
+@pytest.fixture
+def plain(first_lock, again):
+    """The lock of BTCUSDT over an untroubled connection."""
+    if not first_lock:
+        first_lock.append(again.lock())
+        again.bybit.requests.clear()
+    return first_lock[0]
