@@ -67,7 +67,7 @@ def test_impact_grows_with_the_root_of_notional_over_the_median_turnover_before_
 
 def test_the_median_is_of_the_ninety_six_bars_before_the_fill(canon):
     # of exactly these 96 the middle two are 1,000 and 3,000: median 2,000; 500 of it: root 1/2, 0.5 %.
-    # One bar more, less or later, and the median would be 1,000 or 3,000.
+    # One bar more, less or later, and the median would be 1,000 or 3,000: 0.71 or 0.41 %.
     table = """
         n  | bar | turnover | decide | happens          | equity
         53 | 100 | 1000     |        |                  | 1000
@@ -75,7 +75,7 @@ def test_the_median_is_of_the_ninety_six_bars_before_the_fill(canon):
         1  | 100 | 3000     | +5     |                  | 1000
         1  | 100 | 3000     |        | entry +5 @ 100.5 | 1000 - 2.5
     """
-    assert canon.coins()(table, costs=(0, 100, 1000)).differences == []
+    assert canon.coins()(table, tick="0.01", costs=(0, 100, 1000)).differences == []
 
 
 def test_impact_is_capped_and_the_spread_is_not(canon):
