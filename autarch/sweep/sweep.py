@@ -1,41 +1,96 @@
-"""Play many parameter sets of one strategy on one market."""
+"""Play many parameter sets of one strategy on one market: here in threads, or on a Dask cluster."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import pairwise
 from types import TracebackType
 from typing import Self
 
-from autarch.engine import CostModel, backtest
-from autarch.errors import StrategyError
-from autarch.evaluation import decide_blocks
-from autarch.manifest import ParamValue, StrategySource
+from autarch.engine import CostModel
+from autarch.errors import UsageError
+from autarch.manifest import StrategySource
 from autarch.market.types import Market
 from autarch.sandbox.worker import Worker
-from autarch.sweep.score import score_of
+from autarch.sweep.cluster import Cluster, Task
+from autarch.sweep.stage import ParameterSet, Stage
 from autarch.sweep.trial import SweptTrial
 
-ParameterSet = Mapping[str, ParamValue]
+JOBS_MAX = 256
+SETS_A_CHILD_MAX = 128
+BYTES_TOGETHER_MAX = 512 << 20
+"""Decisions held at once, all jobs together; a child's sets are as many as fit, so that its start is shared."""
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a sweep runs.
+
+    Attributes:
+        jobs: Threads here, each with a confined child of one worker; the compiled kernel is shared.
+        scheduler: Address of a Dask scheduler, such as tcp://host:8786, whose workers run it instead.
+        allow_weak: Run even where a required layer of confinement is missing.
+    """
+
+    jobs: int = 1
+    scheduler: str | None = None
+    allow_weak: bool = False
 
 
 class Sweep:
-    """One strategy on one market, asked about batches of parameter sets; use it as a context manager."""
+    """One strategy on one market, asked about parameter sets in batches; use it as a context manager.
 
-    def __init__(
+    The trials do not depend on how many jobs or machines there are: every set is decided on the same
+    windows in the same order, and sets share nothing but a process that the gate proves to keep no state.
+
+    Args:
+        strategy: Whose parameters vary.
+        market: The bars; train, unless nothing will be proposed.
+        costs: What trading costs beside fees.
+        capital: Quote each set starts with.
+        place: Where it runs.
+        worker: One that runs already, for a sweep here; without one it starts its own.
+        digests: Whether each trial names its decisions by digest.
+        progress: Told how many sets are done.
+    """
+
+    def __init__(  # noqa: PLR0913  a sweep is named by all of these
         self,
         strategy: StrategySource,
         market: Market,
         *,
         costs: CostModel,
         capital: float,
+        place: Place | None = None,
         worker: Worker | None = None,
+        digests: bool = True,
+        progress: Progress | None = None,
     ) -> None:
-        self._strategy, self._market, self._costs, self._capital = strategy, market, costs, capital
-        self._given, self._stack = worker, ExitStack()
+        self._place, self._worker, self._progress = place or Place(), worker, progress or (lambda _line: None)
+        if not 1 <= self._place.jobs <= JOBS_MAX:
+            raise UsageError(f"jobs is {self._place.jobs}; 1 to {JOBS_MAX} are allowed")
+        self._task = Task(
+            strategy=strategy,
+            market=market,
+            costs=costs,
+            capital=capital,
+            digests=digests,
+            allow_weak=self._place.allow_weak,
+        )
+        self._stack = ExitStack()
+        self._stage: Stage | None = None
+        self._cluster: Cluster | None = None
 
     def __enter__(self) -> Self:
-        self._worker = self._given or self._stack.enter_context(Worker())
+        if self._place.scheduler is not None:
+            self._cluster = self._stack.enter_context(Cluster(self._place.scheduler, self._task))
+        elif self._worker is None:
+            self._worker = self._stack.enter_context(Worker(allow_weak=self._place.allow_weak))
         return self
 
     def __exit__(
@@ -44,48 +99,47 @@ class Sweep:
         self._stack.close()
 
     def run(self, parameter_sets: Sequence[ParameterSet]) -> list[SweptTrial]:
-        """Return one trial for each parameter set, in order."""
-        return [self._trial(dict(params)) for params in parameter_sets]
+        """Return one trial for each parameter set, in order.
 
-    def _trial(self, params: dict[str, ParamValue]) -> SweptTrial:
-        try:
-            decisions = decide_blocks(self._worker, self._strategy, self._market, params=params)
-        except StrategyError as error:
-            return SweptTrial(params=params, detail=str(error))
-        played = backtest(self._market, decisions, costs=self._costs, capital=self._capital)
-        found = SweptTrial(
-            params=params,
-            final_equity=float(played.equity[-1]),
-            n_fills=int(played.fills.size),
-            decisions=decisions.digest(),
-        )
-        if played.ruined_row is not None:
-            return _without_score(found, f"ruined at row {played.ruined_row}")
-        if played.fills.size == 0:
-            return _without_score(found, "never trades")
-        since = decisions.first_row()
-        try:
-            scored = score_of(played.equity[since:], self._market.ts[since:], interval_ms=self._market.interval_ms)
-        except StrategyError as error:
-            return _without_score(found, str(error))
-        return SweptTrial(
-            params=params,
-            score=scored.score,
-            sharpe=scored.sharpe,
-            final_equity=found.final_equity,
-            n_fills=found.n_fills,
-            decisions=found.decisions,
-        )
+        What is wrong with one set is in its trial and stops no other.
+
+        Raises:
+            UsageError: the market does not fit the manifest.
+            DataError: the market cannot be played.
+            SandboxError: a child could not be confined, or was killed from outside.
+            UndecidedError: the cluster cannot be reached, or one of its machines computes otherwise.
+        """
+        lanes = self._cluster.lanes if self._cluster is not None else self._place.jobs
+        batches = batches_of(parameter_sets, lanes=lanes, bytes_a_set=self._task.bytes_a_set)
+        done: list[SweptTrial] = []
+        for batch in self._answers(batches):
+            done += batch
+            self._progress(f"{len(done)}/{len(parameter_sets)} parameter sets")
+        return done
+
+    def _answers(self, batches: Sequence[Sequence[ParameterSet]]) -> Iterable[list[SweptTrial]]:
+        if self._cluster is not None:
+            return self._cluster.run(batches)
+        worker = self._worker
+        if worker is None:
+            raise UsageError("the sweep is closed; use it inside its `with` block")
+        stage = self._stage = self._stage or self._task.stage()
+        if self._place.jobs == 1 or len(batches) == 1:
+            return (stage.trials(worker, batch) for batch in batches)
+        import joblib  # type: ignore[import-untyped]  # noqa: PLC0415  a tenth of a second that one job does not need
+
+        work = joblib.Parallel(n_jobs=self._place.jobs, prefer="threads", return_as="generator")
+        answered: Iterable[list[SweptTrial]] = work(joblib.delayed(stage.trials)(worker, batch) for batch in batches)
+        return answered
 
 
-def _without_score(found: SweptTrial, detail: str) -> SweptTrial:
-    return SweptTrial(
-        params=found.params,
-        final_equity=found.final_equity,
-        n_fills=found.n_fills,
-        decisions=found.decisions,
-        detail=detail,
-    )
+def batches_of(parameter_sets: Sequence[ParameterSet], *, lanes: int, bytes_a_set: int) -> list[Sequence[ParameterSet]]:
+    """Return consecutive parts for `lanes` to work through: as few as fit in memory, even in length and in number."""
+    together = max(1, min(SETS_A_CHILD_MAX, BYTES_TOGETHER_MAX // (lanes * bytes_a_set)))
+    rounds = math.ceil(len(parameter_sets) / (together * lanes))
+    count = min(len(parameter_sets), rounds * lanes)
+    edges = [round(index * len(parameter_sets) / max(count, 1)) for index in range(count + 1)]
+    return [parameter_sets[first:end] for first, end in pairwise(edges)]
 
 
 def sweep(  # noqa: PLR0913  all but three are named at the call
@@ -95,8 +149,11 @@ def sweep(  # noqa: PLR0913  all but three are named at the call
     *,
     costs: CostModel,
     capital: float,
+    scheduler: str | None = None,
+    jobs: int = 1,
     worker: Worker | None = None,
 ) -> list[SweptTrial]:
-    """Return one trial for each parameter set, in order; see `Sweep`."""
-    with Sweep(strategy, market, costs=costs, capital=capital, worker=worker) as running:
+    """Return one trial for each parameter set, in order; see `Sweep`, whose arguments and errors these are."""
+    place = Place(jobs=jobs, scheduler=scheduler)
+    with Sweep(strategy, market, costs=costs, capital=capital, place=place, worker=worker) as running:
         return running.run(parameter_sets)
