@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 
 from autarch.cli.backtest_find import Named, check_bytes, check_data, find_lock, find_strategy, parse_params
 from autarch.cli.main import load
-from autarch.errors import StrategyError
+from autarch.errors import StrategyError, UsageError
 
 if TYPE_CHECKING:
     from autarch.decisions import Decisions
@@ -123,8 +123,7 @@ def gather(asked: Asked, *, cwd: Path, stores: Stores) -> Setting:
     Raises:
         UsageError, ConfigError, DataError: no clone, policy or lock where they should be.
     """
-    first = cwd / asked.names[0] if asked.names else cwd
-    root = load("ci.target").find_root(first if first.is_dir() else cwd)
+    root = _clone_around([cwd / name for name in asked.names if (cwd / name).is_dir()], cwd)
     policy = load("ci.policy").load_policy(root)
     return Setting(
         root=root,
@@ -134,6 +133,17 @@ def gather(asked: Asked, *, cwd: Path, stores: Stores) -> Setting:
         capital=policy.backtest.capital if asked.capital is None else asked.capital,
         costs_factor=asked.costs_factor,
     )
+
+
+def _clone_around(folders: Sequence[Path], cwd: Path) -> Path:
+    """Return the clone that a named folder lies in, else the one around the working directory."""
+    find_root = load("ci.target").find_root
+    for folder in folders:
+        try:
+            return Path(find_root(folder))
+        except UsageError:
+            continue
+    return Path(find_root(cwd))
 
 
 def job_of(name: str, setting: Setting, *, cwd: Path, params: Sequence[str] = ()) -> Job:

@@ -47,11 +47,11 @@ def head(sheet: Sheet) -> list[str]:
         f"{_day(int(market.ts[-1]) + market.interval_ms)}: {market.n_bars:,} bars of {market.interval}"
     )
     factor = "" if sheet.costs_factor == 1.0 else f", costs x {sheet.costs_factor:g}"
-    lines += [
-        f"{', '.join(c.result.symbols)}: capital {c.result.capital:,.0f} USDT{factor}, "
-        f"decides from {_day(c.first_ms)} on" + (f", {_params(c)}" if c.params else "")
-        for c in columns
-    ]
+    for c in columns:
+        lines += _wrapped(
+            f"{', '.join(c.result.symbols)}: capital {c.result.capital:,.0f} USDT{factor}, "
+            f"decides from {_day(c.first_ms)} on" + (f", {_params(c)}" if c.params else "")
+        )
     return lines
 
 
@@ -64,9 +64,11 @@ def foot(sheet: Sheet) -> list[str]:
         lines.append(f"decisions alike {_or_none(None if like.alike is None else 100 * like.alike, '{:.2f} %')}")
     for column in (column for part in sheet.parts for column in part.columns):
         lines += [f"the gate refuses {column.label}: {finding}" for finding in column.findings[:FINDINGS_SHOWN]]
-    lines += textwrap.wrap(f"Assumed, not measured: {assumed_words(sheet.assumed)}", WIDTH, subsequent_indent="  ")
-    lines += textwrap.wrap(_caveat(sheet), WIDTH, subsequent_indent="  ")
-    return lines
+    return [*lines, *_wrapped(f"Assumed, not measured: {assumed_words(sheet.assumed)}"), *_wrapped(_caveat(sheet))]
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
 
 def _caveat(sheet: Sheet) -> str:
