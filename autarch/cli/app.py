@@ -14,7 +14,7 @@ _UsageProblem: Any = typer.BadParameter.__mro__[2]  # typer exports its leaves, 
 VERBS = {
     "demo": "Walk the whole path in a workspace of its own.",
     "init": "Make this clone a workspace: keys, tokens, a local forge.",
-    "data": "Make, import, verify and list data sets.",
+    "data": "Make, import, download, verify and list data sets.",
     "backtest": "Play a strategy, or the portfolio, and measure it.",
     "gate": "Judge one strategy and say why.",
     "verify": "Re-derive a verdict bit for bit.",

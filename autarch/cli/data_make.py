@@ -160,12 +160,12 @@ def sync(
     client = PublicClient(url=url, pause=time.sleep, narrate=say)
     pages = PageStore.of_url(client.url)
     if fresh:
-        pages.forget(request.symbols)
+        pages.forget(request.paged)
     recipe = sync_recipe(request, client=client, pages=pages, now_ms=time.time_ns() // 1_000_000, progress=say)
     try:
         return _keep(recipe, path, maker="sync", replace=replace, push=push, as_json=json_)
     finally:
-        pages.forget(request.symbols)  # whole by now: kept, or refused and to be asked for again
+        pages.forget(request.paged)  # whole by now: kept, or refused and to be asked for again
 
 
 def _keep(

@@ -46,7 +46,7 @@ def test_a_kept_page_that_the_venue_contradicts_today_is_refused(run, bybit):
     with pytest.raises(DataError, match=rf"BTCUSDT kline 15m ts {END - STEP} .*revised its history.*--fresh"):
         run.recipe()
 
-    run.pages.forget(("BTCUSDT",))
+    run.pages.forget(["BTCUSDT/kline-15m"])
     assert run.recipe().name == "tiny"
 
 
@@ -177,7 +177,7 @@ def test_overlapping_pages_may_repeat_a_row_and_may_not_contradict_it(run, plain
     assert run.lock() == plain
 
     extra[4] = "1.23"
-    run.pages.forget(("BTCUSDT",))
+    run.pages.forget(["BTCUSDT/kline-15m"])
     with pytest.raises(DataError, match=rf"BTCUSDT kline 15m ts {D0 + 5 * STEP} .*gave .* and then .* for one row"):
         run.recipe()
 
@@ -192,3 +192,11 @@ def test_rows_are_kept_on_disk_whole(tmp_path):
     assert found["rate"].tolist() == [1e-4, -2e-4]
     assert pages.read("BTCUSDT/funding", "funding", D0, END + 1) is None
     assert [path.suffix for path in tmp_path.rglob("*") if path.is_file()] == [".page"]
+
+
+def test_forgetting_one_series_leaves_the_pages_of_another(run):
+    run.recipe(intervals=("15m", "1h"))
+
+    run.pages.forget(["BTCUSDT/kline-15m", "BTCUSDT/mark-1h"])
+
+    assert {page.parent.name for page in run.pages.root.rglob("*.page")} == {"kline-1h"}

@@ -51,7 +51,7 @@ class Download:
             DataError: the venue fails, contradicts itself, or revised a bar between two runs.
         """
         step = STORED_MS[interval]
-        series = f"{symbol}/{kind}-{interval}"
+        series = page_name(symbol, kind, interval)
         label = f"{symbol} {kind} {interval}"
         strays: Found = {}
         ask = self._asker(symbol, kind, interval, strays, label)
@@ -127,6 +127,11 @@ class Download:
             return inside
 
         return ask
+
+
+def page_name(symbol: str, kind: Kind, interval: str) -> str:
+    """Return the folder in which pages of one series are kept."""
+    return f"{symbol}/{kind}-{interval}"
 
 
 def _windows(start_ms: int, end_ms: int, width_ms: int) -> Iterator[tuple[int, int]]:

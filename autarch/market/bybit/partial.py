@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -65,10 +66,10 @@ class PageStore:
         finally:
             temporary.unlink(missing_ok=True)
 
-    def forget(self, symbols: tuple[str, ...]) -> None:
-        """Remove every page of `symbols`."""
-        for symbol in symbols:
-            shutil.rmtree(self.root / symbol, ignore_errors=True)
+    def forget(self, series: Iterable[str]) -> None:
+        """Remove every page of `series`, such as `BTCUSDT/kline-15m`."""
+        for name in series:
+            shutil.rmtree(self.root / name, ignore_errors=True)
 
     def _file(self, series: str, start_ms: int, end_ms: int) -> Path:
         return self.root / series / f"{start_ms}-{end_ms}.page"

@@ -15,7 +15,7 @@ from autarch.manifest import INTERVAL_MS
 from autarch.market.assemble import Progress, Terms, assemble, check_terms
 from autarch.market.build import DAY_MS, Recipe
 from autarch.market.bybit.client import MAINNET, PublicClient
-from autarch.market.bybit.pages import Download
+from autarch.market.bybit.pages import Download, page_name
 from autarch.market.bybit.partial import PageStore, Rows
 from autarch.market.bybit.terms import read_instrument
 from autarch.market.lock_check import check_instrument
@@ -25,7 +25,7 @@ from autarch.market.validate import MS_MAX, Part, iso
 VENUE = "bybit"
 MARK_INTERVAL = "1h"
 SILENCE_MS = DAY_MS  # between a listing's stamp and its first trade, or the last trade and a delisting's
-CURE = "the venue says so itself: leave the row out with --from or --to, or take the symbol out"
+CURE = "the venue says so (--fresh asks it again): leave the row out with --from or --to, or the whole symbol"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +33,12 @@ class SyncRequest(Terms):
     """What to download. `start_ms` is needed; without `end_ms` the range ends where today begins, in UTC."""
 
     start_ms: int
+
+    @property
+    def paged(self) -> tuple[str, ...]:
+        """Names of the series whose pages are kept on disk while they are downloaded."""
+        bars = [page_name(s, "kline", interval) for s in self.symbols for interval in self.intervals]
+        return (*bars, *(page_name(symbol, "mark", MARK_INTERVAL) for symbol in self.symbols))
 
 
 def sync_recipe(
