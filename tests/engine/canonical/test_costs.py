@@ -122,6 +122,18 @@ def test_both_legs_of_a_flip_share_one_impact_and_the_next_open_starts_anew(cano
     assert canon.coins()(table, costs=(0, 100, 1000)).differences == []
 
 
+def test_a_stop_that_the_open_jumped_shares_its_impact_with_the_flip_behind_it(canon):
+    # bought 1,000 of 4,000: 100.5; stop 98.49 -> 98.5. At 96 the stop sells 960: 1 % x root 0.24: 95.53 -> 95.5;
+    # the entry brings it to 1,920: 1 % x root 0.48: 95.33 -> 95.3, where 960 alone would have had 95.5
+    table = """
+        bar | turnover | decide      | happens                                          | equity
+        100 | 4000     | +10 stop 2% |                                                  | 1000
+        100 | 4000     | -10         | entry +10 @ 100.5                                | 995
+        96  | 4000     |             | stop_loss -10 @ 95.5 real -50; entry -10 @ 95.3  | 1000 - 50 - 7
+    """
+    assert canon.coins()(table, costs=(0, 100, 1000)).differences == []
+
+
 def test_a_trigger_inside_the_bar_counts_for_itself(canon):
     # buy 1,000 of 2,000: 0.7071 %: 100.8; stop 2 % under: 98.784 -> 98.8. Sell 500: 0.5 %: 99.5.
     # Then the stop sells 5 x 98.8 = 494, not 994: root 0.247 = 0.497: 98.8 x 0.99503 = 98.309 -> 98.3

@@ -123,6 +123,19 @@ def test_zero_decided_while_halted_lets_go(canon):
     assert canon(table).differences == []
 
 
+def test_a_release_that_could_not_be_traded_is_a_release(canon):
+    # the short of 4.9 is dropped on the halted bar; the side that was stopped out may be entered again after it
+    table = """
+        bar            | decide     | happens                             | equity
+        100            | +1 stop 2% |                                     | 1000
+        100 100 97 100 | -0.5       | entry +10 @ 100; stop_loss -10 @ 98 | 980
+        x 100          | -0.5       | skip not_traded -4.9                | 980
+        100            | +0.5       |                                     | 980
+        100            |            | entry +4.9 @ 100                    | 980
+    """
+    assert canon(table).differences == []
+
+
 def test_a_latched_raise_is_not_kept_for_later(canon):
     # the 0.5 that was refused is not bought when the exposure stays 0.5
     table = """

@@ -177,6 +177,18 @@ def test_an_order_above_the_largest_is_sent_in_even_pieces(canon):
     assert canon(table, max_qty=4).differences == []
 
 
+def test_both_legs_of_a_flip_come_in_pieces(canon):
+    # 7 are closed as 3.5 and 3.5, 5 entered as 2.5 and 2.5
+    table = """
+        bar | decide | happens                                                                       | equity
+        100 | +0.7   |                                                                               | 1000
+        100 | -0.5   | 2x entry +3.5 @ 100                                                           | 1000
+        110 |        | close -3.5 @ 110 left 3.5; close -3.5 @ 110 left 0; 2x entry -2.5 @ 110       | 1070
+        100 |        |                                                                               | 1120
+    """
+    assert canon(table, max_qty=4).differences == []
+
+
 def test_beyond_fifty_orders_an_entry_is_cut_and_a_close_goes_on(canon):
     # 0.1 an order, so 5 coins an open: 5 of 10 bought, 5 dropped; 2 more later; 7 are closed as 5 and 2
     # (what is not sent is known when orders are planned, so it is recorded before they fill)

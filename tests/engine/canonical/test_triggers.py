@@ -111,6 +111,22 @@ def test_a_distance_below_one_tick_is_one_tick(canon):
     assert canon(table).differences == []
 
 
+@pytest.mark.parametrize(
+    ("distance", "out_of_reach", "reached"), [("stop 0.2%", "99.95", "99.9"), ("stop 0.01%", "100.02", "100")]
+)
+def test_an_average_between_two_ticks_has_its_stop_on_a_tick_beyond_it(canon, distance, out_of_reach, reached):
+    # 5 at 100 and 5 at 100.1: 100.05. 0.2 % under: 99.8499, on the tick nearer the entry 99.9.
+    # 0.01 % under: 100.04, whose nearer tick 100.1 is not beyond the entry: 100.0
+    table = f"""
+        bar                                  | decide         | happens                    | equity
+        100                                  | +5             |                            | 1000
+        100 100.1 100 100.1                  | +10 {distance} | entry +5 @ 100             | 1000.5
+        100.1 100.1 {out_of_reach} 100.1     |                | entry +5 @ 100.1           | 1000.5
+        100.1 100.1 {reached} 100.1          |                | stop_loss -10 @ {reached} | 10*({reached} - 0.05)
+    """
+    assert canon.coins()(table).differences == []
+
+
 def test_a_stop_pays_slippage_from_its_trigger(canon):
     # bought 0.1 % above 100: 100.1; 2 % under that 98.098, so 98.1; sold 0.1 % below: 98.0019, so 98.0
     table = """
