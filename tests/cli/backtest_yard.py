@@ -30,9 +30,9 @@ def decide(bars: Bars, p: Params) -> Targets:
 '''
 TREND = """\
     gap = talib.EMA(bars.close, p.fast) - talib.EMA(bars.close, p.slow)
-    return Targets(exposure=np.where(gap > 0, p.size, 0.0))
+    return Targets(exposure=np.where(gap > 0, p.size - 0.5 * p.quick, 0.0))
 """
-FADE = TREND.replace("np.where(gap > 0, p.size, 0.0)", "np.where(gap > 0, -p.size, 0.0)")
+FADE = TREND.replace("np.where(gap > 0, p.size - 0.5 * p.quick, 0.0)", "np.where(gap > 0, 0.5 * p.quick - p.size, 0.0)")
 BROKEN = "    x = 1\n    return Targets(exposure=bars.close * (1 // (x - 1)))\n"
 PORTFOLIO = """\
 schema = 1
