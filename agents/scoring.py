@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-import numpy as np
-
 from agents.study import Trial
+from agents.tuner import ScoreMany
 from autarch.decisions import Decisions
 from autarch.engine import Backtest, CostModel, backtest
-from autarch.errors import StrategyError
 from autarch.evaluation import decide_blocks
 from autarch.manifest import ParamValue, StrategySource
 from autarch.market.lock_types import DatasetLock
 from autarch.market.types import Market
-from autarch.metrics import daily_returns, sharpe, summarise
+from autarch.metrics import summarise
 from autarch.sandbox.worker import Worker
-
-FOLDS = 4
+from autarch.sweep import Place, Sweep, SweptTrial
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +28,7 @@ class Bench:
     market: Market
     lock: DatasetLock
     capital: float
+    jobs: int = 1
 
     def play(self, params: Mapping[str, ParamValue]) -> tuple[Decisions, Backtest]:
         """Return the decisions of one parameter set and what they would have earned.
@@ -41,28 +40,28 @@ class Bench:
         costs = CostModel.from_lock(self.lock)
         return decisions, backtest(self.market, decisions, costs=costs, capital=self.capital)
 
-    def score(self, params: Mapping[str, ParamValue]) -> Trial:
-        """Return the trial of one parameter set; see `agents.tuner.OBJECTIVE`.
-
-        Raises:
-            StrategyError: the strategy refuses these numbers, never trades with them, or is ruined.
-        """
-        decisions, result = self.play(params)
-        if result.ruined_row is not None:
-            raise StrategyError(f"ruined at row {result.ruined_row}")
-        if len(result.fills) == 0:
-            raise StrategyError("never trades")
-        since = decisions.first_row()
-        returns = daily_returns(result.equity[since:], self.market.ts[since:], interval_ms=self.market.interval_ms)
-        folds = [sharpe(fold) for fold in np.array_split(returns, FOLDS)]
-        whole = sharpe(returns)
-        known = [fold for fold in folds if fold is not None]
-        if whole is None or len(known) < FOLDS:
-            raise StrategyError("a quarter of train without any return; nothing to compare")
-        score = float(np.mean(known) - 0.5 * np.std(known))
-        return Trial(params=dict(params), score=score, sharpe=whole, decisions=decisions.digest())
+    @contextmanager
+    def scorer(self) -> Iterator[ScoreMany]:
+        """Give a function that scores parameter sets together, each by `autarch.sweep.OBJECTIVE`."""
+        costs = CostModel.from_lock(self.lock)
+        place = Place(jobs=self.jobs)
+        with Sweep(
+            self.source, self.market, costs=costs, capital=self.capital, place=place, worker=self.worker
+        ) as running:
+            yield lambda parameter_sets: [trial_of(trial) for trial in running.run(parameter_sets)]
 
     def measure(self, params: Mapping[str, ParamValue]) -> dict[str, float | None]:
         """Return every metric of one parameter set on train."""
         decisions, result = self.play(params)
         return summarise(result, self.market, first_row=decisions.first_row())
+
+
+def trial_of(swept: SweptTrial) -> Trial:
+    """Return what a study keeps of a swept trial."""
+    return Trial(
+        params=swept.params,
+        score=swept.score,
+        sharpe=swept.sharpe,
+        decisions=swept.decisions,
+        detail=swept.detail,
+    )

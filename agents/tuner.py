@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from agents.study import Study, Trial
-from autarch.errors import StrategyError, UsageError
+from autarch.errors import UsageError
 from autarch.manifest import Manifest, ParamValue, SearchRange
+from autarch.sweep import OBJECTIVE
 
 TRIALS_MAX = 10_000
 DIGITS = 6
-OBJECTIVE = "mean less half the standard deviation of the annual Sharpe ratio over four quarters of train"
+ASKED_TOGETHER = 8
+"""Sets the sampler names before it hears of the first; fixed, so that a study does not depend on jobs."""
 
-Score = Callable[[Mapping[str, ParamValue]], Trial]
-"""Scores one parameter set on train; raises StrategyError when the strategy refuses it."""
+ScoreMany = Callable[[Sequence[Mapping[str, ParamValue]]], Sequence[Trial]]
+"""Scores parameter sets on train, one trial each, in order; a set that is refused has no score."""
 
 
 def tune(  # noqa: PLR0913  a study is named by all of these
     manifest: Manifest,
-    score: Score,
+    score: ScoreMany,
     *,
     trials: int,
     seed: int,
@@ -28,8 +30,8 @@ def tune(  # noqa: PLR0913  a study is named by all of these
 ) -> Study:
     """Return a study of `trials` parameter sets, the parent's own first.
 
-    The sampler is Optuna's tree-structured Parzen estimator (Bergstra et al. 2011) with its own seed;
-    the same seed, strategy and data give the same study.
+    The sampler is Optuna's tree-structured Parzen estimator (Bergstra et al. 2011) with its own seed, asked
+    for ASKED_TOGETHER sets at a time; the same seed, strategy and data give the same study.
 
     Raises:
         UsageError: nothing to search, or `trials` out of range.
@@ -46,24 +48,25 @@ def tune(  # noqa: PLR0913  a study is named by all of these
     own = {name: manifest.params[name] for name in manifest.search}
     study.enqueue_trial(own)
     done: list[Trial] = []
-    for number in range(trials):
-        asked = study.ask()
-        params = {name: _suggest(asked, name, span, own[name]) for name, span in manifest.search.items()}
-        if number == 0:
-            params = own  # to the last digit: what everything else is compared with
-        trial = _scored(score, params)
-        if trial.score is None:
-            study.tell(asked, state=optuna.trial.TrialState.FAIL)
-        else:
-            study.tell(asked, trial.score)
-        done.append(trial)
-        progress(f"trial {number + 1}/{trials}: {'refused' if trial.score is None else format(trial.score, '+.3f')}")
+    while len(done) < trials:
+        asked = [study.ask() for _ in range(min(ASKED_TOGETHER, trials - len(done)))]
+        sets = [{name: _suggest(one, name, span, own[name]) for name, span in manifest.search.items()} for one in asked]
+        if not done:
+            sets[0] = own  # to the last digit: what everything else is compared with
+        for one, trial in zip(asked, score(sets), strict=True):
+            if trial.score is None:
+                study.tell(one, state=optuna.trial.TrialState.FAIL)
+            else:
+                study.tell(one, trial.score)
+            done.append(trial)
+            shown = "refused" if trial.score is None else format(trial.score, "+.3f")
+            progress(f"trial {len(done)}/{trials}: {shown}")
     return Study(
         strategy=manifest.name,
         parent=parent,
         dataset=dataset,
         objective=OBJECTIVE,
-        sampler=f"optuna {optuna.__version__} TPESampler",
+        sampler=f"optuna {optuna.__version__} TPESampler, {ASKED_TOGETHER} at a time",
         seed=seed,
         trials=tuple(done),
     )
@@ -76,10 +79,3 @@ def _suggest(trial: object, name: str, span: SearchRange, value: ParamValue) -> 
     asked = trial.suggest_float(name, span.low, span.high, step=span.step, log=span.log)  # type: ignore[attr-defined]
     short = float(format(asked, f".{DIGITS}g"))  # 0.3, not 0.30000000000000004: a human reads the manifest
     return min(max(short, float(span.low)), float(span.high))
-
-
-def _scored(score: Score, params: dict[str, ParamValue]) -> Trial:
-    try:
-        return score(params)
-    except StrategyError as error:
-        return Trial(params=params, score=None, sharpe=None, decisions=None, detail=str(error)[:200])

@@ -9,9 +9,10 @@ import tomlkit
 from agents.proposal import Proposal
 from agents.scoring import Bench
 from agents.study import Study, Trial
-from agents.tuner import OBJECTIVE, tune
+from agents.tuner import tune
 from autarch.errors import RefusedError
 from autarch.manifest import Manifest, ParamValue
+from autarch.sweep import OBJECTIVE
 
 SHOWN = (
     ("sharpe", "annual Sharpe, daily clock"),
@@ -42,9 +43,10 @@ def propose_tuning(
     """
     manifest = bench.source.manifest
     parent = f"{manifest.name}@{base}"
-    study = tune(
-        manifest, bench.score, trials=trials, seed=seed, parent=parent, dataset=bench.lock.ref, progress=progress
-    )
+    with bench.scorer() as score:
+        study = tune(
+            manifest, score, trials=trials, seed=seed, parent=parent, dataset=bench.lock.ref, progress=progress
+        )
     best, first = study.best, study.trials[0]
     if best is None or best.params == first.params or (first.score is not None and (best.score or 0.0) <= first.score):
         raise RefusedError(

@@ -16,6 +16,7 @@ VERBS = {
     "init": "Make this clone a workspace: keys, tokens, a local forge.",
     "data": "Make, import, download, verify and list data sets.",
     "backtest": "Play a strategy, or the portfolio, and measure it.",
+    "sweep": "Play many parameter sets and rank them.",
     "gate": "Judge one strategy and say why.",
     "verify": "Re-derive a verdict bit for bit.",
     "propose": "Let an agent open a pull request.",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pytest
 
 from agents.study import Study, Trial
-from agents.tuner import tune
+from agents.tuner import ASKED_TOGETHER, tune
 from autarch.canonical import sha256_hex
-from autarch.errors import StrategyError, UsageError
+from autarch.errors import UsageError
 from autarch.manifest import Manifest, ParamValue, parse_manifest
 
 MANIFEST = b"""
@@ -42,7 +42,24 @@ def hill(params: Mapping[str, ParamValue]) -> Trial:
 
 
 def study(manifest: Manifest, score, *, trials: int = 25, seed: int = 7) -> Study:
-    return tune(manifest, score, trials=trials, seed=seed, parent="hill@0", dataset="d@1", progress=lambda _line: None)
+    def score_many(sets: Sequence[Mapping[str, ParamValue]]) -> list[Trial]:
+        return [score(params) for params in sets]
+
+    return tune(
+        manifest, score_many, trials=trials, seed=seed, parent="hill@0", dataset="d@1", progress=lambda _line: None
+    )
+
+
+def test_sets_are_asked_for_in_parts_of_a_fixed_size_whoever_scores_them(manifest: Manifest) -> None:
+    sizes: list[int] = []
+
+    def counting(sets: Sequence[Mapping[str, ParamValue]]) -> list[Trial]:
+        sizes.append(len(sets))
+        return [hill(params) for params in sets]
+
+    tune(manifest, counting, trials=19, seed=1, parent="p", dataset="d", progress=lambda _line: None)
+
+    assert sizes == [ASKED_TOGETHER, ASKED_TOGETHER, 19 - 2 * ASKED_TOGETHER]
 
 
 def test_the_parents_own_numbers_are_the_first_trial(manifest: Manifest) -> None:
@@ -89,7 +106,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(manifest: Manif
 def test_a_refused_parameter_set_still_counts_as_a_trial(manifest: Manifest) -> None:
     def picky(params: Mapping[str, ParamValue]) -> Trial:
         if params["fast"] > 20:
-            raise StrategyError("fast is above 20")
+            return Trial(params=dict(params), score=None, sharpe=None, decisions=None, detail="fast is above 20")
         return hill(params)
 
     found = study(manifest, picky)
@@ -101,8 +118,8 @@ def test_a_refused_parameter_set_still_counts_as_a_trial(manifest: Manifest) -> 
 
 
 def test_a_study_in_which_nothing_scores_has_no_best(manifest: Manifest) -> None:
-    def never(_params: Mapping[str, ParamValue]) -> Trial:
-        raise StrategyError("no")
+    def never(params: Mapping[str, ParamValue]) -> Trial:
+        return Trial(params=dict(params), score=None, sharpe=None, decisions=None, detail="no")
 
     assert study(manifest, never, trials=3).best is None
 
