@@ -135,9 +135,10 @@ def _read_regular(path: Path, bytes_max: int) -> bytes | str:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
         return f"{path} cannot be read as a regular file ({error.strerror}); replace it by one, links are refused."
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):  # before fdopen, which takes no folder
+        os.close(descriptor)
+        return f"{path} is no regular file; replace it by one."
     with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return f"{path} is no regular file; replace it by one."
         content = file.read(bytes_max + 1)
     if len(content) > bytes_max:
         return f"{path} has more than {bytes_max} bytes; shorten it."

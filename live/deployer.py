@@ -33,8 +33,11 @@ from live.installed import RECORD, SCHEMA, Installed, InstalledRecord, install, 
 from live.portfolio import PORTFOLIO_PATH, Portfolio, check_portfolio, parse_portfolio
 from live.trust import Signer, Trust
 
-Rederive = Callable[[Sequence[str]], None]
-"""Derives the evidence of these ids again with this runtime's engine; raises DeployError where one differs."""
+Rederive = Callable[[Sequence[str], bytes], None]
+"""Derives the evidence of these ids again with this runtime's engine; raises DeployError where one differs.
+
+The bytes are the allowed_signers who may have attested it and written the ledger.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +94,7 @@ class Deployer:
         self._evidence(released, trust, policy or b"")
         self._verify_bars(lock, sources)  # before the evidence: damaged bars are no fault of a strategy
         self.progress(f"re-deriving {len(_ids(released))} evidence")
-        self.rederive(_ids(released))
+        self.rederive(_ids(released), trust.signing("release").signers + self._ci(released, trust).signers)
         record = InstalledRecord(
             schema=SCHEMA,
             tag_object=tag.oid,
@@ -321,7 +324,13 @@ def require_still_trusted(installed: Installed, trust: Trust) -> None:
     if not any(installed.bound.is_signed(replace(trust, signers=(one,)).signing("release")) for one in signers):
         raise DeployError(f"the stored tag {released.tag} is not signed by {record.signer}; the release was changed")
     trust.require_dataset(released.dataset)
-    found = require_policy(released, installed.policy, trust, installed.portfolio, demo=any(s.demo for s in signers))
+    demo = any(s.demo for s in signers)
+    if demo != record.demo:
+        raise DeployError(
+            f"release {released.tag} says that a demo key signed it: {record.demo}; this host's trust says {demo}. "
+            "Remove its folder and verify it again"
+        )
+    found = require_policy(released, installed.policy, trust, installed.portfolio, demo=demo)
     if found != record.walkthrough:
         raise DeployError(
             f"release {released.tag} says that its policy is for paper alone: {record.walkthrough}; "

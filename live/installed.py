@@ -206,12 +206,14 @@ def _write(path: Path, content: bytes) -> None:
 
 def _content(path: Path, again: str) -> bytes:
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        # NONBLOCK: opening a named pipe must not wait for a writer.
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
         raise DeployError(f"{path} of the release cannot be read ({error.strerror}); {again}") from error
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise DeployError(f"{path} is not a regular file; {again}")
     with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise DeployError(f"{path} is not a regular file; {again}")
         return file.read(FILE_BYTES_MAX + 1)
 
 

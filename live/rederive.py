@@ -21,27 +21,37 @@ SECONDS_MAX = 900
 
 
 def rederive_all(
-    repo: GitRepo, workspace: Path, evidence: Sequence[str], *, progress: Callable[[str], None] = lambda _: None
+    repo: GitRepo,
+    workspace: Path,
+    evidence: Sequence[str],
+    *,
+    signers: bytes,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Derive every evidence again, two at a time.
 
     Args:
         repo: Holds claims, objects and the ledger.
         workspace: Where the command runs, so that it finds the data stores.
-        evidence: Evidence ids, stored in `repo`; what signers this host trusts is the caller's to check.
+        evidence: Evidence ids, stored in `repo`.
+        signers: Whom this host lets attest and write the ledger, as allowed_signers: the clone's own main,
+            which the command would ask otherwise, may be older than the release.
         progress: Takes the narration of each, line by line.
 
     Raises:
         DeployError: a claim is not what this runtime computes; the text names the first field.
         UndecidedError: one could not be computed here.
     """
-    with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
-        list(pool.map(lambda one: _rederive(repo, workspace, one, progress), evidence))
+    with tempfile.NamedTemporaryFile(prefix="autarch-signers-") as file, ThreadPoolExecutor(AT_ONCE) as pool:
+        file.write(signers)
+        file.flush()
+        where = ("--repository", str(repo.path), "--signers", file.name)
+        list(pool.map(lambda one: _rederive(one, where, workspace, progress), evidence))
 
 
-def _rederive(repo: GitRepo, workspace: Path, evidence: str, progress: Callable[[str], None]) -> None:
-    command = ("-P", "-m", "autarch", "verify", evidence, "--repository", str(repo.path), "--json")
-    returncode, answer, said = _run((sys.executable, *command), workspace, progress)
+def _rederive(evidence: str, where: Sequence[str], workspace: Path, progress: Callable[[str], None]) -> None:
+    command = (sys.executable, "-P", "-m", "autarch", "verify", evidence, *where, "--json")
+    returncode, answer, said = _run(command, workspace, progress)
     if returncode == 0:
         return
     why = _error(answer) or said

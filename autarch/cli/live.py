@@ -325,7 +325,9 @@ def _deployer(workspace: Workspace) -> Any:
         stores=workspace.stores(),
         engine=engine_digest(),
         version=autarch.__version__,
-        rederive=lambda evidence: rederiving.rederive_all(repo, workspace.root, evidence, progress=_progress),
+        rederive=lambda evidence, signers: rederiving.rederive_all(
+            repo, workspace.root, evidence, signers=signers, progress=_progress
+        ),
         remote=_remote(workspace),
         progress=_progress,
     )

@@ -60,7 +60,8 @@ class ObjectStore:
             content = answer[end + 1 : end + 1 + size]
             if objects.object_id(words[1], content, like=oid) != oid:
                 raise GitError(
-                    f"object {oid} in {path} holds other bytes than its name says; the repository is damaged"
+                    f"object {oid} in {path} holds other bytes than its name says; the repository is damaged: "
+                    "clone it anew, or restore it from a copy"
                 )
             yield words[1], content
             at = end + 1 + size + 1

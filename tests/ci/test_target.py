@@ -37,6 +37,11 @@ def a_link(folder: Path) -> None:
     (folder / "strategy.py").symlink_to(folder.parent / "elsewhere.py")
 
 
+def a_folder(folder: Path) -> None:
+    (folder / "manifest.toml").unlink()
+    (folder / "manifest.toml").mkdir()
+
+
 def a_pipe(folder: Path) -> None:
     (folder / "strategy.py").unlink()
     os.mkfifo(folder / "strategy.py")
@@ -47,6 +52,7 @@ def a_pipe(folder: Path) -> None:
     [
         (a_link, "links are refused"),
         (a_pipe, "no regular file"),
+        (a_folder, "no regular file"),
         (lambda f: (f / "strategy.py").unlink(), "strategy.py is missing"),
         (lambda f: (f / "helper.py").write_text("x = 1"), "helper.py does not belong there"),
         (lambda f: (f / ".gitattributes").write_text("* export-subst"), ".gitattributes does not belong there"),

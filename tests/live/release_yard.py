@@ -106,7 +106,12 @@ class ReleaseYard:
     def deployer(self, *, derived=None, engine=ENGINE, version="0.1.0"):
         seen = [] if derived is None else derived
         return Deployer(
-            repo=self.repo, host=self.host, stores=self.stores, engine=engine, version=version, rederive=seen.extend
+            repo=self.repo,
+            host=self.host,
+            stores=self.stores,
+            engine=engine,
+            version=version,
+            rederive=lambda evidence, _signers: seen.extend(evidence),
         )
 
     def trust_keys(self) -> Trust:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import shutil
 
 import git
@@ -256,6 +257,26 @@ def test_an_installed_file_that_was_added_linked_or_removed_is_refused(yard):
     (folder / "strategies/one_idea/strategy.py").symlink_to("manifest.toml")
     with pytest.raises(DeployError, match="cannot be read"):
         read_installed(folder)
+
+
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
+def test_an_installed_file_that_became_a_folder_or_a_pipe_is_refused_at_once(yard, make):
+    yard.deployer().verify("v0.1.0")
+    path = yard.host.releases / "v0.1.0" / "policy.toml"
+    path.unlink()
+    make(path)
+
+    with pytest.raises(DeployError, match="is not a regular file; remove the folder"):
+        yard.deployer().verify("v0.1.0")
+
+
+def test_a_record_that_calls_a_trusted_key_a_demo_key_is_refused(yard):
+    yard.deployer().verify("v0.1.0")
+    path = yard.host.releases / "v0.1.0" / "release.json"
+    path.write_bytes(path.read_bytes().replace(b'"demo":false', b'"demo":true'))
+
+    with pytest.raises(DeployError, match="says that a demo key signed it: True; this host's trust says False"):
+        yard.deployer().verify("v0.1.0")
 
 
 def test_a_strategy_folder_with_attributes_is_refused(yard):
