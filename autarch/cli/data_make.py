@@ -184,7 +184,8 @@ def _keep(
     if lock.assumed:
         say(f"assumed, measured by nobody: {assumed_text(lock.symbols, lock.assumed)}")
     if push is not None:
-        copy(lock, own, Stores.below(push), progress=say)
+        for done in copy(lock, own, Stores.below(push), progress=say):
+            say(done.line)
     if as_json:
         answer = {"name": lock.name, "digest": lock.digest, "lock": str(path), "unchanged": kept.unchanged}
         print(json.dumps({**answer, "notes": list(kept.notes), "assumed": list(lock.assumed)}))

@@ -85,7 +85,7 @@ def push(
         print(json.dumps([asdict(entry) for entry in done], indent=1))
     else:
         for entry in done:
-            print(f"{entry.split:8} {entry.sent} sent, {entry.present} there already  {entry.root}")
+            print(entry.line)
     return 0
 
 
@@ -129,10 +129,8 @@ def _lines(summary: Summary) -> list[str]:
 
 
 def _promoted(found: Promotable) -> str:
-    test = f"the first test, at level {found.level:.2e} on {found.days} days of holdout"
+    test = f"first test: level {found.level:.2e}, {found.days} days of holdout"
     if found.sharpe is None or found.sharpe_measured is None:
-        return f"nothing: no Sharpe ratio of at most one a day passes {test}"
-    return (
-        f"a true annual Sharpe from about {found.sharpe:.1f} with {found.power:.0%} odds, "
-        f"one measured from {found.sharpe_measured:.1f}, in {test}"
-    )
+        return f"nothing: no Sharpe ratio of at most one a day would pass\n           {test}"
+    odds = f"with {found.power:.0%} odds; measured, from {found.sharpe_measured:.1f}"
+    return f"a true annual Sharpe from about {found.sharpe:.1f} {odds}\n           {test}"

@@ -22,6 +22,11 @@ class Pushed:
     sent: int
     present: int
 
+    @property
+    def line(self) -> str:
+        """One line for a reader."""
+        return f"{self.split:8} {self.sent} sent, {self.present} there already  {self.root}"
+
 
 def push(
     lock: DatasetLock, stores: Stores, target: Stores, *, splits: Sequence[Split] = SPLITS, progress: Progress
@@ -44,6 +49,7 @@ def push(
     for split in splits:
         sent = present = 0
         labels = {series.block(split).sha256: f"{lock.name} {series.label} {split}" for series in lock.series}
+        progress(f"{split}: {len(labels)} blobs to {target.root(split)}")
         for digest, label in labels.items():
             content = stores.read(split, digest, label=label)
             if target.has(split, digest):
@@ -52,6 +58,5 @@ def push(
                 target.write(split, content)
                 sent += 1
             target.read(split, digest, label=label)
-        progress(f"{split}: {sent} blobs sent, {present} there already, in {target.root(split)}")
         done.append(Pushed(split=split, root=target.root(split), sent=sent, present=present))
     return tuple(done)

@@ -149,7 +149,7 @@ def test_pushed_bytes_are_read_by_others_from_their_own_store(recipe, path, stor
 
     assert [(done.split, done.sent, done.present) for done in first] == [(split, 5, 0) for split in SPLITS]
     assert [(done.sent, done.present) for done in second] == [(0, 5)] * 3
-    assert said[0] == "train: 5 blobs sent, 0 there already, in memory://bars/train"
+    assert said[0] == "train: 5 blobs to memory://bars/train"
     market = load_market(lock, split="holdout", symbols=["BTCUSDT"], interval="15m", stores=target)
     assert market.of("BTCUSDT").close[0] == 100 + 192
 
@@ -216,7 +216,7 @@ def test_sync_push_and_a_reader_with_the_environment_alone(project, bybit, tmp_p
     assert (answer["unchanged"], "BTCUSDT.taker_fee" in answer["assumed"]) == (False, True)
     assert "BTCUSDT kline 15m: 1 of 1 pages, to 2024-01-05T00:00Z" in found.err
     assert "assumed, measured by nobody: costs.half_spread_bps" in found.err
-    assert "train: 3 blobs sent" in found.err
+    assert "train    3 sent, 0 there already" in found.err
     assert not list((tmp_path / "cache" / "sync").rglob("*.page"))
 
     for split in SPLITS:

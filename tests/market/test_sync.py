@@ -79,8 +79,9 @@ def test_the_open_bar_is_left_out_and_so_is_what_lies_after_both_clocks(run):
 
 
 def test_an_open_bar_that_comes_unasked_is_nobodys_price(run, plain, bybit):
-    extra = bybit.listings["BTCUSDT"].bar(END, STEP, mark=False)
-    bybit.changes.append(lambda path, rows: [extra, *rows] if "/kline" in path else rows)
+    opened = bybit.listings["BTCUSDT"].bar(END, STEP, mark=False)
+    moving = ([*opened[:4], f"{100 + i}.00", *opened[5:]] for i in range(99))  # another close at each request
+    bybit.changes.append(lambda path, rows: [next(moving), *rows] if "/kline" in path else rows)
 
     assert run.lock() == plain
 

@@ -30,11 +30,12 @@ def test_a_download_goes_on_from_the_pages_it_kept(run, again, bybit):
     assert resumed == plain
 
 
-def test_a_page_cut_short_on_disk_is_downloaded_again(run, plain):
+@pytest.mark.parametrize("damage", [lambda page: page[:-9], lambda page: page[:-1] + b"?", lambda page: b""])
+def test_a_page_damaged_on_disk_is_downloaded_again(run, plain, damage):
     run.recipe()
     pages = sorted(run.pages.root.rglob("*.page"))
     for page in pages[:2]:
-        page.write_bytes(page.read_bytes()[:-9])
+        page.write_bytes(damage(page.read_bytes()))
 
     assert run.lock() == plain
 
@@ -200,3 +201,34 @@ def test_forgetting_one_series_leaves_the_pages_of_another(run):
     run.pages.forget(["BTCUSDT/kline-15m", "BTCUSDT/mark-1h"])
 
     assert {page.parent.name for page in run.pages.root.rglob("*.page")} == {"kline-1h"}
+
+
+def test_a_row_that_came_with_another_page_and_contradicts_its_own_is_refused(run, bybit):
+    stray = bybit.listings["BTCUSDT"].bar(END - 2 * STEP, STEP, mark=False)
+    stray[5] = "1.5"  # another volume
+    bybit.changes.append(
+        lambda path, rows: [stray, *rows] if f"/kline?category=linear&end={END - STEP}&" not in path else rows
+    )
+
+    with pytest.raises(DataError, match=rf"BTCUSDT .* ts {END - 2 * STEP} .* for one row"):
+        run.recipe()
+
+
+def test_a_hole_is_not_kept_so_that_a_venue_may_fill_it(run, plain, bybit):
+    bybit.listings["BTCUSDT"].holes = ((D0 + 300 * STEP, D0 + 340 * STEP),)
+    with pytest.raises(DataError, match="40 bars are missing"):
+        run.recipe()
+
+    bybit.listings["BTCUSDT"].holes = ()
+    assert run.lock() == plain
+
+
+def test_funding_is_paged_backwards_until_nothing_comes(run, bybit):
+    bybit.listings["BTCUSDT"].funding_hours = ((0, 1),)
+
+    lock = run.lock()
+
+    assert (
+        sum(lock.series_of("BTCUSDT", "funding")[0].block(s).rows for s in ("train", "holdout", "forward")) == 13 * 24
+    )
+    assert bybit.asked("funding/history") == 3  # 14 days of hours: 200, 137 and none

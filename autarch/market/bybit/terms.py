@@ -16,7 +16,6 @@ MAKER_FEE = Decimal("0.0002")
 MIN_NOTIONAL = Decimal(5)  # quote units, where an old contract states none
 STATUSES = (None, "Delivering", "Settling", "Closed")  # without a status the venue lists what trades now
 TIER_PAGES_MAX = 20
-MMR_MAX = Decimal("0.5")
 _SCALE = (Decimal("0.8"), Decimal("1.25"))  # of initial margin x leverage, which is 1 up to rounding
 
 
@@ -117,10 +116,10 @@ def _tier(row: Mapping[str, Any], symbol: str) -> tuple[Decimal, Decimal, Decima
     maintenance = _decimal(row.get("maintenanceMargin"), "maintenanceMargin", symbol)
     initial = _decimal(row.get("initialMargin"), "initialMargin", symbol)
     scale = initial * _decimal(row.get("maxLeverage"), "maxLeverage", symbol)
-    if maintenance >= MMR_MAX or not _SCALE[0] <= scale <= _SCALE[1]:
+    if not _SCALE[0] <= scale <= _SCALE[1]:
         raise DataError(
             f"{symbol}: risk tier up to {limit}: initial margin {initial} times leverage is {scale.normalize()}, not "
-            f"1, or maintenance {maintenance} is no fraction: another unit than expected, such as percent"
+            "about 1: another unit than a fraction of notional, such as percent"
         )
     return limit, maintenance, initial
 
