@@ -1,17 +1,20 @@
 """How long a user waits for `autarch backtest`: one year of minutes on one symbol, whole processes.
 
-`python benchmarks/cold_backtest.py [RUNS]` makes a synthetic market of minutes and a strategy in a clone of
-its own, warms the caches once, and prints where the time of each step went, medians over the runs.
+`python benchmarks/cold_backtest.py [RUNS] [--json]` makes a synthetic market of minutes and a strategy in a
+clone of its own, warms the caches once, and prints where the time of each step went, medians over the runs;
+with --json one object: wall seconds of each run, medians by step.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -95,23 +98,32 @@ def _seconds(text: str | None) -> float | None:
     return None if text is None else float(text)
 
 
-def _median(values: list[float | None]) -> str:
+def median(values: list[float | None]) -> float | None:
+    """Return the median of what is known, None when nothing is."""
     known = [value for value in values if value is not None]
-    return f"{statistics.median(known):.2f}" if known else ""
+    return statistics.median(known) if known else None
 
 
 def main() -> None:
     """Measure and print."""
-    runs = int(sys.argv[1]) if len(sys.argv) > 1 else RUNS
+    arguments = [argument for argument in sys.argv[1:] if argument != "--json"]
+    runs = int(arguments[0]) if arguments else RUNS
+    found, walls = [], []
     with tempfile.TemporaryDirectory() as name:
         stores = make_clone(Path(name))
         run_once(Path(name), stores)  # compiles what no cache holds yet
-        found = [run_once(Path(name), stores) for _ in range(runs)]
+        for _ in range(runs):
+            began = time.perf_counter()
+            found.append(run_once(Path(name), stores))
+            walls.append(time.perf_counter() - began)
+    steps = {step: tuple(median([run[step][i] for run in found]) for i in (0, 1)) for step in found[0]}
+    if "--json" in sys.argv:
+        print(json.dumps({"wall_s": walls, "steps": {step: wall for step, (wall, _) in steps.items()}}))
+        return
     print(f"autarch backtest, {YEAR_OF_MINUTES:,} bars of one symbol, median of {runs} processes, caches warm\n")
     print(f"{'step':56} {'wall s':>8} {'processor s':>12}")
-    for step in found[0]:
-        wall, cpu = (_median([run[step][i] for run in found]) for i in (0, 1))
-        print(f"{step:56} {wall:>8} {cpu:>12}")
+    for step, (wall, cpu) in steps.items():
+        print(f"{step:56} {'' if wall is None else f'{wall:.2f}':>8} {'' if cpu is None else f'{cpu:.2f}':>12}")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,9 +14,13 @@ from autarch.errors import DataError, StrategyError, UsageError
 if TYPE_CHECKING:
     from autarch.manifest import Manifest, ParamValue, StrategySource
     from autarch.market.lock_types import DatasetLock
+    from autarch.market.stores import Stores
+    from autarch.market.types import Split
 
 STRATEGIES = "strategies"
 LOCKS = Path("ci") / "datasets"
+SYNTHETIC = re.compile(r"synthetic market, seed (?P<seed>\d+), planted edges: (?P<edges>.+)")
+"""How the lock of a synthetic market tells where its bars came from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,27 +106,41 @@ def check_data(lock: DatasetLock, manifest: Manifest, *, split: str) -> None:
         raise DataError(f"the {split} split of {lock.name} is empty; choose another data set or split")
 
 
-def check_bytes(
-    lock: DatasetLock, symbols: Iterable[str], *, split: str, missing: Sequence[str], root_of_store: str
-) -> None:
-    """Say which command fetches the bytes that a store lacks.
+def check_bytes(lock: DatasetLock, symbols: Sequence[str], *, split: Split, stores: Stores) -> None:
+    """Say which command brings the bytes that a store lacks, before anything is loaded.
 
     Raises:
-        DataError: `missing` names a series.
+        DataError: a series of `symbols` is not in the split's store.
     """
-    if not missing:
-        return
-    made = lock.origin.startswith("synthetic")
-    cure = (
-        f"make them with: autarch data synth --name {lock.name} (with the seed and edges of: {lock.origin})"
-        if made
-        else f"fetch them with: autarch data sync --name {lock.name}, or set AUTARCH_DATA_{split.upper()} to a store "
-        "that has them"
-    )
-    raise DataError(
-        f"the {split} store {root_of_store} lacks {len(missing)} of the series of {', '.join(symbols)} that "
-        f"{lock.name} names ({missing[0]}, ...); {cure}"
-    )
+    from autarch.market.stores import ENVIRONMENT
+
+    named = [series for series in lock.series if series.symbol in symbols]
+    missing = [series.label for series in named if not stores.has(split, series.block(split).sha256)]
+    if missing:
+        raise DataError(
+            f"the {split} store {stores.root(split)} lacks {len(missing)} of the {len(named)} series of {lock.name} "
+            f"that are needed, first {missing[0]}. Bring them with: {bringing(lock)}; or set {ENVIRONMENT[split]} "
+            "to a store that has them"
+        )
+
+
+def bringing(lock: DatasetLock) -> str:
+    """Return the command line that makes or fetches the bytes a lock names, as far as the lock tells."""
+    start_ms, end_ms = lock.splits.train[0], lock.splits.forward[1]
+    made = SYNTHETIC.fullmatch(lock.origin)
+    if made is not None:
+        from autarch.manifest import INTERVAL_MS
+
+        bars = (end_ms - start_ms) // INTERVAL_MS[lock.interval]
+        edges = made["edges"].replace(", ", ",").replace(" ", ":")
+        return f"autarch data synth --name {lock.name} --seed {made['seed']} --edges {edges} --bars {bars}"
+    intervals = ",".join(lock.intervals)
+    if lock.origin.startswith("Bybit"):
+        return (
+            f"autarch data sync {' '.join(lock.symbols)} --interval {intervals} --from {start_ms} --to {end_ms} "
+            f"--name {lock.name}"
+        )
+    return f"autarch data import FOLDER --name {lock.name} --symbols {','.join(lock.symbols)} --interval {intervals}"
 
 
 def parse_params(texts: Sequence[str], manifest: Manifest) -> dict[str, ParamValue]:

@@ -157,23 +157,8 @@ def job_of(name: str, setting: Setting, *, cwd: Path, params: Sequence[str] = ()
     values = parse_params(params, manifest)
     check_data(setting.lock, manifest, split=setting.split)
     symbols = (*manifest.symbols, *manifest.context)
-    check_bytes(
-        setting.lock,
-        symbols,
-        split=setting.split,
-        missing=_missing(setting, symbols),
-        root_of_store=setting.stores.root(setting.split),
-    )
+    check_bytes(setting.lock, symbols, split=setting.split, stores=setting.stores)
     return Job(named=named, params=values, findings=_findings(named.source))
-
-
-def _missing(setting: Setting, symbols: Sequence[str]) -> tuple[str, ...]:
-    """Return the labels of the series of `symbols` that the store lacks."""
-    return tuple(
-        series.label
-        for series in setting.lock.series
-        if series.symbol in symbols and not setting.stores.has(setting.split, series.block(setting.split).sha256)
-    )
 
 
 def _findings(source: StrategySource) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import pytest
 
 from autarch.canonical import canonical_json
 from autarch.cli import backtest_job, backtest_text
-from autarch.cli.backtest_find import check_data, find_lock, find_strategy, parse_params
+from autarch.cli.backtest_find import bringing, check_data, find_lock, find_strategy, parse_params
 from autarch.cli.backtest_portfolio import play_portfolio
 from autarch.cli.main import main
 from autarch.errors import ConfigError, DataError, StrategyError, UsageError
@@ -138,11 +138,32 @@ def test_an_empty_split_is_said(yard):
         check_data(cut, parse_manifest(manifest("odd").encode(), slug="odd"), split="forward")
 
 
-def test_missing_bytes_name_the_command_that_makes_them(yard, tmp_path):
+def test_missing_bytes_name_the_command_that_makes_them(yard, tmp_path, monkeypatch):
     setting = dataclasses.replace(setting_of(yard), stores=Stores.under(tmp_path))
 
-    with pytest.raises(DataError, match=r"lacks 3 of the series of BTCUSDT.*autarch data synth --name hills"):
+    with pytest.raises(DataError, match=r"lacks 3 of the 3 series of hills.*AUTARCH_DATA_TRAIN") as caught:
         backtest_job.job_of("probe", setting, cwd=yard.root)
+
+    # the command it names makes this very data set
+    command = re.search(r"autarch (data synth .*?);", str(caught.value))[1]
+    environment = {"AUTARCH_DATA_TRAIN": setting.stores.train, "AUTARCH_DATA_FORWARD": setting.stores.forward}
+    for name, value in {**environment, "AUTARCH_DATA_HOLDOUT": setting.stores.holdout}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(yard.root)
+    assert main(command.split()) == 0
+    assert backtest_job.job_of("probe", setting, cwd=yard.root).named.label == "probe"
+
+
+def test_bytes_from_elsewhere_name_their_own_command(yard):
+    lock = setting_of(yard).lock
+    bybit = msgspec.structs.replace(lock, origin="Bybit's public v5 API")
+    files = msgspec.structs.replace(lock, origin="bybit bars imported from parquet files")
+
+    start, end = lock.splits.train[0], lock.splits.forward[1]
+    assert bringing(bybit) == (
+        f"autarch data sync BTCUSDT ETHUSDT SOLUSDT --interval 15m --from {start} --to {end} --name hills"
+    )
+    assert bringing(files).startswith("autarch data import FOLDER --name hills --symbols BTCUSDT,ETHUSDT,SOLUSDT")
 
 
 def test_parameters_take_the_type_the_manifest_gives():
