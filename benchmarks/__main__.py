@@ -1,6 +1,7 @@
-"""Run every benchmark: `python -m benchmarks [name ...]`. Figures are of this machine at this hour.
+"""Run benchmarks: `python -m benchmarks [name ...]`, or one with its own arguments: `python -m benchmarks NAME --...`.
 
-Each runs in a process of its own. `demo` builds a whole workspace and takes a minute or more.
+Each runs in a process of its own; without a name all but `peers`, which takes minutes and has a
+command in the Makefile. `demo` builds a whole workspace and takes a minute or more.
 """
 
 from __future__ import annotations
@@ -9,21 +10,31 @@ import subprocess
 import sys
 from pathlib import Path
 
-NAMES = ("command", "market", "engine_kernel", "worker", "gate", "demo")
+NAMES = ("command", "cold_backtest", "market", "engine_kernel", "worker", "referee", "gate", "demo")
+ALONE = ("peers",)
+ROOT = Path(__file__).resolve().parent.parent
 
 
-def main(named: list[str]) -> int:
+def main(argv: list[str]) -> int:
     """Run the named benchmarks, or all; returns the number that failed."""
-    unknown = [name for name in named if name not in NAMES]
-    if unknown:
-        print(f"no benchmark {', '.join(unknown)}; there are: {', '.join(NAMES)}", file=sys.stderr)
+    split = next((i for i, argument in enumerate(argv) if argument.startswith("-")), len(argv))
+    named, arguments = argv[:split], argv[split:]
+    unknown = [name for name in named if name not in (*NAMES, *ALONE)]
+    if unknown or (arguments and len(named) != 1):
+        told = f"no benchmark {', '.join(unknown)}" if unknown else "arguments belong to one benchmark, named before"
+        print(f"{told}; there are: {', '.join((*NAMES, *ALONE))}", file=sys.stderr)
         return 2
+    if len(named) == 1:
+        return _run(named[0], arguments)
     failed = 0
     for name in named or NAMES:
         print(f"\n== {name}", flush=True)
-        root = Path(__file__).resolve().parent.parent
-        failed += subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], cwd=root, check=False).returncode != 0
+        failed += _run(name, []) != 0
     return failed
+
+
+def _run(name: str, arguments: list[str]) -> int:
+    return subprocess.run([sys.executable, "-m", f"benchmarks.{name}", *arguments], cwd=ROOT, check=False).returncode
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from benchmarks.peers.outcome import Laps, Outcome
 from benchmarks.peers.work import CASH, FEE, FIRST_BAR, FUNDING_BARS, FUNDING_RATE, NOTIONAL, QTY_STEPS, Prices, Work
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def bare(  # noqa: PLR0913, PLR0917  one loop on purpose: what is measured is that it is one
     open_: Any,
     high: Any,

@@ -10,7 +10,7 @@ from numba import njit
 from benchmarks.peers.work import Floats
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def wanted_quantities(  # noqa: PLR0913, PLR0917  a compiled function takes its constants one by one
     close: Any, fast: int, slow: int, first_bar: int, notional: float, qty_steps: float
 ) -> Any:
