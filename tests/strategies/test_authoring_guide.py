@@ -5,7 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
+from autarch.cli.main import main
 from autarch.manifest import parse_source
+from autarch.metrics.shown import GROUPS
 from autarch.sandbox.source_policy import check_source
 from autarch.strategy import Bars, Params, check_targets, ops
 from autarch.strategy.contract import CALENDAR, COLUMNS
@@ -52,3 +54,16 @@ def test_the_columns_named_are_those_there_are():
     named = re.search(r"`bars\.([\w ]+)`", GUIDE)[1].split()
 
     assert named == [*COLUMNS, *CALENDAR]
+
+
+def test_the_metrics_and_options_it_explains_exist(capsys) -> None:
+    section = GUIDE.partition("## Trying it")[2].partition("\n## ")[0]
+    names = {name for _, rows in GROUPS for name in rows}
+    rows = re.findall(r"^\| (`.*?) \|", section, re.MULTILINE)
+    explained = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert main(["backtest", "--help"]) == 0
+    shown = capsys.readouterr().out
+
+    assert len(explained) > 8
+    assert explained <= names
+    assert set(re.findall(r"--[a-z][a-z-]+", section)) <= set(re.findall(r"--[a-z][a-z-]+", shown))
