@@ -47,6 +47,18 @@ def test_rounding_noise_costs_no_step(canon):
     assert canon(table, step="0.1", capital=1.0).differences == []
 
 
+def test_a_coin_of_a_thousandth_of_a_cent_is_counted_as_exactly(canon):
+    # 1,000 / 0.00001234 = 81,037,277.1: 81,037,200 in steps of 100. Stop 2 % under: 0.0000120932, on ticks of 1e-8
+    # nearer the entry 0.0000121: 81,037,200 x -0.00000024
+    table = """
+        bar                                         | decide     | happens                          | equity
+        0.00001234                                  | +1 stop 2% |                                  | 1000
+        0.00001234 0.000013 0.00001211 0.000013     |            | entry +81037200 @ 0.00001234     | 1053.484552
+        0.000013 0.000013 0.0000121 0.000013        |            | stop_loss -81037200 @ 0.0000121  | 980.551072
+    """
+    assert canon(table, tick="0.00000001", step="100", max_qty="100000000").differences == []
+
+
 def test_a_decision_that_stays_is_not_rebalanced(canon):
     # 5 coins for good; the exposure drifts to 5 x 120 / 1,100
     table = """
