@@ -68,6 +68,7 @@ def test_one_sentence_stands_above_every_limit(root: Path, name: str) -> None:
         ("cuts = 6000", "cuts = 0", "causality.cuts is out of range at 0"),
         ("cuts = 6000", 'cuts = "6000"', "cuts"),
         ("history_multiple = 4", "history_multiple = 1", "warmup.history_multiple"),
+        ("referee_bars = 20000", "referee_bars = 0", "backtest.referee_bars"),
         ("drawdown_frac_max = 0.35", "drawdown_frac_max = nan", "risk.drawdown_frac_max"),
         ("drawdown_frac_max = 0.35", "drawdown_frac_max = -0.1", "risk.drawdown_frac_max"),
         ("probe_capital_frac = 0.02", "probe_capital_frac = 2.0", "tiers.probe_capital_frac"),
