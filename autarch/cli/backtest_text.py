@@ -42,9 +42,10 @@ def head(sheet: Sheet) -> list[str]:
     columns = [column for part in sheet.parts for column in part.columns]
     market = columns[0].market
     lines = [f"{c.label}: {c.title}  ({c.place})" for part in sheet.parts for c in part.columns]
+    grids = dict.fromkeys(f"{c.market.n_bars:,} bars of {c.market.interval}" for c in columns)
     lines.append(
         f"{_short(sheet.dataset)} {sheet.split}, {_day(int(market.ts[0]))} to "
-        f"{_day(int(market.ts[-1]) + market.interval_ms)}: {market.n_bars:,} bars of {market.interval}"
+        f"{_day(int(market.ts[-1]) + market.interval_ms)}: {', '.join(grids)}"
     )
     factor = "" if sheet.costs_factor == 1.0 else f", costs x {sheet.costs_factor:g}"
     for c in columns:

@@ -285,6 +285,26 @@ def test_the_same_strategy_twice_is_wholly_alike(yard, worker):
     assert left.result.equity_digest() == right.result.equity_digest()
 
 
+def test_another_interval_is_compared_by_its_days_and_not_by_its_decisions(yard, worker, tmp_path):
+    folder = write_strategy(tmp_path, "hourly", TREND, interval="1h")
+
+    found = sheet(yard, worker, "probe", str(folder))
+
+    assert found.likeness.alike is None
+    assert -1.0 <= found.likeness.correlation <= 1.0
+    text = backtest_text.plain(found)
+    assert "7,200 bars of 15m, 1,800 bars of 1h" in text
+    assert "decisions alike not defined" in text
+
+
+def test_other_symbols_have_their_own_bars_and_no_decision_in_common(yard, worker):
+    found = sheet(yard, worker, "probe", "fade")
+
+    assert [column.market.symbols for column in found.parts[0].columns] == [("BTCUSDT",), ("ETHUSDT",)]
+    assert found.likeness.alike is None
+    assert {name.partition(".")[0] for name in found.assumed} == {"costs", "BTCUSDT", "ETHUSDT"}
+
+
 def test_a_failing_strategy_is_told_with_file_and_line(yard, worker):
     line = HEAD.count("\n") + 2
 
