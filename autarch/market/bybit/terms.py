@@ -8,6 +8,7 @@ from typing import Any
 
 from autarch.errors import DataError
 from autarch.market.bybit.client import PublicClient
+from autarch.market.bybit.wire import STAMP_DIGITS_MAX, rows_of
 from autarch.market.lock_types import InstrumentEntry, Sourced, Stamp, Tiers
 from autarch.market.types import Source
 
@@ -16,6 +17,7 @@ MAKER_FEE = Decimal("0.0002")
 MIN_NOTIONAL = Decimal(5)  # quote units, where an old contract states none
 STATUSES = (None, "Delivering", "Settling", "Closed")  # without a status the venue lists what trades now
 TIER_PAGES_MAX = 20
+DIGITS_MAX = 18  # before or after the point
 _SCALE = (Decimal("0.8"), Decimal("1.25"))  # of initial margin x leverage, which is 1 up to rounding
 
 
@@ -51,16 +53,16 @@ def _info(client: PublicClient, symbol: str) -> Mapping[str, Any]:
     for status in STATUSES:
         asked = {} if status is None else {"status": status}
         try:
-            rows = client.ask("get_instruments_info", symbol=symbol, **asked).get("list")
+            rows = rows_of(client.ask("get_instruments_info", symbol=symbol, **asked), symbol)
         except DataError as error:
             if "retCode 10001" not in str(error):
                 raise
             rows = []
-        for row in rows or []:
+        for row in rows:
             if isinstance(row, dict) and row.get("symbol") == symbol:
                 kind = row.get("contractType", "LinearPerpetual")
                 if kind != "LinearPerpetual":
-                    raise DataError(f"{symbol} is a {kind} at the venue; only perpetuals settled in USDT are read")
+                    raise DataError(f"{symbol} is a {kind!r} at the venue; only perpetuals settled in USDT are read")
                 return row
     raise DataError(
         f"{client.url} lists no linear perpetual {symbol}, trading or closed; symbols are written like BTCUSDT"
@@ -80,15 +82,17 @@ def _stated(cell: object, name: str, symbol: str) -> Sourced:
 
 def _decimal(cell: object, name: str, symbol: str) -> Decimal:
     try:
-        value = Decimal(str(cell))
+        value = Decimal(str(cell).replace("_", "x"))  # Python reads 1_000, nobody else does
     except InvalidOperation as error:
         raise DataError(f"{symbol}: the venue's {name} is {cell!r}, which is no number") from error
+    if not value.is_finite() or abs(value.adjusted()) > DIGITS_MAX:
+        raise DataError(f"{symbol}: the venue's {name} is {cell!r}; expected a number of usual size")
     return Decimal(format(value.normalize(), "f"))  # 0.10 and 0.1 are one tick, and one digest
 
 
 def _instant(info: Mapping[str, Any], name: str, symbol: str) -> int:
     text = str(info.get(name) or "0")
-    if not text.isdigit():
+    if not text.isascii() or not text.isdigit() or len(text) > STAMP_DIGITS_MAX:
         raise DataError(f"{symbol}: the venue's {name} is {text!r}, which is no stamp in milliseconds")
     return int(text)
 
@@ -99,7 +103,7 @@ def _tiers(client: PublicClient, symbol: str) -> Tiers:
     cursor: str | None = None
     for _ in range(TIER_PAGES_MAX):
         result = client.ask("get_risk_limit", symbol=symbol, **({} if cursor is None else {"cursor": cursor}))
-        for row in result.get("list") or []:
+        for row in rows_of(result, symbol):
             if isinstance(row, dict) and row.get("symbol") == symbol:
                 limit, *rest = _tier(row, symbol)
                 found[limit] = (rest[0], rest[1], _deduction(row, symbol))
@@ -127,7 +131,7 @@ def _tier(row: Mapping[str, Any], symbol: str) -> tuple[Decimal, Decimal, Decima
 def _deduction(row: Mapping[str, Any], symbol: str) -> Decimal | None:
     """Return the deduction a tier states, None where it leaves it blank."""
     cell = row.get("mmDeduction")
-    return None if cell in {None, ""} else _decimal(cell, "mmDeduction", symbol)
+    return None if cell in (None, "") else _decimal(cell, "mmDeduction", symbol)
 
 
 def _with_deductions(found: Mapping[Decimal, tuple[Decimal, Decimal, Decimal | None]]) -> Tiers:

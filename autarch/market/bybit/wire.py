@@ -17,6 +17,7 @@ from autarch.market.columns import COLUMNS
 from autarch.market.lock_types import Kind
 from autarch.market.validate import iso
 
+STAMP_DIGITS_MAX = 15
 Cells = tuple[float, ...]
 Found = dict[int, Cells]
 
@@ -24,10 +25,10 @@ Found = dict[int, Cells]
 def bars_of(result: Mapping[str, Any], kind: Kind, label: str) -> Found:
     """Return the bars of one answer by their open's stamp; DataError for a row that is none."""
     width = len(COLUMNS[kind])
-    if result.get("symbol") not in {None, label.split(" ", 1)[0]}:
+    if result.get("symbol") not in (None, label.split(" ", 1)[0]):
         raise DataError(f"{label}: the venue answered for {result['symbol']!r}; try again later")
     found: Found = {}
-    for row in _rows(result, label):
+    for row in rows_of(result, label):
         if not isinstance(row, list) or len(row) < width:
             raise DataError(f"{label}: the venue's row {row!r} has not the {width} columns of a {kind}")
         merge(found, {_whole(row[0], row, label): tuple(_number(cell, row, label) for cell in row[1:width])}, label)
@@ -37,7 +38,7 @@ def bars_of(result: Mapping[str, Any], kind: Kind, label: str) -> Found:
 def settlements_of(result: Mapping[str, Any], label: str) -> Found:
     """Return the funding rates of one answer by their stamp; DataError for a row that is none."""
     found: Found = {}
-    for row in _rows(result, label):
+    for row in rows_of(result, label):
         if not isinstance(row, dict) or not {"fundingRate", "fundingRateTimestamp"} <= set(row):
             raise DataError(f"{label}: the venue's row {row!r} has no fundingRate and fundingRateTimestamp")
         ts = _whole(row["fundingRateTimestamp"], row, label)
@@ -45,7 +46,8 @@ def settlements_of(result: Mapping[str, Any], label: str) -> Found:
     return found
 
 
-def _rows(result: Mapping[str, Any], label: str) -> list[Any]:
+def rows_of(result: Mapping[str, Any], label: str) -> list[Any]:
+    """Return the rows of one answer; DataError when it has no list of them."""
     rows = result.get("list")
     if not isinstance(rows, list):
         raise DataError(f"{label}: the venue's answer has no list of rows; try again later")
@@ -54,14 +56,14 @@ def _rows(result: Mapping[str, Any], label: str) -> list[Any]:
 
 def _whole(cell: object, row: object, label: str) -> int:
     text = str(cell)
-    if not text.isascii() or not text.isdigit():
+    if not text.isascii() or not text.isdigit() or len(text) > STAMP_DIGITS_MAX:
         raise DataError(f"{label}: the venue's row {row!r} begins with {cell!r}, which is no stamp in milliseconds")
     return int(text)
 
 
 def _number(cell: object, row: object, label: str) -> float:
     try:
-        return float(str(cell))
+        return float(str(cell).replace("_", "x"))  # Python reads 1_000, nobody else does
     except ValueError as error:
         raise DataError(f"{label}: the venue's row {row!r} holds {cell!r}, which is no number") from error
 
