@@ -98,8 +98,8 @@ def _ask_all(
     try:
         for block, targets in plan.asked:
             question = plan.frames.question(targets, block)
-            for place, sets, group in session.ask(question, keep=block.keep):
-                table.put(block, targets[place], sets, group)
+            for places, sets, group in session.ask(question, keep=block.keep):
+                table.put(block, targets[places], sets, group)
     except StrategyRunError as error:
         ended = error
     left = [place for place in range(n_sets) if place not in session.failed]
@@ -126,22 +126,20 @@ class _Table:
     def __init__(self, plan: BlockPlan, n_sets: int) -> None:
         self._plan = plan
         self._exposure = np.empty((n_sets, *plan.shape))
-        self._exposure[:, ~plan.counts] = 0.0
+        self._exposure[:, ~plan.counts.all(axis=1)] = 0.0
         self._distances: dict[str, Floats] = {}
 
-    def put(self, block: Block, target: str | None, sets: tuple[int, ...], group: Group) -> None:
-        """Write the answers of `sets` on `block`."""
-        manifest = self._plan.frames.manifest
-        columns = _columns(target, 0 if target is None else manifest.symbols.index(target))
-        consecutive = sets[-1] - sets[0] + 1 == len(sets)
-        chosen = slice(sets[0], sets[-1] + 1) if consecutive else list(sets)
-        rows = slice(block.first, block.end)
-        self._exposure[chosen, rows, columns] = group.exposure
+    def put(self, block: Block, targets: tuple[str | None, ...], sets: tuple[int, ...], group: Group) -> None:
+        """Write the answers of `sets` on `block`, of one target, or of several and a lone set."""
+        symbols = self._plan.frames.manifest.symbols
+        columns = slice(None) if targets == (None,) else _span([symbols.index(t) for t in targets if t is not None])
+        where = (_span(sets), slice(block.first, block.end), columns)
+        self._exposure[where] = _laid_out(group.exposure, len(targets))
         for name, given in (("stop_loss", group.stop_loss), ("take_profit", group.take_profit)):
             if given is not None:
                 if name not in self._distances:
                     self._distances[name] = np.full(self._exposure.shape, np.nan)
-                self._distances[name][chosen, rows, columns] = given
+                self._distances[name][where] = _laid_out(given, len(targets))
 
     def decisions(self, place: int) -> Decisions:
         """Return one set's."""
@@ -161,6 +159,17 @@ class _Table:
 
 def _columns(target: str | None, column: int) -> slice:
     return slice(None) if target is None else slice(column, column + 1)
+
+
+def _span(places: Sequence[int]) -> slice | list[int]:
+    """Return an index of ascending places: a slice where there are no holes, which is quick."""
+    whole = places[-1] - places[0] + 1 == len(places)
+    return slice(places[0], places[-1] + 1) if whole else list(places)
+
+
+def _laid_out(given: Floats, n_targets: int) -> Floats:
+    """Return answers (count, keep, columns) as sets, rows, columns: several targets are columns of one set."""
+    return given if n_targets == 1 else given[:, :, 0].T[np.newaxis]
 
 
 def _misfit(source: StrategySource, params: ParameterSet) -> StrategyError | None:

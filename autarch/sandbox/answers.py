@@ -10,6 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -22,6 +23,7 @@ Distance = Floats | float | None
 _TARGETS, _ERROR = b"T", b"E"
 _COUNT = struct.Struct("<cH")
 _ENTRY = np.dtype([("kind", "u1"), ("size", "<u4")])
+_ENTRY_STRUCT = struct.Struct("<BI")  # the same bytes
 _ERROR_HEADER = struct.Struct("<BI")
 _ERROR_CAUSES = ("raised", "answer", "memory")
 _FAILED, _PLAIN = 0, 1  # kinds; from 1 on: 1 + 3 * form of the stop + form of the take
@@ -60,6 +62,8 @@ class Group:
 
 def encode_given(exposure: Floats, stop_loss: Distance, take_profit: Distance, *, keep: int) -> tuple[int, bytes]:
     """Return kind and bytes of the last `keep` rows of an answer; full arrays are (n_rows, ...)."""
+    if stop_loss is None and take_profit is None:
+        return _PLAIN, exposure[-keep:].tobytes()
     stop, stop_form = _encode_distance(stop_loss, keep)
     take, take_form = _encode_distance(take_profit, keep)
     return 1 + 3 * stop_form + take_form, exposure[-keep:].tobytes() + stop + take
@@ -72,8 +76,8 @@ def encode_failed(cause: str, line: int, text: str) -> tuple[int, bytes]:
 
 def encode_group(answers: Sequence[tuple[int, bytes]]) -> bytes:
     """Return the body of a `T` frame."""
-    entries = np.array([(kind, len(content)) for kind, content in answers], dtype=_ENTRY)
-    return b"".join([_COUNT.pack(_TARGETS, len(answers)), entries.tobytes(), *(content for _, content in answers)])
+    entries = [_ENTRY_STRUCT.pack(kind, len(content)) for kind, content in answers]
+    return b"".join([_COUNT.pack(_TARGETS, len(answers)), *entries, *(content for _, content in answers)])
 
 
 def encode_unloaded(cause: str, line: int, text: str) -> bytes:
@@ -105,14 +109,20 @@ def decode_group(body: memoryview, *, count: int, keep: int, columns: int) -> Gr
     end = _COUNT.size + count * _ENTRY.itemsize
     if len(body) < end or _COUNT.unpack_from(body) != (_TARGETS, count):
         raise ValueError(f"found {len(body)} bytes, expected {count} answers")
-    entries = np.frombuffer(body, dtype=_ENTRY, count=count, offset=_COUNT.size)
-    if int(entries["size"].sum()) != len(body) - end:
-        raise ValueError(f"found {len(body) - end} bytes of answers, expected {int(entries['size'].sum())}")
     plain = _CELL * keep * columns
-    if (entries["kind"] == _PLAIN).all() and (entries["size"] == plain).all():
+    if body[_COUNT.size : end] == _plain_entries(count, plain) and len(body) == end + count * plain:
         exposure = np.frombuffer(body, dtype="<f8", offset=end).reshape(count, keep, columns)
         return Group(exposure=exposure, stop_loss=None, take_profit=None, failed={})
+    entries = np.frombuffer(body, dtype=_ENTRY, count=count, offset=_COUNT.size)
+    size = int(entries["size"].sum())
+    if size != len(body) - end:
+        raise ValueError(f"found {len(body) - end} bytes of answers, expected {size}")
     return _mixed(entries.tolist(), body[end:], (count, keep, columns))
+
+
+@lru_cache(maxsize=256)
+def _plain_entries(count: int, size: int) -> bytes:
+    return np.array([(_PLAIN, size)] * count, dtype=_ENTRY).tobytes()
 
 
 def _mixed(entries: list[tuple[int, int]], content: memoryview, shape: tuple[int, int, int]) -> Group:

@@ -18,9 +18,10 @@ import numpy as np
 from autarch.errors import StrategyError
 from autarch.market.types import Floats
 from autarch.sandbox import answers, protocol
-from autarch.sandbox.protocol import FRAME_HEADER, PANEL, DecideRequest, OpenRequest, Stream
+from autarch.sandbox.memo import Memo
+from autarch.sandbox.protocol import FRAME_HEADER, PANEL, DecideRequest, OpenRequest, Stream, groups_of
 from autarch.sandbox.source_names import BUILTINS
-from autarch.strategy import Bars, Params, Targets
+from autarch.strategy import Bars, Params, Targets, ops
 from autarch.strategy.answer import shaped_targets
 from autarch.strategy.contract import CALENDAR
 
@@ -50,22 +51,27 @@ class _Strategy:
         n_columns = len(request.columns)
         self._rows: list[list[Floats]] = [[np.empty(0)] * n_columns for _ in request.streams]
         self._n_rows = [0] * len(request.streams)
+        self._memo = _remember() if len(request.params) > 1 else None
         self._decide = _load(request.code)
 
     def answer(self, request: DecideRequest) -> Iterator[bytes]:
         """Yield frames with the last `keep` rows of exposure, stop_loss and take_profit, as the request asks."""
         for stream in request.streams:
             self._merge(stream)
-        for target in request.targets:
-            bars = self._bars(target, request.phase)
-            for first in range(0, len(request.sets), request.group):
-                chosen = request.sets[first : first + request.group]
-                yield answers.encode_group([self._one(bars, which, request.keep) for which in chosen])
+        bars, shown = None, -1
+        for places, chosen in groups_of(n_targets=len(request.targets), sets=request.sets, size=request.group):
+            group = []
+            for place in range(places.start, places.stop):
+                if bars is None or place != shown:
+                    bars, shown = self._bars(request.targets[place], request.phase), place
+                group += [self._one(bars, which, request.keep) for which in chosen]
+            yield answers.encode_group(group)
 
     def _one(self, bars: Bars, which: int, keep: int) -> tuple[int, bytes]:
         try:
-            found = shaped_targets(self._decide(bars, self._params[which]), self._shape(len(bars)))
-            return answers.encode_given(*found, keep=keep)
+            targets = self._decide(bars, self._params[which])
+            exposure, stop, take = shaped_targets(targets, self._shape(len(bars)))
+            return answers.encode_given(exposure, stop, take, keep=keep)
         except BaseException as error:  # noqa: BLE001  whatever a strategy raises is an answer
             return answers.encode_failed(*_described(error))
 
@@ -88,10 +94,14 @@ class _Strategy:
             for index, symbol in enumerate(self._request.context, start=n_symbols)
         }
         shown = MappingProxyType(context)
-        if target != PANEL:
-            return self._build(dict(zip(names, self._rows[target], strict=True)), target, phase, shown)
-        panel = {name: self._panel(column, name) for column, name in enumerate(names)}
-        return self._build(panel, 0, phase, shown)
+        if target == PANEL:
+            columns, stream = {name: self._panel(column, name) for column, name in enumerate(names)}, 0
+        else:
+            columns, stream = dict(zip(names, self._rows[target], strict=True)), target
+        if self._memo is not None:
+            others = (column for index in range(n_symbols, len(self._rows)) for column in self._rows[index])
+            self._memo.begin((*columns.values(), *others))
+        return self._build(columns, stream, phase, shown)
 
     def _panel(self, column: int, name: str) -> Floats:
         rows = [self._rows[index][column] for index in range(len(self._request.symbols))]
@@ -107,6 +117,13 @@ class _Strategy:
             interval_ms=self._request.interval_ms,
             context=context,
         )
+
+
+def _remember() -> Memo:
+    memo, talib = Memo(), sys.modules["talib"]
+    memo.install(talib, talib.get_functions())
+    memo.install(ops, ops.__all__)
+    return memo
 
 
 def serve(*, request_fd: int, answer_fd: int) -> None:

@@ -7,8 +7,9 @@ symbol are sent; the child keeps the rest of the window and drops what left it.
 
 from __future__ import annotations
 
+import re
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -30,6 +31,7 @@ _OPEN, _DECIDE, _READY = b"O", b"D", b"R"
 _DECIDE_HEADER = struct.Struct("<cIIIIHH")
 _STREAM_HEADER = struct.Struct("<HII")
 _CELL = 8
+_WORD = re.compile(rb"\w+", re.ASCII)
 
 Parts = list[bytes | memoryview]
 """A frame's body in pieces, which need not be copied into one."""
@@ -73,8 +75,7 @@ class Stream:
 class DecideRequest:
     """Decide calls on one window: for each target (a stream or PANEL), one for each parameter set in `sets`.
 
-    `phase` is the first bar's number within its day. A target's answers come back in frames of `group`,
-    the last of what is left.
+    `phase` is the first bar's number within its day. Answers come back in the frames that `groups_of` cuts.
     """
 
     phase: int
@@ -92,9 +93,10 @@ def columns_named(code: bytes) -> tuple[str, ...]:
     What a strategy never spells it never reads: its source is ASCII and may not fetch attributes by
     computed names. One that manages to is told so (`Bars.__getattr__`).
     """
-    if b"resample" in code:
+    words = frozenset(_WORD.findall(code))
+    if b"resample" in words:
         return WINDOW_COLUMNS
-    return tuple(name for name in WINDOW_COLUMNS if name.encode() in code)
+    return tuple(name for name in WINDOW_COLUMNS if name.encode() in words)
 
 
 def encode_open(request: OpenRequest) -> Parts:
@@ -141,6 +143,17 @@ def decode_request(body: bytes, *, n_columns: int) -> OpenRequest | DecideReques
 
 def _numbers(n_sets: int, n_targets: int) -> str:
     return f"<{n_sets}I{n_targets}i"
+
+
+def groups_of(*, n_targets: int, sets: tuple[int, ...], size: int) -> Iterator[tuple[slice, tuple[int, ...]]]:
+    """Yield which answers share a frame, at most `size`: one target's for some sets, or several targets' for one."""
+    if len(sets) == 1:
+        for first in range(0, n_targets, size):
+            yield slice(first, min(first + size, n_targets)), sets
+        return
+    for place in range(n_targets):
+        for first in range(0, len(sets), size):
+            yield slice(place, place + 1), sets[first : first + size]
 
 
 def encode_ready(ready: Ready) -> bytes:

@@ -16,7 +16,7 @@ from autarch.sandbox.answers import ERROR_BYTES_MAX, Group
 from autarch.sandbox.failure import StrategyRunError, printable
 from autarch.sandbox.forked import Child, death, reported
 from autarch.sandbox.pipes import PIPE_BYTES, PipeClosedError, PipeGarbageError, PipeTimeoutError
-from autarch.sandbox.protocol import PANEL, WINDOW_COLUMNS, DecideRequest, OpenRequest, Stream
+from autarch.sandbox.protocol import PANEL, WINDOW_COLUMNS, DecideRequest, OpenRequest, Stream, groups_of
 from autarch.sandbox.values import Question, SandboxLevel, TargetRows, Window, WorkerLimits
 from autarch.strategy.answer import check_values, is_within
 
@@ -131,11 +131,12 @@ class Session:
         (rows,) = [_rows(group, is_panel=window.target is None) for _, _, group in self.ask(question, keep=keep)]
         return rows
 
-    def ask(self, question: Question, *, keep: int) -> Iterator[tuple[int, tuple[int, ...], Group]]:
+    def ask(self, question: Question, *, keep: int) -> Iterator[tuple[slice, tuple[int, ...], Group]]:
         """Yield the last `keep` rows of `decide` for each target and each parameter set that has not failed.
 
-        They come in groups for one target, checked: its place in `targets`, the parameter sets, their answers.
-        A group's arrays are views that are valid until the next; what failed in it is in `failed` from then on.
+        They come checked, in groups, each for one target and some sets or for several targets and a lone set:
+        places in `targets`, the sets, their answers. A group's arrays are views that are valid until the
+        next; what failed in it is in `failed` from then on.
 
         Raises:
             StrategyRunError: the child's process ended, or no parameter set is left.
@@ -147,15 +148,15 @@ class Session:
             raise UsageError(f"keep is {keep}; expected 1 to the window's {question.n_rows} rows")
         columns = 1 if self._manifest.mode == "each" else len(self._manifest.symbols)
         sets = tuple(i for i in range(len(self._params)) if i not in self.failed)
-        size = self._group_size(len(sets), answer_bytes=8 * keep * columns)
+        size = self._group_size(answer_bytes=8 * keep * columns)
         body = protocol.encode_decide(self._request(question, sets, keep=keep, group=size))
-        for place in range(len(question.targets)):
-            for first in range(0, len(sets), size):
-                self.awaited = sets[first : first + size]
-                group = self._group(body, len(self.awaited), keep=keep, columns=columns)
-                body = []  # one request, many answers
-                self._check(group, rows_before=question.n_rows - keep)
-                yield place, self.awaited, group
+        for places, chosen in groups_of(n_targets=len(question.targets), sets=sets, size=size):
+            self.awaited = chosen
+            count = (places.stop - places.start) * len(chosen)
+            group = self._group(body, count, keep=keep, columns=columns)
+            body = []  # one request, many answers
+            self._check(group, rows_before=question.n_rows - keep)
+            yield places, chosen, group
         if len(self.failed) == len(self._params):
             self._fail(self.failed[sets[0]])
 
@@ -172,10 +173,10 @@ class Session:
         error = answers.decode_loaded(bytes(body))
         return None if error is None else reported(error, doing=LOADING)
 
-    def _group_size(self, n_sets: int, *, answer_bytes: int) -> int:
+    def _group_size(self, *, answer_bytes: int) -> int:
         within_time = int(_GROUP_SECONDS / max(self._seconds_an_answer, 1e-6))
         within_pipe = PIPE_BYTES // 2 // answer_bytes  # the child fills one half while the other is read
-        return max(1, min(n_sets, within_time, within_pipe))
+        return max(1, min(within_time, within_pipe))
 
     def _group(self, body: protocol.Parts, count: int, *, keep: int, columns: int) -> Group:
         """Send `body` unless it is empty, and return the next `count` answers."""
@@ -197,11 +198,11 @@ class Session:
     def _check(self, group: Group, *, rows_before: int) -> None:
         """Look at every value, and put down in `failed` whose answers cannot be acted on."""
         for index, error in group.failed.items():
-            self.failed.setdefault(self.awaited[index], reported(error, doing=DECIDING))
+            self.failed.setdefault(self.awaited[index % len(self.awaited)], reported(error, doing=DECIDING))
         mode, limit = self._manifest.mode, self._manifest.max_leverage
         if is_within(group.exposure, group.stop_loss, group.take_profit, mode=mode, max_leverage=limit):
             return
-        for index, which in enumerate(self.awaited):
+        for index in range(group.count):
             stop, take = (None if a is None else a[index] for a in (group.stop_loss, group.take_profit))
             try:
                 check_values(
@@ -215,6 +216,7 @@ class Session:
                 )
             except StrategyError as error:
                 text = f"{DECIDING} answered wrongly: {printable(str(error))}"
+                which = self.awaited[index % len(self.awaited)]
                 self.failed.setdefault(which, StrategyRunError(text, "answer"))
 
     def _request(self, question: Question, sets: tuple[int, ...], *, keep: int, group: int) -> DecideRequest:

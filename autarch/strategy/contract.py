@@ -149,17 +149,12 @@ def _owned(values: ArrayLike) -> Floats:
 class Params:
     """The manifest's parameters as read-only attributes: `p.fast`."""
 
-    __slots__ = ("_values",)
-    _values: dict[str, bool | int | float]
-
     def __init__(self, values: Mapping[str, bool | int | float]) -> None:
-        object.__setattr__(self, "_values", dict(values))
+        self.__dict__.update(values)  # plain attributes: a strategy reads them for every window
 
     def __getattr__(self, name: str) -> Any:
-        """Return the parameter `name`; Any, since a manifest decides whether it is int, float or bool."""
-        if not name.startswith("_") and name in self._values:
-            return self._values[name]
-        known = ", ".join(self._values) or "none"
+        """Say which parameters there are; Any, since a manifest decides whether one is int, float or bool."""
+        known = ", ".join(self.__dict__) or "none"
         raise AttributeError(f"no parameter {name!r}; [params] of manifest.toml has: {known}")
 
     def __setattr__(self, name: str, value: object) -> NoReturn:

@@ -171,3 +171,24 @@ def test_a_column_that_the_code_does_not_spell_is_refused_in_words(worker, marke
     (found,) = decided(worker, source, market_of(n_bars=700), [{}])
 
     assert "column close was not sent" in str(found)
+
+
+REMEMBERED = """\
+upper, middle, lower = talib.BBANDS(bars.close, timeperiod=20, nbdevup=p.width)
+middle[:] = np.where(bars.close > upper, -1.0, np.where(bars.close < lower, 1.0, 0.0))
+smooth = talib.EMA(bars.close, p.fast)
+smooth *= 1.0001
+z = ops.zscore(bars.close, p.fast)
+return Targets(exposure=0.5 * middle + 0.5 * np.sign(bars.close - smooth) * (np.abs(np.nan_to_num(z)) > 0.3))"""
+
+
+def test_what_is_computed_once_for_many_sets_is_what_each_would_compute(worker, market_of, source_of) -> None:
+    source = source_of(REMEMBERED, params="fast = 20\nwidth = 2.0\n")
+    sets = [{"fast": fast, "width": width} for fast in (20, 30) for width in (1.0, 2.0)]
+    market = market_of(n_bars=1000)
+
+    together = decided(worker, source, market, [*sets, *sets])
+
+    alone = [decide_blocks(worker, source, market, params=params) for params in sets]
+    assert all(same(one, other) for one, other in zip(together, [*alone, *alone], strict=True))
+    assert len({one.digest() for one in together}) == 4

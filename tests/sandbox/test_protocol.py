@@ -77,7 +77,7 @@ def test_an_open_request_keeps_the_types_of_parameters() -> None:
 
 def test_only_columns_that_the_code_spells_are_sent_and_all_to_one_that_resamples() -> None:
     assert protocol.columns_named(b"x = bars.close - bars.context['ETHUSDT'].low") == ("low", "close")
-    assert protocol.columns_named(b"return Targets(exposure=np.zeros(len(bars)))") == ()
+    assert protocol.columns_named(b"return Targets(exposure=np.zeros(len(bars)) * p.slow)") == ()
     assert protocol.columns_named(b"h = bars.resample('1h')") == protocol.WINDOW_COLUMNS
 
 
