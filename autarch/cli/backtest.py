@@ -115,10 +115,11 @@ def _asked(
 
 def _play(asked: Asked, *, allow_weak: bool, laps: Laps) -> Sheet:
     from autarch.cli import backtest_job as job
+    from autarch.cli.data_places import stores
 
     with job.started_worker(allow_weak=allow_weak) as worker:
         laps.lap("start the worker")
-        setting, cwd = job.gather(asked, cwd=Path.cwd(), stores=job.stores_here()), Path.cwd()
+        setting, cwd = job.gather(asked, cwd=Path.cwd(), stores=stores()), Path.cwd()
         if not asked.names:
             from autarch.cli.backtest_portfolio import play_portfolio
 

@@ -264,16 +264,6 @@ def _bars_of(job: Job) -> tuple[tuple[str, ...], str]:
     return (*manifest.symbols, *manifest.context), manifest.interval
 
 
-def stores_here() -> Stores:
-    """Return the workspace's stores, or the default ones outside of one; a broken workspace is an error."""
-    from autarch.market.stores import Stores
-    from autarch.workspace import CONFIG_NAME, Workspace
-
-    here = Path.cwd()
-    inside = "AUTARCH_WORKSPACE" in os.environ or any((f / CONFIG_NAME).is_file() for f in (here, *here.parents))
-    return Workspace.find().stores() if inside else Stores.default()
-
-
 def sheet_of(setting: Setting, worker: Worker, kind: Kind, parts: tuple[Part, ...], like: Likeness | None) -> Sheet:
     """Return what to show of `parts`, with what they rest on."""
     from autarch.evaluation.sheet import Sheet, assumed_of

@@ -1,4 +1,4 @@
-"""Play a strategy on one split: decide in a worker, backtest, measure; and set two of them side by side."""
+"""Play a strategy's decisions on one split and measure them; set two of them side by side."""
 
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ import numpy as np
 from autarch.decisions import Decisions, empty_decisions
 from autarch.engine import Backtest, CostModel, backtest
 from autarch.errors import DataError
-from autarch.evaluation.decide import decide_blocks
 from autarch.manifest import Manifest, ParamValue, StrategySource
 from autarch.market.types import Floats, Market, SymbolSeries
 from autarch.metrics import alike, correlation, daily_returns, summarise
-from autarch.sandbox.worker import Worker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,25 +81,6 @@ def play_decisions(  # noqa: PLR0913  each is named where it is given
         result=result,
         metrics=summarise(result, market, first_row=decisions.first_row(), costs=costs),
     )
-
-
-def play_strategy(  # noqa: PLR0913  all but three are named at the call
-    worker: Worker,
-    source: StrategySource,
-    market: Market,
-    *,
-    costs: CostModel,
-    capital: float,
-    params: Mapping[str, ParamValue] | None = None,
-) -> Played:
-    """Return `source`, decided in a confined child of `worker`, played on `market`.
-
-    Raises:
-        StrategyError, UsageError, SandboxError: as `decide_blocks`.
-        DataError: as `play_decisions`.
-    """
-    decisions = decide_blocks(worker, source, market, params=params)
-    return play_decisions(source, decisions, market, costs=costs, capital=capital, params=params)
 
 
 def likeness(one: Played, other: Played) -> Likeness:
