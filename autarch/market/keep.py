@@ -50,15 +50,27 @@ def keep(recipe: Recipe, path: Path, stores: Stores, *, maker: Maker, replace: b
         write_blobs(built, stores)
         write_lock(built.lock, path)
         return Kept(lock=built.lock, path=path, unchanged=False)
-    notes: tuple[str, ...] = ()
-    if known.digest != built.lock.digest:
-        if maker != "sync" or msgspec.structs.replace(built.lock, instruments=known.instruments).digest != known.digest:
-            row = None if maker == "synth" else revised_row(known, recipe.raws, stores)
-            raise DataError(_refusal(known, built.lock, path, maker) if row is None else _revision(known, path, row))
-        changes = "; ".join(changed_terms(known.instruments, built.lock.instruments))
-        notes = (f"the venue changed its terms; the lock keeps the earlier ones (--replace takes these): {changes}",)
+    if known.digest != built.lock.digest and not (maker == "sync" and _same_bars(known, built.lock)):
+        row = None if maker == "synth" else revised_row(known, recipe.raws, stores)
+        raise DataError(_refusal(known, built.lock, path, maker) if row is None else _revision(known, path, row))
     write_blobs(built, stores)
-    return Kept(lock=known, path=path, unchanged=True, notes=notes)
+    return Kept(lock=known, path=path, unchanged=True, notes=_notes(known, built.lock))
+
+
+def _same_bars(known: DatasetLock, new: DatasetLock) -> bool:
+    """True when two locks differ at most in where the bars came from and in what the venue states today."""
+    return known.digest == msgspec.structs.replace(new, instruments=known.instruments, origin=known.origin).digest
+
+
+def _notes(known: DatasetLock, new: DatasetLock) -> tuple[str, ...]:
+    """Return what the lock keeps although the source says otherwise now."""
+    notes: list[str] = []
+    changes = "; ".join(changed_terms(known.instruments, new.instruments))
+    if changes:
+        notes.append(f"the venue changed its terms; the lock keeps the earlier ones (--replace takes these): {changes}")
+    if known.origin != new.origin:
+        notes.append(f"the lock names {known.origin!r} as the origin; these bytes, the same, are {new.origin!r}")
+    return tuple(notes)
 
 
 def _known(path: Path, *, replace: bool) -> DatasetLock | None:

@@ -112,6 +112,15 @@ def test_terms_that_the_venue_changed_since_are_told_and_the_lock_keeps_the_firs
     assert taken.lock.epoch == first.lock.epoch  # the same holdout bars: no new epoch
 
 
+def test_the_same_bytes_from_another_address_are_the_same_data_set(recipe, path, stores):
+    first = keep(recipe, path, stores, maker="sync", replace=False)
+
+    kept = keep(dataclasses.replace(recipe, origin="a mirror"), path, stores, maker="sync", replace=False)
+
+    assert kept.lock == first.lock
+    assert kept.notes[0].endswith("these bytes, the same, are 'a mirror'")
+
+
 def test_costs_that_a_human_wrote_into_the_lock_stay_and_other_bytes_are_the_next_epoch(recipe, path, stores):
     lock = keep(recipe, path, stores, maker="import", replace=False).lock
     fields = {name: getattr(lock, name) for name in lock.__struct_fields__}

@@ -207,7 +207,7 @@ def test_a_row_that_came_with_another_page_and_contradicts_its_own_is_refused(ru
     stray = bybit.listings["BTCUSDT"].bar(END - 2 * STEP, STEP, mark=False)
     stray[5] = "1.5"  # another volume
     bybit.changes.append(
-        lambda path, rows: [stray, *rows] if f"/kline?category=linear&end={END - STEP}&" not in path else rows
+        lambda path, rows: [stray, *rows] if f"/kline?category=linear&end={END - 1}&" not in path else rows
     )
 
     with pytest.raises(DataError, match=rf"BTCUSDT .* ts {END - 2 * STEP} .* for one row"):

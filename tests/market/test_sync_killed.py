@@ -45,7 +45,7 @@ def test_a_killed_download_leaves_no_lock_and_is_finished_by_the_same_command(ro
         drop(handler, query)
 
     newest = DAY0 + 50 * DAY
-    bybit.fault(f"/kline?category=linear&end={newest - 15 * MINUTE}", kill)  # the last page
+    bybit.fault(f"/kline?category=linear&end={newest - 1}&", kill)  # the last page
     with start(root, tmp_path, command) as process:
         running.append(process)
         process.communicate(timeout=120)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autarch.errors import DataError
@@ -29,6 +29,7 @@ def outcome(read, *arguments):
         return str(error)
 
 
+@settings(max_examples=30)
 @given(ANY | st.lists(st.lists(CELL, min_size=7, max_size=7), max_size=3), ANY)
 def test_bars_are_numbers_or_refused(rows, symbol):
     for name in (symbol, None):
@@ -38,6 +39,7 @@ def test_bars_are_numbers_or_refused(rows, symbol):
         assert sound or found.startswith("BTCUSDT kline 15m")
 
 
+@settings(max_examples=30)
 @given(ANY | st.lists(st.fixed_dictionaries({"fundingRate": CELL, "fundingRateTimestamp": CELL}), max_size=3))
 def test_settlements_are_numbers_or_refused(rows):
     found = outcome(settlements_of, {"list": rows}, "BTCUSDT funding")
@@ -65,6 +67,7 @@ FIELDS = st.sampled_from(
 LIMITS = st.sampled_from(["riskLimitValue", "maintenanceMargin", "initialMargin", "maxLeverage", "mmDeduction"])
 
 
+@settings(max_examples=30)
 @given(FIELDS, LIMITS, CELL, st.booleans())
 def test_an_instrument_is_sound_or_refused_whatever_one_field_holds(field, limit, cell, in_tiers):
     instrument, limits = info(LISTING), tiers(LISTING)

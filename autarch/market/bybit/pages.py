@@ -117,7 +117,7 @@ class _Series:
             symbol=self._symbol,
             interval=self._wire_interval,
             start=start_ms,
-            end=end_ms - self.step,
+            end=end_ms - 1,  # inside the last bar wanted, whether the venue counts its end in or out
             limit=BARS_A_PAGE,
         )
         inside: Found = {}
