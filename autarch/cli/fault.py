@@ -20,8 +20,8 @@ def fault_text(error: Exception) -> str:
     An operating system's refusal (a full disk, a folder that may not be written) is named by its file.
     """
     if isinstance(error, OSError) and error.strerror:
-        name = f" {error.filename}" if error.filename else ""
-        return f"the system refused:{name}: {error.strerror}; check disk space, owner and mode, then run it again"
+        name = f"{error.filename}: " if error.filename else ""
+        return f"the system refused: {name}{error.strerror}; check disk space, owner and mode, then run it again"
     said = " ".join(str(error).split())[:300]
     return (
         f"a fault of autarch's own, so nothing may be concluded: {type(error).__name__} at {_place(error)}: {said}; "

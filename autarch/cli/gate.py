@@ -49,6 +49,8 @@ def gate(
     for path in (html, markdown, claim):
         if path is not None and not path.absolute().parent.is_dir():
             raise UsageError(f"{path.absolute().parent} is no folder, so {path.name} could not be written; create it")
+        if path is not None and path.is_dir():
+            raise UsageError(f"{path} is a folder; name a file in it, such as {path / 'report'}")
     if publish:
         outcome = _publish(int(pr or 0), policy=policy, dataset=dataset)
     else:
@@ -57,8 +59,8 @@ def gate(
             outcome = _judge(
                 target, pr, policy=policy, dataset=dataset, only=only, allow_weak=local_dev, workers=workers
             )
-    _write(outcome, html=html, markdown=markdown, claim=claim)
     print(json.dumps(outcome.to_json(), allow_nan=False) if json_ else _table(outcome))
+    _write(outcome, html=html, markdown=markdown, claim=claim)  # last: a full disk must not take the answer along
     return int(outcome.exit_code)
 
 
@@ -144,16 +146,26 @@ def _write(outcome: Any, *, html: Path | None, markdown: Path | None, claim: Pat
     from autarch.evidence.claim import claim_bytes
 
     if html is not None:
-        html.write_text(load("ci.report_html").html(outcome), encoding="utf-8")
+        _put(html, load("ci.report_html").html(outcome).encode("utf-8"))
         _progress(f"report written to {html}")
     if markdown is not None:
-        markdown.write_text(load("ci.report").markdown(outcome), encoding="utf-8")
+        _put(markdown, load("ci.report").markdown(outcome).encode("utf-8"))
         _progress(f"report written to {markdown}")
     if claim is not None and outcome.claim is not None:
-        claim.write_bytes(claim_bytes(outcome.claim))
+        _put(claim, claim_bytes(outcome.claim))
         _progress(f"claim written to {claim}")
     elif claim is not None:
         _progress(f"no claim was written to {claim}: the run gave none (undecided, partial, or no strategy)")
+
+
+def _put(path: Path, content: bytes) -> None:
+    """Write a file whole, or leave none."""
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        if path.is_file():
+            path.unlink()
+        raise ConfigError(f"cannot write {path}: {error.strerror}; the answer itself is on standard output") from error
 
 
 def _workers(*, allow_weak: bool) -> Any:

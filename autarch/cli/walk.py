@@ -184,19 +184,39 @@ def fresh_workspace(source: Path, target: Path) -> None:
         if not (target / MARK).is_dir():
             raise ConfigError(f"{target} exists and is no walk of ours; name another folder with --dir")
         end_left_over(target)
-        shutil.rmtree(target)
-    answer = subprocess.run(
-        ["git", "clone", "--quiet", "--no-hardlinks", "--no-tags", str(source), str(target)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+        _remove(target)
+    first = target / MARK / "clone"
+    try:
+        (target / MARK).mkdir(parents=True)  # before all else: whatever stops us from here on, the next run removes it
+        _git("clone", "--quiet", "--no-checkout", "--no-hardlinks", "--no-tags", str(source), str(first))
+        (first / ".git").rename(target / ".git")
+        first.rmdir()
+        exclude = target / ".git" / "info" / "exclude"
+        exclude.write_text(exclude.read_text() + f"{MARK}/\n")
+        _git("-C", str(target), "checkout", "--quiet", "-B", "main")
+    except (ConfigError, OSError) as error:
+        shutil.rmtree(target, ignore_errors=True)
+        raise ConfigError(f"cannot make a clone of {source} in {target}: {error}") from error
+
+
+def _remove(target: Path) -> None:
+    """Remove a walk's folder, what says that it is ours last: an interrupted removal must not orphan the rest."""
+    for entry in target.iterdir():
+        if entry.name == MARK:
+            continue
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+    shutil.rmtree(target)
+
+
+def _git(*arguments: str) -> None:
+    answer = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
     if answer.returncode != 0:
-        raise ConfigError(f"cannot clone {source}: {answer.stderr.strip()}")
-    subprocess.run(["git", "checkout", "--quiet", "-B", "main"], cwd=target, check=True)
-    (target / MARK).mkdir()
-    exclude = target / ".git" / "info" / "exclude"
-    exclude.write_text(exclude.read_text() + f"{MARK}/\n")
+        said = [line.strip() for line in answer.stderr.splitlines() if line.strip()]
+        more = f" (and {len(said) - 2} more lines)" if len(said) > 2 else ""
+        raise ConfigError(f"git: {' / '.join(said[:2]) or 'no text'}{more}")
 
 
 def end_left_over(target: Path) -> None:

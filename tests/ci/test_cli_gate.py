@@ -23,6 +23,7 @@ from autarch.market.lock_toml import lock_toml
         (["strategies/x", "--publish"], "--publish goes with --pr"),
         (["--pr", "3", "--publish", "--only", "scope"], "--publish goes with --pr"),
         (["--pr", "0"], "greater than or equal to 1"),
+        (["strategies/x", "--html", "."], "is a folder; name a file in it"),
         (["strategies/x", "--html", "no/such/folder/report.html"], "is no folder"),
         (["strategies/x", "--jsn"], "--jsn"),
     ],

@@ -154,12 +154,13 @@ def test_a_bug_of_ours_is_told_also_where_nothing_can_be_written(probe, capsys, 
     assert "its account could not be written" in capsys.readouterr().err
 
 
-def test_a_refusal_of_the_system_names_the_file_and_is_no_answer(probe, capsys):
-    probe(raising(OSError(28, "No space left on device", "/full/report.html")))
+@pytest.mark.parametrize(("file", "named"), [(("/full/report.html",), "/full/report.html: "), ((), "")])
+def test_a_refusal_of_the_system_names_the_file_if_it_knows_one_and_is_no_answer(file, named, probe, capsys):
+    probe(raising(OSError(28, "No space left on device", *file)))
 
     assert main(["probe"]) == 3
     assert capsys.readouterr().err == (
-        "autarch: the system refused: /full/report.html: No space left on device; "
+        f"autarch: the system refused: {named}No space left on device; "
         "check disk space, owner and mode, then run it again\n"
     )
 

@@ -51,6 +51,48 @@ def test_a_walk_is_made_anew_and_the_server_of_a_killed_one_is_ended(project: Pa
     assert (target / "a.txt").exists()
 
 
+def test_a_walk_that_was_stopped_while_it_cloned_is_made_anew(project: Path, tmp_path: Path) -> None:
+    target = tmp_path / "workspace"
+    (target / walk.MARK / "clone" / ".git").mkdir(parents=True)
+
+    walk.fresh_workspace(project, target)
+
+    assert (target / "a.txt").read_text() == "a\n"
+    status = ["git", "status", "--porcelain", "--branch"]
+    assert subprocess.run(status, cwd=target, capture_output=True, text=True, check=True).stdout.split()[1:] == [
+        "main...origin/main"
+    ]
+
+
+def test_a_removal_that_stopped_half_way_still_knows_the_folder_as_ours(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "workspace"
+    walk.fresh_workspace(project, target)
+    whole = walk.shutil.rmtree
+
+    def stopped(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(walk.shutil, "rmtree", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        walk.fresh_workspace(project, target)
+    monkeypatch.setattr(walk.shutil, "rmtree", whole)
+
+    walk.fresh_workspace(project, target)
+    assert (target / "a.txt").exists()
+
+
+def test_a_clone_that_fails_leaves_no_folder_and_says_why_in_a_line(project: Path, tmp_path: Path) -> None:
+    (project / ".git" / "HEAD").unlink()
+
+    with pytest.raises(ConfigError, match="cannot make a clone of") as refused:
+        walk.fresh_workspace(project, tmp_path / "workspace")
+
+    assert "\n" not in str(refused.value)
+    assert not (tmp_path / "workspace").exists()
+
+
 def test_a_process_that_only_shares_the_number_is_not_ended(project: Path, tmp_path: Path) -> None:
     target = tmp_path / "workspace"
     walk.fresh_workspace(project, target)
