@@ -75,8 +75,10 @@ def import_(
         list[str] | None, typer.Option(help="FIELD=HEADER for a header that does not tell by itself. May be repeated.")
     ] = None,
     splits: Splits = "60,25,15",
-    start: Annotated[str | None, typer.Option(help="First instant kept, ISO (UTC) or epoch ms.")] = None,
-    end: Annotated[str | None, typer.Option(help="First instant left out, ISO (UTC) or epoch ms.")] = None,
+    start: Annotated[str | None, typer.Option("--start", "--from", help="First instant kept, ISO (UTC) or ms.")] = None,
+    end: Annotated[
+        str | None, typer.Option("--end", "--to", "--end", help="First instant left out, ISO (UTC) or ms.")
+    ] = None,
     declare_gap: Gaps = None,
     instruments: Annotated[
         Path | None, typer.Option(help="Filters, fees and tiers; default SOURCE/instruments.toml.")
@@ -120,9 +122,9 @@ def sync(
     symbols: Annotated[list[str], typer.Argument(help="Perpetuals such as BTCUSDT.")],
     *,
     interval: Annotated[str, typer.Option(help="Stored intervals, comma-separated; coarser ones are made on load.")],
-    start: Annotated[str, typer.Option("--from", help="First instant kept, ISO (UTC) or epoch ms.")],
+    start: Annotated[str, typer.Option("--from", "--start", help="First instant kept, ISO (UTC) or epoch ms.")],
     end: Annotated[
-        str | None, typer.Option("--to", help="First instant left out; default: where today begins.")
+        str | None, typer.Option("--to", "--end", help="First instant left out; default: where today begins.")
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the data set; default: bybit-<interval>.")] = None,
     url: Annotated[str | None, typer.Option(help="Root of the v5 API; default: the venue's public address.")] = None,

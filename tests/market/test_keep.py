@@ -236,7 +236,7 @@ def test_sync_push_and_a_reader_with_the_environment_alone(project, bybit, tmp_p
 
 
 def test_sync_again_finds_the_price_that_the_venue_changed(project, bybit, capsys):
-    command = ["data", "sync", "BTCUSDT", "--interval", "1h", "--from", "2024-01-01", "--to", "2024-01-05"]
+    command = ["data", "sync", "BTCUSDT", "--interval", "1h", "--start", "2024-01-01", "--end", "2024-01-05"]
     command += ["--url", bybit.url, "--out", "here.toml"]
     assert main(command) == 0
     digest = load_lock(project / "here.toml").digest
