@@ -76,9 +76,7 @@ def import_(
     ] = None,
     splits: Splits = "60,25,15",
     start: Annotated[str | None, typer.Option("--start", "--from", help="First instant kept, ISO (UTC) or ms.")] = None,
-    end: Annotated[
-        str | None, typer.Option("--end", "--to", "--end", help="First instant left out, ISO (UTC) or ms.")
-    ] = None,
+    end: Annotated[str | None, typer.Option("--end", "--to", help="First instant left out, ISO (UTC) or ms.")] = None,
     declare_gap: Gaps = None,
     instruments: Annotated[
         Path | None, typer.Option(help="Filters, fees and tiers; default SOURCE/instruments.toml.")
