@@ -15,7 +15,7 @@ import numpy as np
 
 from autarch.canonical import EpochMs
 from autarch.engine import layout as at
-from autarch.engine.state import apply_fill, new_state, on_decision, own_equity, plan_orders
+from autarch.engine.state import apply_fill, apply_funding, new_state, on_decision, own_equity, plan_orders
 from autarch.market.types import Floats
 from live.lines import Line, to_decimal
 from live.orders import Leg, RiskGate
@@ -26,6 +26,7 @@ _FORCED = {
     "CreateByStopLoss": at.STOP_OUT,
     "CreateByTakeProfit": at.TAKE_PROFIT,
     "CreateByLiq": at.LIQUIDATED,
+    "CreateBySettle": at.SETTLED,
 }
 
 
@@ -193,7 +194,7 @@ class AccountState:
         state = sleeve.states[line.symbol]
         fee = float(body["fee"])
         if body["exec_type"] == "Funding":
-            state[at.FUNDING] += fee
+            apply_funding(state, line.terms, line.tiers, fee)
             return
         steps = line.steps(Decimal(body["qty"])) * (1.0 if body["side"] == "Buy" else -1.0)
         kind = _FORCED.get(body["create_type"], at.ENTRY_FILL)

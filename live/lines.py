@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from autarch.engine.costs import CostModel
 from autarch.engine.terms import QTY_SCALE, QTY_UNIT, terms_of, tiers_of
-from autarch.errors import DataError
+from autarch.errors import ConfigError, DataError
 from autarch.manifest import Manifest
 from autarch.market.types import Floats, Instrument, Market, SymbolSeries
 
@@ -64,8 +64,10 @@ def lines_of(market: Market, manifest: Manifest, costs: CostModel) -> tuple[Line
 
     Raises:
         DataError: the market lacks one.
-        ConfigError: an instrument that cannot be traded.
+        ConfigError: an instrument that cannot be traded, or shared margin, which no venue here matches yet.
     """
+    if costs.margin_mode == "cross":
+        raise ConfigError('margin_mode is "cross"; the paper venue matches isolated margin only. Set "isolated"')
     fraction = 1.0 if manifest.mode == "panel" else 1.0 / len(manifest.symbols)
     return tuple(_line(market, manifest, costs, symbol, fraction) for symbol in manifest.symbols)
 

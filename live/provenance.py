@@ -37,6 +37,7 @@ _CAUSES = {
     "CreateByStopLoss": "the stop that came with our order",
     "CreateByTakeProfit": "the take-profit that came with our order",
     "CreateByLiq": "liquidation by the venue",
+    "CreateBySettle": "settlement by the venue, at the delisting",
 }
 _LEGS = {"enter": "open or raise the position", "reduce": "lower the position", "close": "close the position"}
 MERGE_TRAILERS = ("Pull-Request", "Merged-By", "Head", "Base", "Evidence", "Ledger-Head", "Policy")

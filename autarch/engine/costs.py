@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from autarch.errors import ConfigError
 
@@ -32,7 +32,9 @@ class CostModel:
         impact_cap_bps: The most that impact may cost. Assumes size is bounded elsewhere (policy's
             participation limit); without that the cap would flatter huge orders.
         margin_mode: `isolated` assumes each symbol's position stands alone behind notional / leverage
-            with leverage ceil(max_leverage) + 1, which liquidates earlier than a shared margin.
+            with leverage ceil(max_leverage) + 1, and loses no more than that. `cross` assumes that all of
+            the account's money stands behind all its positions, which are taken over together when it
+            is used up at the worst prices of one bar, all met at once (`margin`).
         fee_factor: Multiplies the instrument's taker fee; other than 1.0 only in stress tests.
     """
 
@@ -46,17 +48,14 @@ class CostModel:
         """Refuse numbers that would pay the trader or mean nothing.
 
         Raises:
-            ConfigError: a number is negative or not finite, or the margin mode is not modelled.
+            ConfigError: a number is negative or not finite, or the margin mode is unknown.
         """
         for name in (*_NUMBERS, "fee_factor"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0):
                 raise ConfigError(f"cost model: {name} is {value}; it must be finite and zero or more")
-        if self.margin_mode != "isolated":
-            raise ConfigError(
-                f"cost model: margin_mode is {self.margin_mode!r}; the engine models 'isolated' only. "
-                'Set margin_mode = "isolated" in the dataset lock\'s costs'
-            )
+        if self.margin_mode not in get_args(MarginMode):
+            raise ConfigError(f"cost model: margin_mode is {self.margin_mode!r}; expected 'isolated' or 'cross'")
 
     @classmethod
     def from_lock(cls, lock: object) -> CostModel:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
 import numba
+from numba.extending import intrinsic
 
 from autarch.machine_code import cache_by_content
 
@@ -19,10 +20,28 @@ cache_by_content(Path(__file__).resolve().parent)
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
     """Return `function` compiled on its first call and cached on disk.
 
-    IEEE arithmetic as written: no fastmath, no contraction to fused multiply-add, no threads. A
-    division by zero gives an infinity as numpy's does; the rules guard theirs.
+    IEEE arithmetic as written: no fastmath, no contraction to fused multiply-add, no threads of its
+    own; it lets go of the interpreter's lock, so that callers may play in several. A division by zero
+    gives an infinity as numpy's does; the rules guard theirs.
     """
-    return cast("Callable[P, R]", numba.njit(cache=True, error_model="numpy")(function))
+    return cast("Callable[P, R]", numba.njit(cache=True, error_model="numpy", nogil=True)(function))
+
+
+def internal(function: Callable[P, R]) -> Callable[P, R]:
+    """Return `function` compiled for other compiled functions alone: no entry from Python, no file of its own."""
+    options: dict[str, Any] = {
+        "error_model": "numpy",
+        "nogil": True,
+        "no_cpython_wrapper": True,
+        "no_cfunc_wrapper": True,
+        "forceinline": True,
+    }
+    return cast("Callable[P, R]", numba.njit(**options)(function))
+
+
+def generated(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what compiled code may call, whose instructions `function` writes (numba's `intrinsic`)."""
+    return cast("Callable[..., Any]", intrinsic(function))
 
 
 def inlined(function: Callable[P, R]) -> Callable[P, R]:

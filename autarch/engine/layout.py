@@ -23,7 +23,8 @@ STATE_FIELDS: Final = (
     "entry",  # average entry price, NaN when flat
     "stop",  # armed trigger prices, NaN for none
     "take",
-    "liquidation",  # price, NaN when flat
+    "liquidation",  # price, NaN when flat or when margin is shared
+    "drained",  # quote of funding that the open position has paid out of its isolated margin
     "liquidation_gap",  # smallest distance to liquidation met, fraction of price, inf before any
     "taken_buy",  # quote bought, and sold, at the current open: what impact is reckoned on
     "taken_sell",
@@ -32,19 +33,20 @@ STATE_FIELDS: Final = (
     "funding",  # quote paid, negative when received
 )
 DECIDED, LATCH, WANTED, PENDING, DECIDED_CLOSE, STOP_DISTANCE, TAKE_DISTANCE = range(7)
-POSITION, ENTRY, STOP, TAKE, LIQUIDATION, LIQUIDATION_GAP, TAKEN_BUY, TAKEN_SELL = range(7, 15)
-REALISED, FEES, FUNDING, N_STATE = range(15, 19)
+POSITION, ENTRY, STOP, TAKE, LIQUIDATION, DRAINED, LIQUIDATION_GAP, TAKEN_BUY, TAKEN_SELL = range(7, 16)
+REALISED, FEES, FUNDING, N_STATE = range(16, 20)
 
 NOTHING: Final = 0.0
 FRESH: Final = 1.0  # decided, not yet planned
 PURSUE: Final = 2.0  # planned; whatever still lowers is planned again
 
-# Kinds of event. Fills first; a kind from STOP_OUT to LIQUIDATED is a forced exit.
+# Kinds of event. Fills first; a kind from STOP_OUT to SETTLED is a forced exit, from LIQUIDATED on by the venue.
 # Kinds and phases are floats: each integer constant is a type of its own to numba, and every function
 # it is passed to would be compiled once a constant.
-CLOSE, REDUCE, ENTRY_FILL, STOP_OUT, TAKE_PROFIT, LIQUIDATED = 1.0, 2.0, 3.0, 4.0, 5.0, 6.0
+CLOSE, REDUCE, ENTRY_FILL, STOP_OUT, TAKE_PROFIT, LIQUIDATED, SETTLED = 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0
 FUNDING_PAID: Final = 10.0
 SKIP_TOO_SMALL, SKIP_NOT_TRADED, SKIP_LATCHED, SKIP_NOT_FLAT, SKIP_TOO_LARGE = 20.0, 21.0, 22.0, 23.0, 24.0
+SKIP_NO_MARGIN: Final = 25.0
 KIND_NAMES: Final[dict[float, str]] = {
     CLOSE: "close",
     REDUCE: "reduce",
@@ -52,12 +54,14 @@ KIND_NAMES: Final[dict[float, str]] = {
     STOP_OUT: "stop_loss",
     TAKE_PROFIT: "take_profit",
     LIQUIDATED: "liquidation",
+    SETTLED: "settlement",
     FUNDING_PAID: "funding",
     SKIP_TOO_SMALL: "below the venue's minimum",
     SKIP_NOT_TRADED: "bar not traded",
     SKIP_LATCHED: "flat until exposure is zero or changes sign",
     SKIP_NOT_FLAT: "old position not closed yet",
     SKIP_TOO_LARGE: "beyond the orders one leg may take",
+    SKIP_NO_MARGIN: "the shared margin has just been liquidated",
 }
 AT_OPEN, INSIDE = 0.0, 1.0  # phase of an event within its bar
 

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 
 from autarch.engine import rules
@@ -11,6 +13,7 @@ from autarch.engine.jit import compiled, inlined
 from autarch.engine.layout import (
     AT_OPEN,
     DECIDED,
+    DRAINED,
     E_FEE,
     E_KIND,
     E_PHASE,
@@ -36,6 +39,7 @@ from autarch.engine.layout import (
     PENDING,
     POSITION,
     REALISED,
+    SETTLED,
     STOP,
     STOP_OUT,
     TAKE,
@@ -56,15 +60,31 @@ from autarch.engine.terms import (
 )
 from autarch.market.types import Floats
 
+TURNOVER_BARS: Final = 96
+"""Bars whose median turnover stands for the market's depth (own choice: a day of 15m bars)."""
+
 
 @compiled
-def pay_funding(s: Floats, terms: Floats, rate: float, mark: float, phase: float, out: Floats, n: int) -> int:
+def market_depth(turnover: Floats, closed: int, terms: Floats) -> float:
+    """Return what impact is reckoned against in the bar after `closed` bars: their last 96's median turnover.
+
+    0.0 when the cost model has no impact, since nobody will ask.
+    """
+    if terms[IMPACT_K] == 0.0:
+        return 0.0
+    return rules.median(turnover[max(0, closed - TURNOVER_BARS) : closed])
+
+
+@compiled
+def pay_funding(
+    s: Floats, terms: Floats, tiers: Floats, rate: float, mark: float, phase: float, out: Floats, n: int
+) -> int:
     """Settle one funding stamp on the position held at that instant; a flat symbol pays nothing."""
     if s[POSITION] == 0.0:
         return n
     qty = rules.to_value(s[POSITION], terms[QTY_UNIT], terms[QTY_SCALE])
     payment = rules.funding_payment(qty, mark, rate)
-    s[FUNDING] += payment
+    apply_funding(s, terms, tiers, payment)
     emit(out, n, FUNDING_PAID, phase, s[POSITION], qty, mark, mark)
     out[n, E_FEE] = payment
     out[n, E_POSITION] = qty
@@ -73,7 +93,28 @@ def pay_funding(s: Floats, terms: Floats, rate: float, mark: float, phase: float
 
 
 @compiled
-def jumped_at_open(s: Floats, terms: Floats, tiers: Floats, open_: float, window: Floats, out: Floats, n: int) -> int:
+def apply_funding(s: Floats, terms: Floats, tiers: Floats, payment: float) -> None:
+    """Book a funding payment, quote; what an open position pays comes out of its isolated margin.
+
+    The venue takes it from what the account has free and from the margin only after that; what is
+    received is not added to the margin. Both liquidate no later than the venue would.
+    """
+    s[FUNDING] += payment
+    if payment > 0.0 and s[POSITION] != 0.0:
+        s[DRAINED] += payment
+        s[LIQUIDATION] = _liquidation(s, terms, tiers)
+
+
+@compiled
+def settle_delisted(s: Floats, terms: Floats, tiers: Floats, close: float, out: Floats, n: int) -> int:
+    """Close what is held when the venue delists the symbol, at its last price, for the taker fee."""
+    if s[POSITION] == 0.0:
+        return n
+    return fill_market(s, terms, tiers, SETTLED, INSIDE, -s[POSITION], close, 0.0, np.nan, np.nan, out, n)
+
+
+@compiled
+def jumped_at_open(s: Floats, terms: Floats, tiers: Floats, open_: float, depth: float, out: Floats, n: int) -> int:
     """Fill a resting trigger that the open has reached or jumped, at the open; begins the bar's impact count.
 
     A liquidation price jumped closes at the bankruptcy price.
@@ -86,7 +127,7 @@ def jumped_at_open(s: Floats, terms: Floats, tiers: Floats, open_: float, window
     if kind == 0.0:
         return n
     _note_gap(s, open_)
-    return _force_exit(s, terms, tiers, kind, AT_OPEN, open_, window, out, n)
+    return _force_exit(s, terms, tiers, kind, AT_OPEN, open_, depth, out, n)
 
 
 @compiled
@@ -97,7 +138,7 @@ def inside_bar(
     open_: float,
     high: float,
     low: float,
-    window: Floats,
+    depth: float,
     out: Floats,
     n: int,
 ) -> int:
@@ -119,7 +160,7 @@ def inside_bar(
     _note_gap(s, reference if kind == STOP_OUT else adverse)
     if kind == 0.0:
         return n
-    return _force_exit(s, terms, tiers, kind, INSIDE, reference, window, out, n)
+    return _force_exit(s, terms, tiers, kind, INSIDE, reference, depth, out, n)
 
 
 @compiled
@@ -131,7 +172,7 @@ def fill_market(
     phase: float,
     steps: float,
     reference: float,
-    window: Floats,
+    depth: float,
     stop: float,
     take: float,
     out: Floats,
@@ -141,7 +182,8 @@ def fill_market(
 
     A reduce-only order must not exceed the position: the caller cuts it. `stop` and `take` are the
     distances an entry arms; ignored otherwise. Orders of one side at one open share the impact of
-    their sum so far, so that splitting an order does not make it cheaper.
+    their sum so far, so that splitting an order does not make it cheaper. `depth` as `market_depth`.
+    What the venue itself closes slips no further than `reference`.
     """
     side = rules.sign(steps)
     qty = rules.to_value(abs(steps), terms[QTY_UNIT], terms[QTY_SCALE])
@@ -151,9 +193,8 @@ def fill_market(
         s[taken] += notional
         notional = s[taken]
     slippage = 0.0
-    if kind != LIQUIDATED:
-        median = rules.median(window) if terms[IMPACT_K] > 0.0 else 0.0
-        slippage = rules.slippage_frac(notional, median, terms[HALF_SPREAD], terms[IMPACT_K], terms[IMPACT_CAP])
+    if kind < LIQUIDATED:
+        slippage = rules.slippage_frac(notional, depth, terms[HALF_SPREAD], terms[IMPACT_K], terms[IMPACT_CAP])
     price = rules.fill_price(reference, side, slippage, terms[TICK_UNIT], terms[TICK_SCALE])
     fee = qty * price * terms[TAKER_FEE]
     realised = apply_fill(s, terms, tiers, kind, steps, price, fee, stop, take)
@@ -188,6 +229,7 @@ def apply_fill(
     realised = 0.0
     if position * steps < 0.0:
         realised = held * rules.to_value(abs(steps), terms[QTY_UNIT], terms[QTY_SCALE]) * (price - s[ENTRY])
+        s[DRAINED] *= (position + steps) / position
     else:
         held = rules.sign(steps)
         s[ENTRY] = price if position == 0.0 else rules.average_entry(position, s[ENTRY], steps, price)
@@ -202,8 +244,7 @@ def apply_fill(
     if s[POSITION] == 0.0:
         s[ENTRY] = s[STOP] = s[TAKE] = s[LIQUIDATION] = np.nan
     else:
-        qty = rules.to_value(abs(s[POSITION]), terms[QTY_UNIT], terms[QTY_SCALE])
-        s[LIQUIDATION] = rules.liquidation_price(qty, s[ENTRY], held, terms[LEVERAGE], terms[TAKER_FEE], tiers)
+        s[LIQUIDATION] = _liquidation(s, terms, tiers)
     return realised
 
 
@@ -212,6 +253,13 @@ def own_equity(s: Floats, terms: Floats, close: float) -> float:
     """Return the symbol's part of sleeve equity beyond the capital: realised + unrealised - fees - funding."""
     qty = rules.to_value(s[POSITION], terms[QTY_UNIT], terms[QTY_SCALE])
     return rules.equity_part(s[REALISED] - s[FEES] - s[FUNDING], qty, s[ENTRY], close)
+
+
+@inlined
+def _liquidation(s: Floats, terms: Floats, tiers: Floats) -> float:
+    side = rules.sign(s[POSITION])
+    qty = rules.to_value(abs(s[POSITION]), terms[QTY_UNIT], terms[QTY_SCALE])
+    return rules.liquidation_price(qty, s[ENTRY], side, terms[LEVERAGE], terms[TAKER_FEE], tiers, s[DRAINED])
 
 
 @inlined
@@ -234,17 +282,20 @@ def _force_exit(
     kind: float,
     phase: float,
     reference: float,
-    window: Floats,
+    depth: float,
     out: Floats,
     n: int,
 ) -> int:
     if kind == LIQUIDATED:
-        reference = rules.bankruptcy_price(s[ENTRY], rules.sign(s[POSITION]), terms[LEVERAGE])
-    return fill_market(s, terms, tiers, kind, phase, -s[POSITION], reference, window, np.nan, np.nan, out, n)
+        qty = rules.to_value(abs(s[POSITION]), terms[QTY_UNIT], terms[QTY_SCALE])
+        reference = rules.bankruptcy_price(qty, s[ENTRY], rules.sign(s[POSITION]), terms[LEVERAGE], s[DRAINED])
+    return fill_market(s, terms, tiers, kind, phase, -s[POSITION], reference, depth, np.nan, np.nan, out, n)
 
 
 @inlined
 def _note_gap(s: Floats, price: float) -> None:
+    if np.isnan(s[LIQUIDATION]):
+        return  # margin is shared: whoever looks at the account notes the distance
     side = rules.sign(s[POSITION])
     gap = max(0.0, side * (price - s[LIQUIDATION]) / price)
     s[LIQUIDATION_GAP] = min(s[LIQUIDATION_GAP], gap)

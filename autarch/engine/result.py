@@ -21,7 +21,7 @@ _WHEN = [("seq", "<i8"), ("row", "<i8"), ("ts", "<i8"), ("symbol", "<i8")]
 FILL: Final = np.dtype(
     [
         *_WHEN,  # seq: order of events over all tables; ts: open of the fill's bar, ms; symbol: column
-        ("kind", "<i8"),  # layout.CLOSE to layout.LIQUIDATED; names in layout.KIND_NAMES
+        ("kind", "<i8"),  # layout.CLOSE to layout.SETTLED; names in layout.KIND_NAMES
         ("phase", "<i8"),  # layout.AT_OPEN or layout.INSIDE
         ("qty", "<f8"),  # signed coins, positive for a buy
         ("price", "<f8"),
@@ -138,19 +138,31 @@ class Backtest:
         return Sha256(hashlib.sha256(np.ascontiguousarray(self.equity, dtype="<f8").tobytes()).hexdigest())
 
 
-def tables_of(events: Floats) -> Tables:
-    """Return the events (n_events, N_EVENT) of the kernel or of a venue as tables."""
+def tables_of(events: Floats, *, first_symbol: int = 0, n_symbols: int | None = None) -> Tables:
+    """Return the events (n_events, N_EVENT) of the kernel or of a venue as tables.
+
+    `seq` counts all events given; those of other than `n_symbols` columns from `first_symbol` on are left
+    out, and the columns count from there.
+    """
     kinds = events[:, at.E_KIND]
-    return Tables(
-        fills=_table(events, kinds <= at.LIQUIDATED, FILL, _FILL_COLUMNS),
+    if n_symbols is not None and events.size:
+        column = events[:, at.E_SYMBOL] - first_symbol
+        kinds = np.where((column >= 0) & (column < n_symbols), kinds, np.nan)
+    tables = Tables(
+        fills=_table(events, kinds <= at.SETTLED, FILL, _FILL_COLUMNS),
         funding=_table(events, kinds == at.FUNDING_PAID, FUNDING, _FUNDING_COLUMNS),
         skipped=_table(events, kinds >= at.SKIP_TOO_SMALL, SKIP, _SKIP_COLUMNS),
     )
+    for table in (tables.fills, tables.funding, tables.skipped):
+        table["symbol"] -= first_symbol
+    return tables
 
 
 def _table(events: Floats, chosen: Bools, columns: np.dtype[np.void], sources: dict[str, int]) -> Table:
-    table: Table = np.zeros(int(chosen.sum()), dtype=columns)
-    table["seq"] = np.flatnonzero(chosen)
+    places = np.flatnonzero(chosen)
+    rows = events[places] + 0.0  # -0.0 and 0.0 are one number and must be one byte string
+    table: Table = np.zeros(places.size, dtype=columns)
+    table["seq"] = places
     for name, column in {**_WHEN_COLUMNS, **sources}.items():
-        table[name] = events[chosen, column] + 0.0  # -0.0 and 0.0 are one number and must be one byte string
+        table[name] = rows[:, column]
     return table

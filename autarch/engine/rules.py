@@ -137,23 +137,42 @@ def order_steps(steps: float, count: int, index: int) -> float:
 
 
 @compiled
-def median(values: Floats) -> float:
+def median(values: Floats) -> float:  # noqa: C901  one algorithm, as published
     """Return the median, the mean of the middle two of an even count, 0.0 of none.
 
-    By insertion into a copy: at most 96 values, and no sorting library to compile.
+    By Hoare's selection in a copy (Hoare, Algorithm 65: Find, 1961), which orders no more than it must.
     """
     count = values.size
     if count == 0:
         return 0.0
-    ordered = np.empty(count)
+    copy = np.empty(count)
     for index in range(count):
-        place = index
-        while place > 0 and ordered[place - 1] > values[index]:
-            ordered[place] = ordered[place - 1]
-            place -= 1
-        ordered[place] = values[index]
-    upper = float(ordered[count // 2])
-    return upper if count % 2 == 1 else (float(ordered[count // 2 - 1]) + upper) / 2.0
+        copy[index] = values[index]
+    middle = count // 2
+    low, high = 0, count - 1
+    while low < high:
+        pivot = copy[middle]
+        left, right = low, high
+        while left <= right:
+            while copy[left] < pivot:
+                left += 1
+            while pivot < copy[right]:
+                right -= 1
+            if left <= right:
+                copy[left], copy[right] = copy[right], copy[left]
+                left += 1
+                right -= 1
+        if right < middle:
+            low = left
+        if middle < left:
+            high = right
+    upper = float(copy[middle])
+    if count % 2 == 1:
+        return upper
+    lower = float(copy[0])  # all that is left of the middle is at most the middle
+    for index in range(1, middle):
+        lower = max(lower, float(copy[index]))
+    return (lower + upper) / 2.0
 
 
 @inlined
@@ -237,30 +256,35 @@ def equity_part(booked: float, qty: float, entry: float, close: float) -> float:
 
 
 @inlined
-def bankruptcy_price(entry: float, side: float, leverage: float) -> float:
-    """Return the price at which an isolated position has lost its margin: entry * (1 - side / leverage)."""
-    return entry * (1.0 - side / leverage)
+def bankruptcy_price(qty: float, entry: float, side: float, leverage: float, drained: float) -> float:
+    """Return the price at which an isolated position has lost its margin, qty * entry / leverage - drained."""
+    return entry * (1.0 - side / leverage) + side * drained / qty
 
 
 @compiled
-def liquidation_price(qty: float, entry: float, side: float, leverage: float, taker_fee: float, tiers: Floats) -> float:
-    """Return the last price that liquidates an isolated linear position, unrounded.
+def liquidation_price(
+    qty: float, entry: float, side: float, leverage: float, taker_fee: float, tiers: Floats, drained: float = 0.0
+) -> float:
+    """Return the last price that liquidates an isolated linear position, unrounded; NaN when margin is shared.
 
-    Margin is qty * entry / leverage. Maintenance is value * rate - deduction by the risk tier, plus
-    the fee to close at the bankruptcy price. Bybit's help centre values maintenance at the entry in
-    one article and at the mark in a later one: of the two solutions the one nearer the entry is
-    returned, and for a short also with the tier that the position grows into. The margin is not
-    credited with the reserved fee. Each choice liquidates earlier than the venue would.
+    Margin is qty * entry / leverage less what funding has drained. Maintenance is value * rate -
+    deduction by the risk tier, plus the fee to close at the bankruptcy price. Bybit's help centre
+    values maintenance at the entry in one article and at the mark in a later one: of the two solutions
+    the one nearer the entry is returned, and for a short also with the tier that the position grows
+    into. The margin is not credited with the reserved fee. Each choice liquidates earlier than the venue would.
 
     Args:
         qty: Coins, positive.
         entry: Average entry price.
         side: +1.0 long, -1.0 short.
-        leverage: Of the isolated position.
+        leverage: Of the isolated position; NaN where margin is shared.
         taker_fee: Fraction of notional.
         tiers: (n, 3) ascending: notional_max, maintenance rate, deduction.
+        drained: Funding that the position has paid, quote, zero or more.
     """
-    bankrupt = bankruptcy_price(entry, side, leverage)
+    if math.isnan(leverage):
+        return math.nan
+    bankrupt = bankruptcy_price(qty, entry, side, leverage, drained)
     base = bankrupt * (1.0 + side * taker_fee)
     row = tier_of(qty * entry, tiers)
     deducted = side * tiers[row, TIER_DEDUCTION] / qty
@@ -272,6 +296,13 @@ def liquidation_price(qty: float, entry: float, side: float, leverage: float, ta
         deducted = side * tiers[grown, TIER_DEDUCTION] / qty
         nearest = nearer(side, nearest, (base - deducted) / (1.0 - side * tiers[grown, TIER_RATE]))
     return nearest
+
+
+@compiled
+def maintenance(value: float, taker_fee: float, tiers: Floats) -> float:
+    """Return what a position worth `value` must keep, quote: its tier's maintenance and the fee to close it there."""
+    row = tier_of(value, tiers)
+    return float(value * tiers[row, TIER_RATE] - tiers[row, TIER_DEDUCTION] + value * taker_fee)
 
 
 @compiled

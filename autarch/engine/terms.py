@@ -28,7 +28,7 @@ TAKER_FEE: Final = 7  # fraction of notional
 HALF_SPREAD: Final = 8  # fraction of price
 IMPACT_K: Final = 9  # fraction of price at notional = median turnover
 IMPACT_CAP: Final = 10  # fraction of price
-LEVERAGE: Final = 11  # of the isolated position
+LEVERAGE: Final = 11  # of the isolated position, NaN where margin is shared
 FRACTION: Final = 12  # part of sleeve equity that an exposure of 1.0 means
 N_TERMS: Final = 13
 
@@ -84,7 +84,7 @@ def terms_of(instrument: Instrument, costs: CostModel, *, max_leverage: float, f
     terms[HALF_SPREAD] = costs.half_spread_bps / _BPS
     terms[IMPACT_K] = costs.impact_k / _BPS
     terms[IMPACT_CAP] = costs.impact_cap_bps / _BPS
-    terms[LEVERAGE] = math.ceil(max_leverage) + 1.0
+    terms[LEVERAGE] = math.ceil(max_leverage) + 1.0 if costs.margin_mode == "isolated" else math.nan
     terms[FRACTION] = fraction
     return terms
 

@@ -15,11 +15,18 @@ import numpy as np
 
 from autarch.canonical import EpochMs
 from autarch.engine import layout as at
-from autarch.engine.kernel import TURNOVER_BARS
-from autarch.engine.packing import marks_at
-from autarch.engine.state import fill_market, inside_bar, jumped_at_open, new_state, pay_funding
+from autarch.engine.packing import listed_rows, marks_at, paid_stamps, settled_row
+from autarch.engine.state import (
+    fill_market,
+    inside_bar,
+    jumped_at_open,
+    market_depth,
+    new_state,
+    pay_funding,
+    settle_delisted,
+)
 from autarch.errors import VenueRejected
-from autarch.market.types import Floats, Market
+from autarch.market.types import Market
 from live.lines import Line, to_decimal
 from live.venue.port import CreateType, ExecType, OrderRequest, Position, Side
 
@@ -30,6 +37,7 @@ _CREATED: dict[float, tuple[ExecType, CreateType]] = {
     at.STOP_OUT: ("Trade", "CreateByStopLoss"),
     at.TAKE_PROFIT: ("Trade", "CreateByTakeProfit"),
     at.LIQUIDATED: ("BustTrade", "CreateByLiq"),
+    at.SETTLED: ("Settle", "CreateBySettle"),
     at.FUNDING_PAID: ("Funding", ""),
 }
 
@@ -59,8 +67,9 @@ class SymbolMatching:
         self.state = new_state()
         self._ts = market.ts.tolist()
         # Lists: a bar looks at single values, and arrays make an object of each.
-        self._traded = series.traded.tolist()
-        self._stamps = series.funding_ms.tolist()
+        self._traded = listed_rows(market, series, line.instrument).tolist()
+        self._stamps = series.funding_ms[: paid_stamps(series, line.instrument)].tolist()
+        self._settled_row = settled_row(market, line.instrument)
         # Contiguous and writable: another layout would be another type to numba, compiled anew.
         self._turnover = np.require(series.turnover, np.float64, ("C", "W", "A"))
         self._open: list[float] = series.open.tolist()
@@ -89,7 +98,7 @@ class SymbolMatching:
         yield from self._settle(before=opened + 1, phase=at.AT_OPEN)
         if self._traded[self.row]:
             count = jumped_at_open(
-                self.state, self.line.terms, self.line.tiers, self._open[self.row], self._window, self._out, 0
+                self.state, self.line.terms, self.line.tiers, self._open[self.row], self._depth(), self._out, 0
             )
             yield from self._happened(count, opened)
 
@@ -98,9 +107,13 @@ class SymbolMatching:
         closes = EpochMs(self.time_ms + self.line.interval_ms)
         if self._traded[self.row] and self.state[at.POSITION] != 0.0:
             prices = (self._open[self.row], self._high[self.row], self._low[self.row])
-            count = inside_bar(self.state, self.line.terms, self.line.tiers, *prices, self._window, self._out, 0)
+            count = inside_bar(self.state, self.line.terms, self.line.tiers, *prices, self._depth(), self._out, 0)
             yield from self._happened(count, EpochMs(closes - 1))
         yield from self._settle(before=closes, phase=at.INSIDE)
+        if self.row == self._settled_row and self.state[at.POSITION] != 0.0:
+            close = self._close[self.row]
+            count = settle_delisted(self.state, self.line.terms, self.line.tiers, close, self._out, 0)
+            yield from self._happened(count, EpochMs(closes - 1))
 
     def check(self, order: OrderRequest) -> None:
         """Refuse an order that the venue's filters would refuse.
@@ -156,9 +169,8 @@ class SymbolMatching:
             take_profit=None if np.isnan(take) else to_decimal(take),
         )
 
-    @property
-    def _window(self) -> Floats:
-        return self._turnover[max(0, self.row - TURNOVER_BARS) : self.row]
+    def _depth(self) -> float:
+        return market_depth(self._turnover, self.row, self.line.terms)
 
     def _fill(self, kind: float, steps: float, order: OrderRequest) -> Iterator[Happened]:
         stop = np.nan if order.stop_loss_frac is None else float(order.stop_loss_frac)
@@ -171,7 +183,7 @@ class SymbolMatching:
             at.AT_OPEN,
             steps,
             self._open[self.row],
-            self._window,
+            self._depth(),
             stop,
             take,
             self._out,
@@ -185,7 +197,7 @@ class SymbolMatching:
             stamp, mark = EpochMs(self._stamps[self._stamp]), self._marks[self._stamp]
             rate = series.funding_rate[self._stamp]
             self._stamp += 1
-            count = pay_funding(self.state, self.line.terms, rate, mark, phase, self._out, 0)
+            count = pay_funding(self.state, self.line.terms, self.line.tiers, rate, mark, phase, self._out, 0)
             yield from self._happened(count, stamp)
 
     def _happened(self, count: int, time_ms: EpochMs) -> Iterator[Happened]:

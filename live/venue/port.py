@@ -15,8 +15,8 @@ from typing import Literal, Protocol
 from autarch.canonical import EpochMs
 
 Side = Literal["Buy", "Sell"]
-ExecType = Literal["Trade", "Funding", "BustTrade"]
-CreateType = Literal["CreateByUser", "CreateByStopLoss", "CreateByTakeProfit", "CreateByLiq", ""]
+ExecType = Literal["Trade", "Funding", "BustTrade", "Settle"]
+CreateType = Literal["CreateByUser", "CreateByStopLoss", "CreateByTakeProfit", "CreateByLiq", "CreateBySettle", ""]
 ORDER_LINK_ID = re.compile(r"[A-Za-z0-9_-]{1,36}\Z")
 
 

@@ -149,8 +149,8 @@ def test_a_cost_model_that_pays_the_trader_or_is_not_modelled_is_refused():
         CostModel(half_spread_bps=1.0, impact_k=-1.0, impact_cap_bps=1.0)
     with pytest.raises(ConfigError, match="half_spread_bps"):
         CostModel.from_lock({"impact_k": 1.0, "impact_cap_bps": 1.0})
-    with pytest.raises(ConfigError, match="cross"):
-        CostModel.from_lock({"half_spread_bps": 1, "impact_k": 1, "impact_cap_bps": 1, "margin_mode": "cross"})
+    with pytest.raises(ConfigError, match="portfolio"):
+        CostModel.from_lock({"half_spread_bps": 1, "impact_k": 1, "impact_cap_bps": 1, "margin_mode": "portfolio"})
 
 
 def test_stress_costs_scale_every_number():

@@ -7,7 +7,6 @@ import pytest
 
 from autarch.engine import layout as at
 from autarch.engine import state
-from autarch.engine.kernel import TURNOVER_BARS
 from autarch.engine.packing import marks_at
 from autarch.engine.result import tables_of
 from autarch.engine.terms import terms_of, tiers_of
@@ -22,8 +21,8 @@ class Venue:
         self.state = state.new_state()
         self.out = np.empty((at.EVENTS_A_BAR, at.N_EVENT))
 
-    def window(self, row):
-        return self.series.turnover[max(0, row - TURNOVER_BARS) : row]
+    def depth(self, row):
+        return state.market_depth(self.series.turnover, row, self.terms)
 
     def fund(self, market, since, until, phase):
         stamps = self.series.funding_ms
@@ -31,14 +30,15 @@ class Venue:
         marks = marks_at(market, self.series, stamps)
         events = []
         for k in chosen:
-            n = state.pay_funding(self.state, self.terms, self.series.funding_rate[k], marks[k], phase, self.out, 0)
+            rate, mark = self.series.funding_rate[k], marks[k]
+            n = state.pay_funding(self.state, self.terms, self.tiers, rate, mark, phase, self.out, 0)
             self.out[:n, at.E_TIME] = stamps[k]
             events.append(self.out[:n].copy())
         return events
 
     def open(self, row):
         n = state.jumped_at_open(
-            self.state, self.terms, self.tiers, self.series.open[row], self.window(row), self.out, 0
+            self.state, self.terms, self.tiers, self.series.open[row], self.depth(row), self.out, 0
         )
         return self.out[:n].copy()
 
@@ -51,7 +51,7 @@ class Venue:
             at.AT_OPEN,
             steps,
             self.series.open[row],
-            self.window(row),
+            self.depth(row),
             stop,
             take,
             self.out,
@@ -68,7 +68,7 @@ class Venue:
             bars.open[row],
             bars.high[row],
             bars.low[row],
-            self.window(row),
+            self.depth(row),
             self.out,
             0,
         )
@@ -87,7 +87,7 @@ class Executor:
     def absorb(self, events):
         for event in events:
             if event[at.E_KIND] == at.FUNDING_PAID:
-                self.state[at.FUNDING] += event[at.E_FEE]
+                state.apply_funding(self.state, self.terms, self.tiers, event[at.E_FEE])
             elif event[at.E_KIND] <= at.LIQUIDATED:
                 stop, take = self.state[at.STOP_DISTANCE], self.state[at.TAKE_DISTANCE]
                 state.apply_fill(
@@ -107,6 +107,35 @@ class Executor:
         return self.orders[:count].copy(), self.out[:n].copy()
 
 
+def fund_at_open(market, row, venue, executor):
+    ts = market.ts[row]
+    for batch in venue.fund(market, ts, ts + 1, at.AT_OPEN):
+        executor.absorb(batch)
+        yield batch
+
+
+def play_open(_market, row, venue, executor):
+    traded = bool(venue.series.traded[row])
+    if traded:
+        jumped = venue.open(row)
+        executor.absorb(jumped)
+        yield jumped
+    orders, skips = executor.plan(traded)
+    stop, take = executor.state[at.STOP_DISTANCE], executor.state[at.TAKE_DISTANCE]
+    fills = [venue.order(row, kind, steps, stop, take) for kind, steps in orders]
+    for batch in fills:
+        executor.absorb(batch)
+    yield from [skips, *fills]
+
+
+def play_inside(market, row, venue, executor):
+    ts = market.ts[row]
+    batches = [venue.inside(row)] if venue.series.traded[row] else []
+    for batch in [*batches, *venue.fund(market, ts + 1, ts + market.interval_ms, at.INSIDE)]:
+        executor.absorb(batch)
+        yield batch
+
+
 def drive(market, decisions, costs, capital):
     """Play the market with one venue and one executor a symbol, as live does."""
     pairs = []
@@ -118,26 +147,13 @@ def drive(market, decisions, costs, capital):
         pairs.append((Venue(market.series[index], terms, tiers), Executor(terms, tiers)))
     log, equity, ruined = [], [], False
     for row, ts in enumerate(market.ts):
-        for symbol, (venue, executor) in enumerate(pairs):
-            traded = bool(venue.series.traded[row])
-            events = venue.fund(market, ts, ts + 1, at.AT_OPEN)
-            events.append(venue.open(row) if traded else np.empty((0, at.N_EVENT)))
-            for batch in events:
-                executor.absorb(batch)
-            orders, skips = executor.plan(traded)
-            fills = [
-                venue.order(row, kind, steps, executor.state[at.STOP_DISTANCE], executor.state[at.TAKE_DISTANCE])
-                for kind, steps in orders
-            ]
-            later = [*fills, venue.inside(row)] if traded else []
-            later += venue.fund(market, ts + 1, ts + market.interval_ms, at.INSIDE)
-            for batch in later:
-                executor.absorb(batch)
-            for batch in [*events, skips, *later]:
-                batch[:, at.E_ROW], batch[:, at.E_SYMBOL] = row, symbol
-                stamped = batch[:, at.E_KIND] == at.FUNDING_PAID
-                batch[:, at.E_TIME] = np.where(stamped, batch[:, at.E_TIME], ts)
-                log.append(batch)
+        for phase in (fund_at_open, play_open, play_inside):
+            for symbol, (venue, executor) in enumerate(pairs):
+                for batch in phase(market, row, venue, executor):
+                    batch[:, at.E_ROW], batch[:, at.E_SYMBOL] = row, symbol
+                    stamped = batch[:, at.E_KIND] == at.FUNDING_PAID
+                    batch[:, at.E_TIME] = np.where(stamped, batch[:, at.E_TIME], ts)
+                    log.append(batch)
         close = sum(state.own_equity(e.state, e.terms, v.series.close[row]) for v, e in pairs)
         equity.append(capital + close)
         ruined = ruined or equity[-1] <= 0
