@@ -347,9 +347,12 @@ def _require_own(database: sqlite3.Connection, path: Path, account: str) -> None
     if not set(_TABLES) <= _tables(database):
         raise ConfigError(f"{path} is a database but not a journal; give the account a path of its own")
     meta = dict(database.execute("SELECT name, value FROM meta"))
-    schema = int(meta.get("schema", "0"))
-    if schema != SCHEMA:
-        raise ConfigError(f"journal {path} has schema {schema}; this runtime reads {SCHEMA}. Upgrade the runtime")
+    schema = meta.get("schema", "of no number")
+    if schema != str(SCHEMA):
+        raise ConfigError(
+            f"journal {path} has schema {schema}; this runtime reads {SCHEMA}. Upgrade the runtime, or restore the "
+            "last backup"
+        )
     if meta.get("account") != account:
         raise ConfigError(f"journal {path} belongs to account {meta.get('account')!r}, not {account!r}")
 

@@ -202,7 +202,9 @@ def parse_trust(content: bytes) -> Trust:
         wire = msgspec.convert(parse_toml(content), _Wire, strict=True)
         Version(wire.minimum_runtime)
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError, InvalidVersion) as error:
-        raise ConfigError(f"trust.toml: {error}") from error
+        raise ConfigError(
+            f"trust.toml: {error}; restore it, or remove it and add each key again: autarch live trust add KEY"
+        ) from error
     if wire.schema != 1:
         raise ConfigError(f"trust.toml: schema is {wire.schema}; this version reads schema 1")
     trust = Trust(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from autarch.errors import UndecidedError
+from autarch.errors import UndecidedError, UsageError
 
 if TYPE_CHECKING:
     from autarch.cli.walk import Walk
@@ -47,6 +47,8 @@ def demo(
     level = sandbox_report()
     if not level.is_full:
         return _unconfined(walk, level.summary())
+    if real is None:
+        require_seeds(walk.workspace, tune)
     walk.title("1. A market and a forge")
     policy, tuned = _set_up(walk, tune, real)
     walk.run("init", "--demo", "--policy", policy)
@@ -64,6 +66,22 @@ def demo(
     return 0
 
 
+def _slugs(tune: str) -> tuple[str, ...]:
+    return tuple(slug.strip() for slug in tune.split(","))
+
+
+def require_seeds(workspace: Path, tune: str) -> None:
+    """Refuse a seed to tune that the clone lacks, before anything is made for it.
+
+    Raises:
+        UsageError: naming it and those that are there.
+    """
+    there = sorted(path.name for path in (workspace / "strategies").iterdir() if path.is_dir())
+    for slug in _slugs(tune):
+        if slug not in there:
+            raise UsageError(f"--tune names {slug!r}, and there is no such strategy; there are: {', '.join(there)}")
+
+
 def _unconfined(walk: Walk, missing: str) -> int:
     _say(f"\nThis machine cannot confine strategy code: {missing}.")
     _say("What follows runs with --local-dev and is NOT A VERDICT: nothing is signed, merged, tagged or traded.")
@@ -77,7 +95,7 @@ def _unconfined(walk: Walk, missing: str) -> int:
 def _set_up(walk: Walk, tune: str, real: Path | None) -> tuple[str, tuple[str, ...]]:
     if real is None:
         walk.run("data", "synth")
-        return "ci/policy.toml", tuple(slug.strip() for slug in tune.split(","))
+        return "ci/policy.toml", _slugs(tune)
     from autarch.cli import demo_real
 
     return demo_real.POLICY, demo_real.set_up(walk, real.resolve())

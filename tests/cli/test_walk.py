@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from autarch.cli import walk
-from autarch.errors import ConfigError, UndecidedError
+from autarch.cli.demo import require_seeds
+from autarch.errors import ConfigError, UndecidedError, UsageError
 
 
 @pytest.fixture
@@ -129,3 +130,11 @@ def test_a_command_that_ends_otherwise_stops_the_walk_with_what_it_said(tmp_path
             here.run("nosuch", show="nothing")
 
     assert said[0] == "$ autarch nosuch"
+
+
+def test_a_seed_that_is_not_there_is_named_with_those_that_are(tmp_path: Path) -> None:
+    (tmp_path / "strategies" / "ema_trend").mkdir(parents=True)
+
+    require_seeds(tmp_path, "ema_trend")
+    with pytest.raises(UsageError, match="names 'ema_trent', and there is no such strategy; there are: ema_trend"):
+        require_seeds(tmp_path, "ema_trend, ema_trent")

@@ -133,6 +133,12 @@ def test_a_journal_of_another_account_or_a_newer_schema_is_refused(path):
 
     with pytest.raises(ConfigError, match="has schema 2"):
         Journal(path, account="paper")
+    database = sqlite3.connect(path)
+    database.execute("UPDATE meta SET value = 'two' WHERE name = 'schema'")
+    database.commit()
+    database.close()
+    with pytest.raises(ConfigError, match="has schema two; this runtime reads 1"):
+        Journal(path, account="paper")
 
 
 def test_a_file_that_is_no_journal_is_refused(tmp_path):
