@@ -35,6 +35,7 @@ def test_impact_eats_the_profit_at_the_square_of_the_ratio():
 def test_no_edge_no_capacity_and_no_impact_no_bound():
     assert capacity_by_impact(1_000.0, profit=-30.0, impact=10.0) == 0.0
     assert capacity_by_impact(1_000.0, profit=-10.0, impact=10.0) == 0.0
+    assert capacity_by_impact(1_000.0, profit=0.0, impact=0.0) == 0.0
     assert capacity_by_impact(1_000.0, profit=50.0, impact=0.0) is None
 
 
