@@ -52,12 +52,13 @@ def sweep(
     """
     if bool(grid) == (trials is not None):
         raise UsageError("say what to try: --grid name=low:high:step (repeatable), or --trials N")
-    from autarch.cli.backtest_job import Asked, gather, job_of, load_bars, stores_here
+    from autarch.cli.backtest_job import Asked, gather, job_of, load_bars
+    from autarch.cli.data_places import stores
     from autarch.numerics import ensure_pinned
 
     ensure_pinned(sys.argv[1:])
     asked = Asked(names=(name,), dataset=dataset, capital=capital)
-    setting = gather(asked, cwd=Path.cwd(), stores=stores_here())
+    setting = gather(asked, cwd=Path.cwd(), stores=stores())
     source = job_of(name, setting, cwd=Path.cwd()).named.source
     manifest = source.manifest
     from autarch.sweep import Place, Sweep

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -60,7 +60,11 @@ def decide_blocks(  # noqa: PLR0913  all but three are named at the call
     (found,) = decide_sets(worker, source, plan, [params or {}])
     if isinstance(found, StrategyError):
         raise found
-    return found
+    stop, take = (
+        np.full(plan.shape, np.nan) if given is plan.nothing else given
+        for given in (found.stop_loss, found.take_profit)
+    )
+    return replace(found, stop_loss=stop, take_profit=take)  # whoever asks for one set owns its arrays
 
 
 def decide_at(  # noqa: PLR0913  all but four are named at the call

@@ -27,7 +27,7 @@ class BlockPlan:
 
     `asked` ascends in time, so that a child never holds a later bar than it is asked about, nor, in whole
     blocks, a bar of a later block. `counts` (n_bars, n_symbols) marks the rows that are decided, `nothing`
-    (likewise) is NaN: the distances of whoever gives none, for reading.
+    (likewise) is NaN: the distances of whoever gives none. It cannot be written.
     """
 
     frames: Frames
@@ -52,7 +52,7 @@ def plan_of(frames: Frames, *, anchor_shift: int = 0, history: int = 1) -> Block
     ascending = sorted(targets, key=lambda block: block.first)
     return BlockPlan(
         frames=frames,
-        nothing=np.full(counts.shape, np.nan),
+        nothing=np.broadcast_to(np.nan, counts.shape),
         asked=tuple((block, tuple(targets[block])) for block in ascending),
         counts=counts,
     )
@@ -67,7 +67,7 @@ def decide_sets(
     wrongly fails alone. Where the whole process ends, the sets it may have been the fault of are asked again
     one by one, each in a child of its own, and the others together.
 
-    Decisions that no set gave a distance share one array of NaN: they are for reading.
+    Where no set gave a distance, decisions hold the plan's `nothing`.
 
     Raises:
         SandboxError: a child could not be confined, or was killed from outside.

@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from autarch.decisions import Decisions
-from autarch.engine import CostModel, backtest
+from autarch.engine import CostModel
+from autarch.engine.prepared import prepare
 from autarch.errors import StrategyError
 from autarch.evaluation.frames import frames_of
 from autarch.evaluation.sets import decide_sets, plan_of
@@ -37,9 +38,17 @@ class Stage:
     def __init__(
         self, strategy: StrategySource, market: Market, *, costs: CostModel, capital: float, digests: bool
     ) -> None:
-        self._strategy, self._market, self._costs, self._capital = strategy, market, costs, capital
-        self._digests = digests
-        self._plan = plan_of(frames_of(strategy.manifest, market))
+        manifest = strategy.manifest
+        self._strategy, self._market, self._capital, self._digests = strategy, market, capital, digests
+        self._prepared = prepare(
+            market,
+            manifest.symbols,
+            costs=costs,
+            max_leverage=manifest.max_leverage,
+            mode=manifest.mode,
+            interval=manifest.interval,
+        )
+        self._plan = plan_of(frames_of(manifest, market))
         self._rows = _marks(market, since=int(self._plan.counts.any(axis=1).argmax()))
 
     def trials(self, worker: Worker, parameter_sets: Sequence[ParameterSet]) -> list[SweptTrial]:
@@ -55,14 +64,15 @@ class Stage:
     def _trial(self, params: dict[str, ParamValue], decided: Decisions | StrategyError) -> SweptTrial:
         if isinstance(decided, StrategyError):
             return SweptTrial(params=params, detail=str(decided)[:_DETAIL_MAX])
-        played = backtest(self._market, decided, costs=self._costs, capital=self._capital)
+        stop, take = (None if a is self._plan.nothing else a for a in (decided.stop_loss, decided.take_profit))
+        equity, n_fills, ruined_row = self._prepared.equity(decided.exposure, stop, take, capital=self._capital)
         trial = SweptTrial(
             params=params,
-            final_equity=float(played.equity[-1]),
-            n_fills=int(played.fills.size),
+            final_equity=float(equity[-1]),
+            n_fills=n_fills,
             decisions=decided.digest() if self._digests else None,
         )
-        return self._scored(trial, played.equity, played.ruined_row)
+        return self._scored(trial, equity, ruined_row)
 
     def _scored(self, trial: SweptTrial, equity: Floats, ruined_row: int | None) -> SweptTrial:
         if ruined_row is not None:
