@@ -19,6 +19,7 @@ KINDS = {
     "stop_loss": at.STOP_OUT,
     "take_profit": at.TAKE_PROFIT,
     "liquidation": at.LIQUIDATED,
+    "settlement": at.SETTLED,
 }
 REASONS = {
     "too_small": at.SKIP_TOO_SMALL,

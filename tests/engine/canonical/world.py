@@ -20,7 +20,7 @@ START_MS = 1_700_006_400_000  # 2023-11-15T00:00Z, a multiple of every interval
 
 
 def instrument(symbol: str, terms: Mapping[str, object]) -> Instrument:
-    """Return a contract; `terms` may name tick, step, min_qty, max_qty, min_notional, fee and tiers, as text."""
+    """Return a contract; `terms` may name tick, step, min_qty, max_qty, min_notional, fee, tiers and delisted_ms."""
     tiers = terms.get("tiers", (("1000000", "0.01", "0"),))
     return Instrument(
         symbol=symbol,
@@ -41,6 +41,7 @@ def instrument(symbol: str, terms: Mapping[str, object]) -> Instrument:
             for notional, rate, deduction in tiers
         ),
         sources=(),
+        delisted_ms=terms.get("delisted_ms"),
     )
 
 
@@ -89,7 +90,12 @@ def decided(lines: Sequence[Line], letter: str) -> list[tuple[float, float, floa
 
 
 def market_of(lines: Sequence[Line], letters: str, interval: str, terms: Mapping[str, object]) -> Market:
-    """Return the market of a table; `terms["of"]` has what one letter's contract differs in."""
+    """Return the market of a table; `terms["of"]` has what one letter's contract differs in.
+
+    `terms["delisted"]` is the line that begins at the delisting.
+    """
+    if "delisted" in terms:
+        terms = {**terms, "delisted_ms": START_MS + INTERVAL_MS[interval] * int(str(terms["delisted"]))}
     step = INTERVAL_MS[interval]
     own: Mapping[str, Mapping[str, object]] = terms.get("of", {})
     named = [(letter, symbol_of(letter)) for letter in letters or [""]]
