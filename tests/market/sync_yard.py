@@ -11,8 +11,8 @@ from .bybit_server import DAY, MINUTE
 
 D0 = 1_704_067_200_000  # 2024-01-01T00:00Z
 STEP = 15 * MINUTE
-SYNC_NOW = D0 + 13 * DAY + 7 * MINUTE  # inside an open bar
-END = D0 + 13 * DAY
+SYNC_NOW = D0 + 8 * DAY + 7 * MINUTE  # inside an open bar
+END = D0 + 8 * DAY
 
 
 class Runner:

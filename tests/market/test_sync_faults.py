@@ -24,7 +24,7 @@ def test_a_download_goes_on_from_the_pages_it_kept(run, again, bybit):
     bybit.requests.clear()
     resumed = run.lock("BTCUSDT", "ETHUSDT")
 
-    assert done == 2 + TRIES_MAX  # the two pages of BTCUSDT: 1,248 bars cut at a multiple of 1,000
+    assert done == 2 + TRIES_MAX  # the two pages of BTCUSDT: 768 bars cut at a multiple of 1,000
     assert bybit.asked("/kline?") == 1 + 2  # the newest of BTCUSDT is asked for again, and those of ETHUSDT
     assert "BTCUSDT kline 15m: 2 of 2 pages kept from before" in run.said
     assert resumed == plain
@@ -42,7 +42,7 @@ def test_a_page_damaged_on_disk_is_downloaded_again(run, plain, damage):
 
 def test_a_kept_page_that_the_venue_contradicts_today_is_refused(run, bybit):
     run.recipe()
-    bybit.listings["BTCUSDT"].overrides[END - STEP] = ["102.58"]
+    bybit.listings["BTCUSDT"].overrides[END - STEP] = ["96.61"]
 
     with pytest.raises(DataError, match=rf"BTCUSDT kline 15m ts {END - STEP} .*revised its history.*--fresh"):
         run.recipe()
@@ -229,6 +229,6 @@ def test_funding_is_paged_backwards_until_nothing_comes(run, bybit):
     lock = run.lock()
 
     assert (
-        sum(lock.series_of("BTCUSDT", "funding")[0].block(s).rows for s in ("train", "holdout", "forward")) == 13 * 24
+        sum(lock.series_of("BTCUSDT", "funding")[0].block(s).rows for s in ("train", "holdout", "forward")) == 8 * 24
     )
-    assert bybit.asked("funding/history") == 3  # 14 days of hours: 200, 137 and none
+    assert bybit.asked("funding/history") == 3  # 9 days of hours: 200, 17 and none
