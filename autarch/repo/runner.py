@@ -107,8 +107,18 @@ class Runner:
         if check and code != 0:
             raise GitError(
                 f"git {arguments[0]} failed with exit code {code} in {self.path}: {stderr.strip() or 'no text'}"
+                f"{_cure(stderr)}"
             )
         return Answer(code=code, stdout=stdout, stderr=stderr)
+
+
+def _cure(said: str) -> str:
+    """Return what to do about the two failures that are nobody's command: no answer, and lost objects."""
+    if "unable to access" in said:
+        return "; start the forge (`autarch forge serve`) or correct its URL"
+    if "missing blob" in said or "corrupt" in said or "bad object" in said or "did not send" in said:
+        return "; objects are damaged there: see what with `git fsck`, and restore them from a copy"
+    return ""
 
 
 def require_git() -> None:
