@@ -247,15 +247,18 @@ def test_drawing_says_the_same_words(one, capsys):
     assert drawn.rstrip("\n") == backtest_text.plain(one)
 
 
-def test_parameters_costs_capital_and_split_change_what_is_played(yard, worker, one):
-    column = one.parts[0].columns[0]
+def test_a_parameter_reaches_the_strategy(yard, worker, one):
+    found = sheet(yard, worker, "probe", params=("fast=5",)).parts[0].columns[0]
 
-    other = sheet(yard, worker, "probe", params=("fast=5",), costs_factor=2.0, capital=5_000.0, split="forward")
+    assert (found.params["fast"], found.params["slow"]) == (5, 40)
+    assert found.decisions != one.parts[0].columns[0].decisions
+
+
+def test_costs_capital_and_split_change_what_is_played(yard, worker, one):
+    other = sheet(yard, worker, "probe", costs_factor=2.0, capital=5_000.0, split="forward")
 
     changed = other.parts[0].columns[0]
-    assert changed.params["fast"] == 5
     assert changed.result.capital == 5_000.0
-    assert changed.decisions != column.decisions
     assert changed.market.split == "forward"
     assert other.costs.half_spread_bps == 2 * one.costs.half_spread_bps
     assert "Forward bars wear out" in backtest_text.plain(other)

@@ -56,11 +56,12 @@ def test_everything_that_happened_is_there_once_under_its_own_symbol(account):
 
 def test_events_are_counted_anew_in_the_order_of_time(account):
     whole = joined(account)
-    events = np.concatenate([table[["seq", "row"]] for table in (whole.fills, whole.funding, whole.skipped)])
+    events = np.concatenate([table[["seq", "row", "symbol"]] for table in (whole.fills, whole.funding, whole.skipped)])
     events.sort(order="seq")
 
     assert events["seq"].tolist() == list(range(events.size))
-    assert (np.diff(events["row"]) >= 0).all()
+    order = list(zip(events["row"].tolist(), events["symbol"].tolist(), strict=True))
+    assert order == sorted(order)  # by bar, within it sleeve by sleeve
     assert (np.diff(whole.fills["seq"]) > 0).all()
 
 
