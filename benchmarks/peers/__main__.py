@@ -24,8 +24,8 @@ from benchmarks.peers.goals import goals
 from benchmarks.peers.page import Circumstances, page
 from benchmarks.peers.samples import Samples, Say, prepare_prices, take, told_by
 
-TOLD = {"sweep": ("benchmarks.sweep", "--json"), "cold": ("benchmarks.cold_backtest", "--json")}
-"""Benchmarks of their own that print one JSON object."""
+TOLD = {"sweep": ("benchmarks.peers.swept", "{folder}"), "cold": ("benchmarks.cold_backtest", "--json")}
+"""Benchmarks of their own that print one JSON object; `{folder}` is where the prices are."""
 
 
 def parsed(argv: list[str]) -> argparse.Namespace:
@@ -99,23 +99,25 @@ def _measure(  # noqa: PLR0913  each is named at the call
     say: Say,
 ) -> int:
     """Take every named stage; return how many processes failed."""
-    prepare_prices(folder, {name: stages[name] for name in named if name in stages}, say)
+    read = {name: stages[name] for name in named if name in stages}
+    prepare_prices(folder, {**read, **({"W3": stages["W3"], "W4": stages["W4"]} if "sweep" in named else {})}, say)
     failed = 0
     for name in named:
         if name in TOLD:
-            failed += _ask(name, samples, say)
+            failed += _ask(name, folder, samples, say)
         else:
             entries = tuple(replace(one, rounds=min(one.rounds, rounds or one.rounds)) for one in stages[name])
             failed += take(folder, name, entries, samples, say)
     return failed
 
 
-def _ask(name: str, samples: Samples, say: Say) -> int:
+def _ask(name: str, folder: Path, samples: Samples, say: Say) -> int:
     """Run a benchmark of its own unless it was; return 1 when it failed."""
     if samples.of(name, name):
         return 0
-    say(f"{name}: python -m {' '.join(TOLD[name])}")
-    found, complaint = told_by([sys.executable, "-m", *TOLD[name]])
+    command = [part.format(folder=folder) for part in TOLD[name]]
+    say(f"{name}: python -m {' '.join(command)}")
+    found, complaint = told_by([sys.executable, "-m", *command])
     if complaint:
         say(f"  failed: {complaint}")
         return 1

@@ -45,7 +45,7 @@ def build(say: Callable[[str], None]) -> None:
     subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], check=True)
     (VENV / ".gitignore").write_text("*\n", encoding="ascii")
     python = str(VENV / "bin" / "python")
-    install = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r", str(LOCK))
+    install = ("-m", "pip", "install", "-qq", "--disable-pip-version-check", "--require-hashes", "-r", str(LOCK))
     subprocess.run([python, *install], check=True, stdout=sys.stderr)
     subprocess.run([python, "-m", "compileall", "-q", str(VENV / "lib")], check=False, capture_output=True)
     _STAMP.write_text(_lock_digest(), encoding="ascii")

@@ -189,3 +189,31 @@ def test_the_peers_end_with_autarchs_equity_on_the_same_work(tmp_path) -> None:
     assert all(json.loads(line)[2]["equity"] > 0 for line in kept.read_text(encoding="utf-8").splitlines())
     (remark,) = [line for line in done.stdout.splitlines() if line.startswith("- vectorbt looks at a stop")]
     assert float(remark.split(" from vectorbt")[0].split()[-1]) < 1e-9
+
+
+@pytest.mark.slow
+def test_a_sweep_of_the_work_is_timed_here_and_on_a_cluster_of_one_and_two(tmp_path) -> None:
+    pytest.importorskip("distributed")
+    swept = importlib.import_module("benchmarks.peers.swept")
+    engine = importlib.import_module("benchmarks.peers.engine_autarch")
+    work = part_of(works()["W3"], pairs=4)
+    write_prices(tmp_path, bars=7_000, symbols=1, seed=5)
+    market = engine.market_of(read_prices(tmp_path, work, bars=7_000), work)
+
+    here = swept.seconds(market, work, swept.Place(jobs=2), rounds=2)
+    there = swept.on_dask(market, work, rounds=1)
+
+    assert len(here) == 2
+    assert {name: len(times) for name, times in there.items()} == {"one": 1, "two": 1}
+    assert min(*here, *there["one"], *there["two"]) > 0.0
+
+
+@pytest.mark.slow
+def test_a_sweep_that_did_less_than_it_claims_is_no_figure(tmp_path) -> None:
+    swept = importlib.import_module("benchmarks.peers.swept")
+    engine = importlib.import_module("benchmarks.peers.engine_autarch")
+    write_prices(tmp_path, bars=900, symbols=1, seed=5)
+    market = engine.market_of(read_prices(tmp_path, works()["W1"], bars=900), works()["W1"])
+
+    with pytest.raises(RuntimeError, match="1 parameter sets were not played"):
+        swept.seconds(market, works()["W1"], swept.Place(), rounds=1)  # no warm-up is complete
