@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import subprocess
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -87,7 +88,11 @@ def test_one_strategy_s_page_has_its_curves_its_prices_and_its_fills(played):
         assert len(price["marks"]) == price["marked"] > 0
         assert all(0 <= mark[0] < len(price["time_s"]) for mark in price["marks"])
     assert f"the newest {FILLS_SHOWN} of {one.result.fills.size} fills" in page
-    assert page.count('<tr><td class="nowrap">20') == FILLS_SHOWN
+    shown = re.findall(r'<tr><td class="nowrap">(20[^<]+)</td>', page)
+    newest = datetime.fromtimestamp(int(one.result.fills["ts"][-1]) / 1000, UTC)
+    assert len(shown) == FILLS_SHOWN
+    assert shown[0] == newest.strftime("%Y-%m-%d %H:%M")
+    assert shown == sorted(shown, reverse=True)
     assert all(label(name) in page for name in one.metrics)
     assert "costs.impact_k, taker_fee, tick_size of SOLUSDT" in page
     assert "not a verdict" in page
@@ -107,10 +112,12 @@ def test_two_are_drawn_in_units_of_their_capital_beside_each_other(played):
 
 
 def test_the_page_needs_no_network_and_nothing_a_strategy_says_becomes_markup(played):
-    page = html(sheet_of(column("one", played["one"], title=EVIL, findings=(f"strategy.py:1:1: {EVIL}",))))
+    said = f"strategy.py:1:1: {EVIL}"
+    page = html(sheet_of(column(EVIL, played["one"], title=EVIL, findings=(said,))))
 
     assert "<script>alert" not in page
-    assert page.count("&lt;script&gt;alert(1)") == 2
+    assert page.count("&lt;script&gt;alert(1)") >= 3
+    assert data_of(page)["parts"][0][0]["label"] == EVIL  # in the data, and not markup there
     assert page.count("<script") == page.count("</script>") == 3
     assert not re.search(r"(?:src|href)=[\"']?https?:", page)
     assert "default-src 'none'" in page
