@@ -9,10 +9,10 @@ import numpy as np
 
 from autarch.decisions import Decisions
 from autarch.errors import StrategyError
-from autarch.evaluation.blocks import Block
+from autarch.evaluation.blocks import Anchoring, Block
 from autarch.evaluation.frames import Frames
 from autarch.manifest import ParamValue, StrategySource
-from autarch.market.types import Bools, Floats
+from autarch.market.types import Bools, Floats, Ints
 from autarch.sandbox.answers import Group
 from autarch.sandbox.failure import StrategyRunError
 from autarch.sandbox.session import Session, merge_params
@@ -27,13 +27,16 @@ class BlockPlan:
 
     `asked` ascends in time, so that a child never holds a later bar than it is asked about, nor, in whole
     blocks, a bar of a later block. `counts` (n_bars, n_symbols) marks the rows that are decided, `nothing`
-    (likewise) is NaN: the distances of whoever gives none. It cannot be written.
+    (likewise) is NaN: the distances of whoever gives none. It cannot be written. `partly` are the rows on which not
+    every symbol is decided, `first_row` the first on which one is.
     """
 
     frames: Frames
     nothing: Floats
     asked: tuple[tuple[Block, tuple[str | None, ...]], ...]
     counts: Bools
+    partly: Ints
+    first_row: int
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -44,17 +47,27 @@ class BlockPlan:
 def plan_of(frames: Frames, *, anchor_shift: int = 0, history: int = 1) -> BlockPlan:
     """Return the plan for all blocks of `frames` that count; the arguments are those of `decide_blocks`."""
     targets: dict[Block, list[str | None]] = {}
-    counts = np.zeros((frames.n_bars, len(frames.manifest.symbols)), dtype=np.bool_)
-    for column, target in enumerate(frames.targets()):
-        for block in frames.anchoring(target, anchor_shift=anchor_shift, history=history).blocks():
-            targets.setdefault(block, []).append(target)
-            counts[block.first : block.end, _columns(target, column)] = True
+    alike: dict[Anchoring, list[str | None]] = {}
+    for target in frames.targets():
+        alike.setdefault(frames.anchoring(target, anchor_shift=anchor_shift, history=history), []).append(target)
+    for anchoring, sharing in alike.items():
+        for block in anchoring.blocks():
+            targets.setdefault(block, []).extend(sharing)
+    symbols = frames.manifest.symbols
+    counts = np.zeros((frames.n_bars, len(symbols)), dtype=np.bool_)
+    partly = np.ones(frames.n_bars, dtype=np.bool_)
+    for block, asked in targets.items():
+        asked.sort(key=lambda target: 0 if target is None else symbols.index(target))
+        counts[block.first : block.end, columns_of(asked, symbols)] = True
+        partly[block.first : block.end] = len(asked) < len(frames.targets())
     ascending = sorted(targets, key=lambda block: block.first)
     return BlockPlan(
         frames=frames,
         nothing=np.broadcast_to(np.nan, counts.shape),
         asked=tuple((block, tuple(targets[block])) for block in ascending),
         counts=counts,
+        partly=np.flatnonzero(partly),
+        first_row=ascending[0].first if ascending else 0,
     )
 
 
@@ -126,13 +139,12 @@ class _Table:
     def __init__(self, plan: BlockPlan, n_sets: int) -> None:
         self._plan = plan
         self._exposure = np.empty((n_sets, *plan.shape))
-        self._exposure[:, ~plan.counts.all(axis=1)] = 0.0
+        self._exposure[:, plan.partly] = 0.0
         self._distances: dict[str, Floats] = {}
 
     def put(self, block: Block, targets: tuple[str | None, ...], sets: tuple[int, ...], group: Group) -> None:
         """Write the answers of `sets` on `block`, of one target, or of several and a lone set."""
-        symbols = self._plan.frames.manifest.symbols
-        columns = slice(None) if targets == (None,) else _span([symbols.index(t) for t in targets if t is not None])
+        columns = columns_of(targets, self._plan.frames.manifest.symbols)
         where = (_span(sets), slice(block.first, block.end), columns)
         self._exposure[where] = _laid_out(group.exposure, len(targets))
         for name, given in (("stop_loss", group.stop_loss), ("take_profit", group.take_profit)):
@@ -157,8 +169,11 @@ class _Table:
         )
 
 
-def _columns(target: str | None, column: int) -> slice:
-    return slice(None) if target is None else slice(column, column + 1)
+def columns_of(targets: Sequence[str | None], symbols: tuple[str, ...]) -> slice | list[int]:
+    """Return the columns that `targets` decide, in manifest order; a panel all of them."""
+    return (
+        slice(None) if None in targets else _span([symbols.index(target) for target in targets if target is not None])
+    )
 
 
 def _span(places: Sequence[int]) -> slice | list[int]:

@@ -51,6 +51,7 @@ class Session:
         self._child, self._limits, self._forget = child, limits, forget
         self._manifest, self._code, self._params = source.manifest, source.code, params
         self._streams = (*source.manifest.symbols, *source.manifest.context)
+        self._numbers = {symbol: number for number, symbol in enumerate(self._streams)}
         self._columns = protocol.columns_named(source.code)
         self._held: dict[str, tuple[int, int]] = {}  # symbol -> first and one-past-last bar number the child holds
         self._failure: Exception | None = None
@@ -230,7 +231,7 @@ class Session:
             keep=keep,
             group=group,
             sets=sets,
-            targets=(PANEL,) if asks_panel else tuple(self._streams.index(target) for target in targets),
+            targets=(PANEL,) if asks_panel else tuple(self._numbers[target] for target in targets),
             streams=tuple(self._stream(symbol, question) for symbol in shown),
         )
 
@@ -247,7 +248,7 @@ class Session:
         new_from = max(first, held_end)
         self._held[symbol] = (first, end)
         new = [question.column(symbol, name)[new_from - first :] for name in self._columns] if new_from < end else []
-        return Stream(index=self._streams.index(symbol), drop=drop, n_rows=end - new_from, columns=new)
+        return Stream(index=self._numbers[symbol], drop=drop, n_rows=end - new_from, columns=new)
 
     def _guarded(self, doing: str, seconds: float, work: Callable[[float], T]) -> T:
         """Return `work(deadline)`; whatever the child does meanwhile ends the session with its cause."""

@@ -49,7 +49,7 @@ class Stage:
             interval=manifest.interval,
         )
         self._plan = plan_of(frames_of(manifest, market))
-        self._rows = _marks(market, since=int(self._plan.counts.any(axis=1).argmax()))
+        self._rows = _marks(market, since=self._plan.first_row)
 
     def trials(self, worker: Worker, parameter_sets: Sequence[ParameterSet]) -> list[SweptTrial]:
         """Return one trial for each parameter set, in order, decided in one child of `worker`.
