@@ -25,7 +25,7 @@ class Tier:
     deduction: Fraction
 
 
-def bankruptcy_price(qty: Fraction, entry: float, side: int, *, leverage: int, drained: float = 0.0) -> Fraction:
+def bankruptcy_price(qty: Fraction, entry: float, side: int, *, leverage: int, drained: Fraction) -> Fraction:
     """Return the price at which nothing of the margin is left.
 
     Args:
@@ -35,7 +35,7 @@ def bankruptcy_price(qty: Fraction, entry: float, side: int, *, leverage: int, d
         leverage: Of the isolated position.
         drained: Quote of the margin that funding has taken.
     """
-    return Fraction(entry) - side * (Fraction(entry) / leverage - Fraction(drained) / qty)
+    return Fraction(entry) - side * (Fraction(entry) / leverage - drained / qty)
 
 
 def liquidation_price(  # noqa: PLR0913  the terms of one margin equation
@@ -46,7 +46,7 @@ def liquidation_price(  # noqa: PLR0913  the terms of one margin equation
     leverage: int,
     taker_fee: float,
     tiers: Sequence[Tier],
-    drained: float = 0.0,
+    drained: Fraction,
 ) -> Fraction:
     """Return the liquidation price that a position of `side` meets first.
 

@@ -19,7 +19,7 @@ from autarch.referee.sheet import Contract, Feed
 DEPTH_BARS: Final = 96
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Held:
     """What the referee knows of one symbol beside backtrader's position.
 
@@ -32,6 +32,7 @@ class Held:
         stop: Trigger prices of the position held, None for none.
         take: Likewise.
         bankrupt: Price that a liquidation closes at.
+        drained: Quote of the position's margin that funding has taken; what funding gave is not credited.
         resting: backtrader's orders that wait for a trigger: the adverse one first.
         taken: Quote bought (1) and sold (-1) at the row's open.
         taken_at: That row.
@@ -45,6 +46,7 @@ class Held:
     stop: float | None = None
     take: float | None = None
     bankrupt: Fraction = Fraction(0)
+    drained: Fraction = Fraction(0)
     resting: list[Any] = field(default_factory=list)
     taken: dict[int, float] = field(default_factory=dict)
     taken_at: int = -1
@@ -55,22 +57,29 @@ class Held:
         self.take = trigger(average, side, self.intent.take, self.contract.tick)
 
     def left(self) -> None:
-        """Forget the triggers of a position that is closed."""
+        """Forget the triggers and the drained margin of a position that is closed."""
         self.stop = self.take = None
+        self.drained = Fraction(0)
+
+    def reduced(self, before: int, after: int) -> None:
+        """Keep of what funding has drained the part that belongs to the rest of the position."""
+        self.drained *= Fraction(abs(after), abs(before))
 
     def adverse(self, steps: int, average: float) -> tuple[float, bool]:
         """Return the nearer of stop and liquidation price, and whether it is the latter; a tie is liquidated."""
         side = 1 if steps > 0 else -1
         qty = abs(steps) * self.contract.step
-        self.bankrupt = bankruptcy_price(qty, average, side, leverage=self.contract.leverage)
+        leverage = self.contract.leverage
+        self.bankrupt = bankruptcy_price(qty, average, side, leverage=leverage, drained=self.drained)
         liquidation = float(
             liquidation_price(
                 qty,
                 average,
                 side,
-                leverage=self.contract.leverage,
+                leverage=leverage,
                 taker_fee=self.contract.taker_fee,
                 tiers=self.contract.tiers,
+                drained=self.drained,
             )
         )
         if self.stop is not None and side * (self.stop - liquidation) > 0:
@@ -87,8 +96,8 @@ class Held:
             if self.taken_at != row:
                 self.taken, self.taken_at = {1: 0.0, -1: 0.0}, row
             self.taken[side] = taken = self.taken[side] + taken
-        if liquidated:
-            return away_from_trader(self.bankrupt, side, self.contract.tick)
+        if liquidated or order.info["settlement"]:
+            return away_from_trader(self.bankrupt if liquidated else Fraction(matched), side, self.contract.tick)
         moved = slipped(
             reference,
             side,

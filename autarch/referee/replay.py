@@ -12,6 +12,7 @@ on the positions as they now are. Funding is cash added or taken between the pas
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from typing import Any, Final
 
 import backtrader as bt
@@ -108,9 +109,10 @@ class _Replay(bt.Strategy):
         self._show_bar()
 
     def next(self) -> None:
-        """Play the rest: funding inside the bar on what its triggers left, the mark, the decisions."""
+        """Play the rest: funding inside the bar on what its triggers left, delistings, the mark, the decisions."""
         self._collect_exits()
         self._pay(inside=True)
+        self._settle_delisted()
         self.equity[self.row] = equity = self.broker.get_cash()
         for held in self.symbols:
             self.steps[self.row, held.column] = self._held(held)
@@ -157,48 +159,69 @@ class _Replay(bt.Strategy):
 
     def _pay(self, *, inside: bool) -> None:
         """Settle the row's stamps on what is held; a long pays a positive rate."""
-        paid = False
+        settled = False
         for held in self.symbols:
-            steps = self._held(held)
+            steps, drained = self._held(held), held.drained
             for stamp in held.feed.stamps.get(self.row, ()):
                 if steps and stamp.inside is inside:
-                    self.broker.add_cash(-float(steps * held.contract.step) * stamp.price)
-                    paid = True
-        if paid:
+                    payment = float(steps * held.contract.step) * stamp.price
+                    self.broker.add_cash(-payment)
+                    held.drained += max(Fraction(0), Fraction(payment))
+                    settled = True
+            if held.drained != drained:
+                self._arm(held, raised=False)  # a drained margin brings the liquidation nearer
+        if settled:
             self.broker.getvalue([self.datas[0]])  # makes backtrader book what has been added now, not a bar later
+
+    def _settle_delisted(self) -> None:
+        """Close what is held of a symbol that is delisted before the next bar, at the close, for the fee alone."""
+        going = [held for held in self.symbols if held.feed.last_row == self.row and self._held(held)]
+        if not going:
+            return
+        for held, data in zip(self.symbols, self.datas, strict=True):
+            _show(data, data.close[0] if held in going else _NO_PRICE)
+        for held in going:
+            self._disarm(held)
+            self._order(held, -self._held(held), settlement=True)
+        self.broker.next()
+        for held in going:
+            held.left()
+        while (order := self.broker.get_notification()) is not None:
+            self.notify_order(order)
 
     def _show_open(self) -> None:
         """Let the broker see the open and nothing else; a row that is not traded has no price at all."""
         for held, data in zip(self.symbols, self.datas, strict=True):
-            price = data.open[0] if held.feed.traded[self.row] else _NO_PRICE
-            data.tick_open = data.tick_high = data.tick_low = data.tick_close = price
+            _show(data, data.open[0] if held.feed.traded[self.row] else _NO_PRICE)
 
     def _show_bar(self) -> None:
         for held, data in zip(self.symbols, self.datas, strict=True):
-            price = None if held.feed.traded[self.row] else _NO_PRICE
-            data.tick_open = data.tick_high = data.tick_low = data.tick_close = price
+            _show(data, None if held.feed.traded[self.row] else _NO_PRICE)
 
     def _send_orders(self) -> list[tuple[Held, bool]]:
         """Send every decision's market orders; return the symbols that got some, and whether they raise."""
         acted = []
         for held in self.symbols:
-            down, up = held.intent.orders(self._held(held), traded=bool(held.feed.traded[self.row]))
+            before = self._held(held)
+            down, up = held.intent.orders(before, traded=bool(held.feed.traded[self.row]))
             for steps in (*down, *up):
                 self._order(held, steps)
+            if down:
+                held.reduced(before, before + sum(down))
             if down or up:
                 acted.append((held, bool(up)))
         return acted
 
-    def _order(self, held: Held, steps: int, *, liquidation: bool = False, **terms: Any) -> Any:
+    def _order(
+        self, held: Held, steps: int, *, liquidation: bool = False, settlement: bool = False, **terms: Any
+    ) -> Any:
         send = self.buy if steps > 0 else self.sell
-        data = self.datas[held.column]
-        return send(data=data, size=abs(steps), column=held.column, liquidation=liquidation, **terms)
+        told = {"column": held.column, "liquidation": liquidation, "settlement": settlement}
+        return send(data=self.datas[held.column], size=abs(steps), **told, **terms)
 
     def _arm(self, held: Held, *, raised: bool) -> None:
         """Let the triggers of the position as it now is rest at the broker, the adverse one first."""
-        for order in held.resting:
-            self.cancel(order)
-        held.resting.clear()
+        self._disarm(held)
         position = self.broker.getposition(self.datas[held.column])
         steps, average = int(position.size), position.price
         if not steps:
@@ -214,6 +237,11 @@ class _Replay(bt.Strategy):
             first = held.resting[0] if held.resting else None
             terms = {"exectype": bt.Order.Limit, "price": held.take, "oco": first}
             held.resting.append(self._order(held, -steps, **terms))
+
+    def _disarm(self, held: Held) -> None:
+        for order in held.resting:
+            self.cancel(order)
+        held.resting.clear()
 
     def _collect_exits(self) -> None:
         for held in self.symbols:
@@ -231,3 +259,8 @@ class _Replay(bt.Strategy):
                 stop=float(sheet.stop_loss[row, column]),
                 take=float(sheet.take_profit[row, column]),
             )
+
+
+def _show(data: Any, price: float | None) -> None:
+    """Let the broker see `price` as the whole bar of `data`; None: the bar as it is."""
+    data.tick_open = data.tick_high = data.tick_low = data.tick_close = price

@@ -13,6 +13,8 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Protocol
 
+import numpy as np
+
 from autarch.decisions import Decisions
 from autarch.errors import DataError
 from autarch.market.types import Bools, Floats, Instrument, Ints, Market, SymbolSeries
@@ -67,7 +69,7 @@ class Stamp:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feed:
-    """One symbol's rows, each array (n,), and its settlements by row."""
+    """One symbol's rows, each array (n,), its settlements by row, and the row at whose close it is delisted, if any."""
 
     open: Floats
     high: Floats
@@ -76,6 +78,7 @@ class Feed:
     turnover: Floats
     traded: Bools
     stamps: dict[int, tuple[Stamp, ...]]
+    last_row: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +116,7 @@ def sheet_of(market: Market, decisions: Decisions, *, costs: Costs, capital: flo
     places = [market.symbols.index(symbol) for symbol in decisions.symbols]
     return Sheet(
         ts=market.ts,
-        feeds=tuple(_feed(market, market.series[place]) for place in places),
+        feeds=tuple(_feed(market, market.series[place], market.instruments[place]) for place in places),
         contracts=tuple(_contract(market.instruments[place], decisions, costs) for place in places),
         exposure=decisions.exposure,
         stop_loss=decisions.stop_loss,
@@ -123,26 +126,30 @@ def sheet_of(market: Market, decisions: Decisions, *, costs: Costs, capital: flo
     )
 
 
-def _feed(market: Market, series: SymbolSeries) -> Feed:
+def _feed(market: Market, series: SymbolSeries, instrument: Instrument) -> Feed:
+    since = -math.inf if instrument.listed_ms is None else instrument.listed_ms
+    until = math.inf if instrument.delisted_ms is None else instrument.delisted_ms
+    last = np.flatnonzero((market.ts < until) & (market.ts + market.interval_ms >= until))
     return Feed(
         open=series.open,
         high=series.high,
         low=series.low,
         close=series.close,
         turnover=series.turnover,
-        traded=series.traded,
-        stamps=_stamps(market, series),
+        traded=series.traded & (market.ts >= since) & (market.ts < until),
+        stamps=_stamps(market, series, until=until),
+        last_row=int(last[0]) if last.size else None,
     )
 
 
-def _stamps(market: Market, series: SymbolSeries) -> dict[int, tuple[Stamp, ...]]:
-    """Return settlements by the row they fall in; the first row has none, since nothing can be held there."""
+def _stamps(market: Market, series: SymbolSeries, *, until: float) -> dict[int, tuple[Stamp, ...]]:
+    """Return stamps before `until` by the row they fall in; none in the first, where nothing can be held."""
     found: dict[int, tuple[Stamp, ...]] = {}
     first, step = int(market.ts[0]), market.interval_ms
     known_at = series.mark_ms.tolist()
     for at, rate in zip(series.funding_ms.tolist(), series.funding_rate.tolist(), strict=True):
         row, within = divmod(at - first, step)
-        if 0 < row < market.n_bars:
+        if 0 < row < market.n_bars and at < until:
             newest = bisect_right(known_at, at) - 1
             mark = series.mark_close[newest] if newest >= 0 else series.close[row - 1]
             found[row] = (*found.get(row, ()), Stamp(price=float(mark) * rate, inside=within > 0))
