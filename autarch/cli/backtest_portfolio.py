@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,12 +67,15 @@ def _play_account(setting: Setting, account: Any, decided: Mapping[str, Decided]
 
 
 def _account_market(setting: Setting, decided: list[Decided]) -> Market:
-    """Return the bars of every sleeve's symbols at the finest interval any of them decides on."""
+    """Return the bars of every sleeve's symbols at the longest interval that divides all of theirs."""
+    from autarch.manifest import INTERVAL_MS
+
     symbols = tuple(dict.fromkeys(symbol for one in decided for symbol in one.decisions.symbols))
-    finest = min((one.market for one in decided), key=lambda market: market.interval_ms)
-    if set(symbols) <= set(finest.symbols):
-        return finest
-    return load_bars(setting, symbols, finest.interval)
+    step_ms = math.gcd(*(one.market.interval_ms for one in decided))
+    for one in decided:
+        if one.market.interval_ms == step_ms and set(symbols) <= set(one.market.symbols):
+            return one.market
+    return load_bars(setting, symbols, next(name for name, ms in INTERVAL_MS.items() if ms == step_ms))
 
 
 def _column(setting: Setting, job: Job, one: Decided, market: Market, result: Backtest) -> Column:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,8 +13,7 @@ from autarch.engine.result import Table
 def joined(account: AccountBacktest) -> Backtest:
     """Return `account` as one backtest: its own curve, its sleeves' events with columns of its symbols.
 
-    Events are ordered by bar, within it by sleeve; `seq` counts them anew, so that a funding
-    still lies between the fills it lay between.
+    `seq` numbers the events of all sleeves as they happened, so ordered by it they are the account's.
 
     Raises:
         ValueError: a sleeve's rows are not the account's.
@@ -23,7 +21,6 @@ def joined(account: AccountBacktest) -> Backtest:
     for name, sleeve in zip(account.names, account.sleeves, strict=True):
         if sleeve.equity.shape != account.equity.shape:
             raise ValueError(f"sleeve {name} has {sleeve.equity.size} rows and the account {account.equity.size}")
-    fills, funding, skipped = _renumbered(account)
     totals = [sleeve.totals for sleeve in account.sleeves]
     return replace(
         account.sleeves[0],
@@ -32,9 +29,9 @@ def joined(account: AccountBacktest) -> Backtest:
         equity=account.equity,
         exposure=account.exposure,
         drawdown=account.drawdown,
-        fills=fills,
-        funding=funding,
-        skipped=skipped,
+        fills=_ordered(account, "fills"),
+        funding=_ordered(account, "funding"),
+        skipped=_ordered(account, "skipped"),
         liquidation_gap=np.concatenate([sleeve.liquidation_gap for sleeve in account.sleeves]),
         totals=Totals(
             **{name: sum(getattr(total, name) for total in totals) for name in Totals.__slots__},
@@ -44,30 +41,13 @@ def joined(account: AccountBacktest) -> Backtest:
     )
 
 
-def _renumbered(account: AccountBacktest) -> tuple[Table, Table, Table]:
-    """Return fills, funding and skipped of all sleeves, symbols and seq those of the account."""
-    columns = np.cumsum([0, *(len(sleeve.symbols) for sleeve in account.sleeves)])
-    tables = tuple(
-        _stacked([getattr(sleeve, name) for sleeve in account.sleeves], columns)
-        for name in ("fills", "funding", "skipped")
-    )
-    rows = np.concatenate([table["row"] for table, _ in tables])
-    seqs = np.concatenate([table["seq"] for table, _ in tables])
-    owners = np.concatenate([owner for _, owner in tables])
-    place = np.empty(rows.size, dtype=np.int64)
-    # A bar's events of one sleeve keep their order: seq is ascending over rows within a sleeve.
-    place[np.lexsort((seqs, owners, rows))] = np.arange(rows.size)
-    begin = 0
-    for table, _ in tables:
-        table["seq"] = place[begin : begin + table.size]
-        begin += table.size
-    fills, funding, skipped = (table[np.argsort(table["seq"])] for table, _ in tables)
-    return fills, funding, skipped
-
-
-def _stacked(parts: Sequence[Table], columns: Table) -> tuple[Table, Table]:
-    """Return copies of `parts` one after another, symbols moved to the account's columns, and whose each row is."""
-    table = np.concatenate(parts)
-    owner = np.repeat(np.arange(len(parts)), [part.size for part in parts])
-    table["symbol"] += columns[owner]
-    return table, owner
+def _ordered(account: AccountBacktest, name: str) -> Table:
+    """Return one table of all sleeves by `seq`, symbols as the account's columns."""
+    parts, first = [], 0
+    for sleeve in account.sleeves:
+        part = getattr(sleeve, name).copy()
+        part["symbol"] += first
+        parts.append(part)
+        first += len(sleeve.symbols)
+    table: Table = np.concatenate(parts)
+    return table[np.argsort(table["seq"], kind="stable")]

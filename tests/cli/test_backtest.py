@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import shutil
 from collections.abc import Iterator
 
 import msgspec
@@ -19,7 +20,7 @@ from autarch.manifest import parse_manifest
 from autarch.market.stores import Stores
 from autarch.sandbox import Worker
 
-from .backtest_yard import HEAD, TREND, Yard, make_yard, manifest, write_strategy
+from .backtest_yard import FADE, HEAD, TREND, Yard, make_yard, manifest, write_strategy
 
 
 @pytest.fixture(scope="module")
@@ -352,6 +353,24 @@ def test_the_portfolio_is_played_together_and_one_by_one(yard, worker):
     assert found.parts[0].margin_mode == "isolated"
     assert canonical_json(found.to_json())
     assert "account paper, isolated margin, probe x 0.5, fade x 0.25" in backtest_text.plain(found)
+
+
+def test_sleeves_of_other_intervals_share_an_account_and_its_margin(yard, worker, tmp_path):
+    root = tmp_path / "clone"
+    shutil.copytree(yard.root, root)
+    write_strategy(root, "fade", FADE, symbols='["ETHUSDT"]', interval="1h")
+    portfolio = root / "live/portfolio.toml"
+    portfolio.write_text(portfolio.read_text().replace("capital = 40_000", 'capital = 40_000\nmargin_mode = "cross"'))
+    setting = dataclasses.replace(setting_of(yard), root=root)
+
+    found = play_portfolio(worker, setting, laps=backtest_job.begun(), progress=print)
+
+    together, _, fade = found.parts[0].columns
+    assert found.parts[0].margin_mode == "cross"
+    assert {column.market.interval for column in found.parts[0].columns} == {"15m"}
+    assert fade.result.fills.size > 0
+    assert (fade.result.fills["ts"] % 3_600_000 == 0).all()  # it acts at its own hours
+    assert together.metrics["n_fills"] == sum(c.metrics["n_fills"] for c in found.parts[0].columns[1:])
 
 
 def test_a_clone_without_a_portfolio_says_so(yard, worker, tmp_path):
