@@ -83,9 +83,9 @@ class OrderBook:
         """
         try:
             rows = self._db.execute("SELECT order_link_id, time_ms, body FROM orders ORDER BY seq").fetchall()
-        except sqlite3.Error as error:
-            raise ConfigError(f"the paper venue's order book is damaged: {error}; restore the last backup") from error
-        return tuple((EpochMs(time_ms), _order(link, json.loads(body))) for link, time_ms, body in rows)
+            return tuple((EpochMs(time_ms), _order(link, json.loads(body))) for link, time_ms, body in rows)
+        except (sqlite3.Error, ValueError, KeyError, TypeError, ArithmeticError) as error:
+            raise ConfigError(f"the paper venue's order book is damaged: {error!r}; restore the last backup") from error
 
 
 def _order(link: str, body: dict[str, object]) -> OrderRequest:
