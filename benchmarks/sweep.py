@@ -1,40 +1,38 @@
-"""Sweeps with decisions through the worker: `python -m benchmarks.sweep [--json] [--quick]`.
+"""Where a sweep's time goes, with decisions through the worker: `python -m benchmarks.sweep [--quick]`.
 
 W3 is 100 (fast, slow) averages on 105,120 one-minute bars of one symbol, W4 one pair on ten symbols in one
-account (`benchmarks.peers.work`). Each round is a warm call from a market in memory to scores: windows
-through a confined child, decisions, kernel, score. The strategy's exposure is the sign times 0.01, with 1,000
-bars of warm-up, so that no trade is made before bar 1,000; `positions` gives the coins it came to hold, for a
-peer that is to trade the very same.
-
-Wall seconds come with processor seconds: of this process, of its confined children, and of the zygote that
-forks them.
+account (`benchmarks.peers.work`). Whole sweeps are warm calls from a market in memory to scores. The
+strategy's exposure is the sign times 0.01, with 1,000 bars of warm-up, so that no trade is made before bar
+1,000; `positions` gives the coins it came to hold, for a peer that is to trade the very same.
 """
 
 from __future__ import annotations
 
-import json
-import os
 import resource
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
+from autarch.decisions import Decisions
 from autarch.engine import backtest
-from autarch.evaluation import decide_blocks
+from autarch.engine import prepared as engine
+from autarch.evaluation import decide_blocks, frames_of
+from autarch.evaluation.sets import decide_sets, plan_of
 from autarch.manifest import ParamValue, StrategySource, parse_source
 from autarch.market.types import Floats, Market
 from autarch.sandbox.worker import Worker
-from autarch.sweep import Place, Sweep, SweptTrial
+from autarch.sweep import Place, Sweep, SweptTrial, score_of
 from benchmarks.peers.engine_autarch import FREE, market_of
 from benchmarks.peers.work import CASH, FIRST_BAR, NOTIONAL, Prices, Work, read_prices, works, write_prices
+
+T = TypeVar("T")
 
 ROUNDS, SEED = 7, 1
 CODE = '''"""Follow the sign of two averages' gap.
@@ -55,21 +53,6 @@ def decide(bars: Bars, p: Params) -> Targets:
     above = talib.EMA(bars.close, p.fast) > talib.EMA(bars.close, p.slow)
     return Targets(exposure=np.where(above, p.size, -p.size))
 '''
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timed:
-    """One round: seconds of wall, and of processors by who used them."""
-
-    wall: float
-    own_cpu: float
-    child_cpu: float
-    zygote_cpu: float
-
-    @property
-    def cpu(self) -> float:
-        """All of them together."""
-        return self.own_cpu + self.child_cpu + self.zygote_cpu
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,96 +103,60 @@ def positions(ready: Ready, worker: Worker, pair: tuple[int, int]) -> Floats:
     return held
 
 
-def timed(ready: Ready, worker: Worker, jobs: int) -> Timed:
-    """Time one warm call."""
-    children: list[float] = []
-    reap = worker._reap  # noqa: SLF001  the one place that knows what a child has used
+@dataclass(slots=True)
+class Clock:
+    """Processor seconds by stage: of this process, and of the confined children while it waited."""
 
-    def reaped(pid: int) -> tuple[int, int, int]:
-        told = reap(pid)
-        children.append(told[2] / 1e6)
-        return told
+    worker: Worker
+    stages: dict[str, float] = field(default_factory=dict)
+    _children: float = 0.0
 
-    worker._reap = reaped  # type: ignore[method-assign]  # noqa: SLF001  likewise
-    try:
-        zygote, own, began = _cpu_of(worker.zygote_pid), _own_cpu(), time.perf_counter()
-        play(ready, worker, Place(jobs=jobs))
-        wall = time.perf_counter() - began
-        return Timed(
-            wall=wall,
-            own_cpu=_own_cpu() - own,
-            child_cpu=sum(children),
-            zygote_cpu=_cpu_of(worker.zygote_pid) - zygote,
-        )
-    finally:
-        worker._reap = reap  # type: ignore[method-assign]  # noqa: SLF001  likewise
+    def __post_init__(self) -> None:
+        """Look at what each child has used when it is reaped."""
+        reap = self.worker._reap  # noqa: SLF001  the one place that knows
 
+        def reaped(pid: int) -> tuple[int, int, int]:
+            told = reap(pid)
+            self._children += told[2] / 1e6
+            return told
 
-def measured(ready: Ready, worker: Worker, *, rounds: int) -> dict[str, list[Timed]]:
-    """Return rounds with one job and with two, taken in turn, after one of each to warm up."""
-    found: dict[str, list[Timed]] = {"one": [], "two": []}
-    for number in range(rounds + 1):
-        for name, jobs in (("one", 1), ("two", 2)):
-            round_ = timed(ready, worker, jobs)
-            if number:
-                found[name].append(round_)
-    return found
+        self.worker._reap = reaped  # type: ignore[method-assign]  # noqa: SLF001  likewise
+
+    def time(self, stage: str, work: Callable[[], T]) -> T:
+        """Return `work()`, its time under `stage`."""
+        own, children = _own_cpu(), self._children
+        found = work()
+        self.stages[stage] = self.stages.get(stage, 0.0) + _own_cpu() - own
+        if self._children > children:
+            self.stages[f"{stage}, children"] = self.stages.get(f"{stage}, children", 0.0) + self._children - children
+        return found
 
 
-def measured_dask(ready: Ready, *, rounds: int) -> dict[str, list[float]]:
-    """Return wall seconds of rounds on a cluster of one worker process and of two, warm."""
-    found: dict[str, list[float]] = {}
-    for name, count in (("one", 1), ("two", 2)):
-        with cluster(count) as address:
-            running = Sweep(
-                ready.strategy,
-                ready.market,
-                costs=FREE,
-                capital=CASH,
-                place=Place(scheduler=address),
-                digests=False,
-            )
-            with running:
-                running.run(ready.sets)
-                found[name] = []
-                for _ in range(rounds):
-                    began = time.perf_counter()
-                    running.run(ready.sets)
-                    found[name].append(time.perf_counter() - began)
-    return found
+def by_stage(ready: Ready, worker: Worker) -> dict[str, float]:
+    """Return processor seconds of each stage of one sweep, from a market in memory to scores, and of digests."""
+    manifest, clock = ready.strategy.manifest, Clock(worker)
+    plan = clock.time("plan the windows", lambda: plan_of(frames_of(manifest, ready.market)))
+    prepared = clock.time(
+        "make the market ready",
+        lambda: engine.prepare(
+            ready.market, manifest.symbols, costs=FREE, max_leverage=manifest.max_leverage, mode=manifest.mode
+        ),
+    )
+    decided = clock.time("decide", lambda: decide_sets(worker, ready.strategy, plan, ready.sets))
+    found = [one for one in decided if isinstance(one, Decisions)]
+    curves = clock.time("play", lambda: [prepared.equity(one.exposure, None, None, capital=CASH)[0] for one in found])
+    ts, step, since = ready.market.ts, ready.market.interval_ms, plan.first_row
+    clock.time("score all bars", lambda: [score_of(equity[since:], ts[since:], interval_ms=step) for equity in curves])
+    clock.time("digests, where asked for", lambda: [one.digest() for one in found])
+    return clock.stages
 
 
-@contextmanager
-def cluster(count: int) -> Iterator[str]:
-    """Start a Dask scheduler and `count` single-threaded workers on loopback, and end them afterwards."""
-    import distributed  # noqa: PLC0415  an extra, and slow to import
-
-    with tempfile.TemporaryDirectory() as folder:
-        named = str(Path(folder) / "scheduler.json")
-        quiet = ["--no-dashboard", "--host", "127.0.0.1", "--scheduler-file", named]
-        commands = [["distributed.cli.dask_scheduler", "--port", "0", *quiet]]
-        commands += [["distributed.cli.dask_worker", "--nthreads", "1", "--no-nanny", *quiet]] * count
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-        started = [
-            subprocess.Popen(
-                [sys.executable, "-m", *command],
-                cwd=folder,
-                env=environment,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
-            for command in commands
-        ]
-        try:
-            with distributed.Client(scheduler_file=named, timeout=60, set_as_default=False) as client:
-                client.wait_for_workers(count, timeout=60)
-                address = str(client.scheduler.address)
-            yield address
-        finally:
-            for process in reversed(started):
-                process.terminate()
-            for process in started:
-                process.wait()
+def whole(ready: Ready, worker: Worker, *, jobs: int) -> tuple[float, float, float]:
+    """Return wall, own and children's processor seconds of one warm sweep."""
+    clock = Clock(worker)
+    began = time.perf_counter()
+    clock.time("sweep", lambda: play(ready, worker, Place(jobs=jobs)))
+    return time.perf_counter() - began, clock.stages["sweep"], clock.stages["sweep, children"]
 
 
 def _own_cpu() -> float:
@@ -217,49 +164,25 @@ def _own_cpu() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def _cpu_of(pid: int | None) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def main(argv: list[str]) -> int:
     """Measure and print."""
-    quick = "--quick" in argv
-    rounds = 2 if quick else ROUNDS
-    answer: dict[str, object] = {}
-    with tempfile.TemporaryDirectory() as folder, Worker() as worker:
+    rounds = 2 if "--quick" in argv else ROUNDS
+    with tempfile.TemporaryDirectory() as folder:
         write_prices(Path(folder), bars=works()["W3"].bars, symbols=10, seed=SEED)
         for name in ("W3", "W4"):
             work = works()[name]
             ready = prepare(read_prices(Path(folder), work, bars=work.bars), work)
-            found = measured(ready, worker, rounds=rounds)
-            answer[name] = {
-                **{jobs: [one.wall for one in times] for jobs, times in found.items()},
-                **{f"{jobs}_cpu": [one.cpu for one in times] for jobs, times in found.items()},
-                "played": work.played,
-            }
-            for jobs, times in found.items():
-                sys.stderr.write(_line(name, jobs, times))
-            if name == "W3":
-                answer["dask"] = measured_dask(ready, rounds=2 if quick else 3)
-                for count, walls in answer["dask"].items():  # type: ignore[attr-defined]
-                    sys.stderr.write(
-                        f"{name} dask, {count:3s} worker(s)  {1e3 * statistics.median(walls):8.1f} ms wall\n"
+            with Worker() as worker:
+                play(ready, worker, Place())
+                for jobs in (1, 2):
+                    rows = [whole(ready, worker, jobs=jobs) for _ in range(rounds)]
+                    wall, own, children = (1e3 * statistics.median(column) for column in zip(*rows, strict=True))
+                    print(
+                        f"{name} {jobs} job(s)  {wall:8.1f} ms wall, processors: {own:.1f} here, {children:.1f} children"
                     )
-    if "--json" in argv:
-        print(json.dumps(answer))
+                for stage, seconds in by_stage(ready, worker).items():
+                    print(f"   {stage:28s} {1e3 * seconds:8.1f} ms of processor")
     return 0
-
-
-def _line(name: str, jobs: str, times: list[Timed]) -> str:
-    middle = {
-        part: 1e3 * statistics.median(getattr(one, part) for one in times)
-        for part in ("wall", "cpu", "own_cpu", "child_cpu", "zygote_cpu")
-    }
-    return (
-        f"{name} {jobs:3s} job(s)  {middle['wall']:8.1f} ms wall  {middle['cpu']:8.1f} ms of processors: evaluator "
-        f"{middle['own_cpu']:.1f}, children {middle['child_cpu']:.1f}, zygote {middle['zygote_cpu']:.1f}\n"
-    )
 
 
 if __name__ == "__main__":
