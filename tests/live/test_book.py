@@ -19,6 +19,6 @@ def test_an_order_that_was_damaged_is_no_bug_of_ours_but_a_damaged_book(tmp_path
     database.close()
     book = OrderBook(tmp_path / "book.sqlite3")
 
-    with pytest.raises(ConfigError, match="order book is damaged: .*; restore the last backup"):
+    with pytest.raises(ConfigError, match=r"order book is damaged: .*; restore the last backup"):
         book.orders()
     book.close()
