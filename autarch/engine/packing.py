@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from autarch.engine.believable import check_series
 from autarch.engine.tape import N_COLUMNS, N_DEPTH, Tape
 from autarch.errors import DataError
 from autarch.market.types import Bools, Floats, Instrument, Ints, Market, SymbolSeries
@@ -30,9 +31,11 @@ def pack(market: Market, places: Sequence[int], *, clocks: Sequence[int] | None 
         clocks: How many of the market's bars make one bar of whoever trades each symbol; 1 by default.
 
     Raises:
-        DataError: a symbol's funding stamps do not ascend.
+        DataError: a symbol's funding stamps do not ascend, or `check_series`.
     """
     chosen = [(market.series[i], market.instruments[i]) for i in places]
+    for series, _ in chosen:
+        check_series(series)
     factors = list(clocks or [1] * len(chosen))
     depths = [_depth(market, s, factor) for (s, _), factor in zip(chosen, factors, strict=True)]
     arrays = tuple(

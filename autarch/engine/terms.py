@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -93,10 +94,15 @@ def tiers_of(instrument: Instrument) -> Floats:
     """Return the risk limits (n_tiers, 3), ascending: notional_max in quote, maintenance rate, deduction in quote.
 
     Raises:
-        ConfigError: there is none; liquidation could not be computed.
+        ConfigError: there is none, or they do not ascend; liquidation could not be computed.
     """
     if not instrument.risk_tiers:
         raise ConfigError(f"{instrument.symbol} has no risk tier; add at least one to the dataset lock")
-    ordered = sorted(instrument.risk_tiers, key=lambda tier: tier.notional_max)
-    rows = [(t.notional_max, t.maintenance_margin_rate, t.mm_deduction) for t in ordered]
+    rows = [(t.notional_max, t.maintenance_margin_rate, t.mm_deduction) for t in instrument.risk_tiers]
+    for lower, upper in pairwise(rows):
+        if not (lower[0] < upper[0] and lower[1] <= upper[1]):
+            raise ConfigError(
+                f"{instrument.symbol}: risk tiers must ascend; the tier up to {upper[0]} at {upper[1]} follows the one "
+                f"up to {lower[0]} at {lower[1]}. Put them in order in the dataset lock"
+            )
     return np.array([[float(value) for value in row] for row in rows])

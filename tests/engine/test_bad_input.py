@@ -224,6 +224,46 @@ def test_a_market_without_bars_is_refused(desk):
         desk.backtest(market, desk.decisions(market, []))
 
 
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("close", np.nan),
+        ("open", -1.0),
+        ("low", 0.0),
+        ("high", np.inf),
+        ("high", 99.0),
+        ("low", 101.0),
+        ("turnover", np.nan),
+        ("turnover", -1.0),
+    ],
+)
+def test_a_bar_that_cannot_be_is_refused_by_row_before_money_is_reckoned(desk, column, value):
+    good = desk.series([(100.0, 100.0, 100.0, 100.0)] * 4)
+    wrong = getattr(good, column).copy()
+    wrong[2] = value
+    market = desk.market(dataclasses.replace(good, **{column: wrong}))
+
+    with pytest.raises(DataError, match=rf"AAAUSDT row 2: .*{column} {value}.*autarch data verify"):
+        desk.backtest(market, desk.decisions(market, [1.0] * 4))
+
+
+def test_a_mark_or_a_rate_that_is_no_number_is_refused(desk):
+    rows = [(100.0, 100.0, 100.0, 100.0)] * 3
+    cases = [({"mark": {0: np.nan}}, "mark price 0 is nan"), ({"mark": {0: 0.0}}, "mark price 0 is 0.0")]
+    cases += [({"funding": {0: 0.0, QUARTER: np.nan}}, "funding rate 1 is nan")]
+
+    for series, says in cases:
+        with pytest.raises(DataError, match=f"AAAUSDT: {says}"):
+            desk.play(rows, [1.0] * 3, **series)
+
+
+def test_risk_tiers_out_of_order_are_refused_and_not_sorted(desk):
+    wrong = desk.instrument(risk_tiers=(desk.tier("1000", "0.02", "0"), desk.tier("500", "0.01", "0")))
+
+    with pytest.raises(ConfigError, match="AAAUSDT: risk tiers must ascend; the tier up to 500"):
+        desk.play([(100.0, 100.0, 100.0, 100.0)] * 2, [1.0] * 2, contract=wrong)
+
+
 def test_each_kind_of_refusal_has_its_exit_code():
     assert [kind.exit_code for kind in (ConfigError, StrategyError, DataError)] == [2, 1, 3]
     assert AutarchError.exit_code == 2

@@ -134,11 +134,11 @@ def test_a_stop_of_one_is_felt_by_the_next_size_of_another(canon):
 
 def test_what_happens_at_the_open_comes_before_what_happens_inside_the_bar(canon):
     # for all symbols: B's entry is before A's stop, whatever their order; funding at the open before all, inside last
-    inside = "A stop_loss -5 @ 98; B funding 2.5"
+    row = "A funding 5; B entry +5 @ 50; A stop_loss -5 @ 98; B funding 2.5"
     table = f"""
         bar A          | stamps A     | decide A    | bar B | stamps B | decide B | happens
         100            |              | +5 stop 2%  | 50    |          | 0        |
         100            |              | +5          | 50    |          | +5       | A entry +5 @ 100
-        100 100 97 100 | 0m 1%; 1m 1% |             | 50    | 1m 1%    |          | A funding 5; B entry +5 @ 50; {inside}
+        100 100 97 100 | 0m 1%; 1m 1% |             | 50    | 1m 1%    |          | {row}
     """
     assert canon.coins()(table).differences == []
