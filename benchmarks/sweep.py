@@ -178,7 +178,7 @@ def main(argv: list[str]) -> int:
                     rows = [whole(ready, worker, jobs=jobs) for _ in range(rounds)]
                     wall, own, children = (1e3 * statistics.median(column) for column in zip(*rows, strict=True))
                     print(
-                        f"{name} {jobs} job(s)  {wall:8.1f} ms wall, processors: {own:.1f} here, {children:.1f} children"
+                        f"{name} {jobs} job(s)  {wall:8.1f} ms wall; of processors {own:.1f} here, {children:.1f} below"
                     )
                 for stage, seconds in by_stage(ready, worker).items():
                     print(f"   {stage:28s} {1e3 * seconds:8.1f} ms of processor")
