@@ -14,6 +14,7 @@ from autarch.sandbox.protocol import FRAME_HEADER
 PIPE_BYTES = 1 << 20
 """What a pipe is asked to hold (Linux allows anybody this much), so that few wake-ups move many rows."""
 _SEGMENTS_MAX = 512  # of one writev; the kernel takes 1024
+_JOINED_MAX = 1 << 14  # up to here copying costs less than many pieces
 _SET_SIZE = getattr(fcntl, "F_SETPIPE_SZ", None)
 
 
@@ -54,7 +55,10 @@ class FramePipes:
             PipeTimeoutError: the child did not read in time.
             PipeClosedError: the child is gone.
         """
-        left = [FRAME_HEADER.pack(sum(len(part) for part in parts)), *parts]
+        size = sum(map(len, parts))
+        left: list[bytes | memoryview] = [FRAME_HEADER.pack(size), *parts]
+        if size <= _JOINED_MAX:
+            left = [b"".join(left)]
         while left:
             try:
                 left = _after(left, os.writev(self._write_fd, left[:_SEGMENTS_MAX]))
