@@ -65,8 +65,10 @@ class Held:
         """Keep of what funding has drained the part that belongs to the rest of the position."""
         self.drained *= Fraction(abs(after), abs(before))
 
-    def adverse(self, steps: int, average: float) -> tuple[float, bool]:
+    def adverse(self, steps: int, average: float) -> tuple[float | None, bool]:
         """Return the nearer of stop and liquidation price, and whether it is the latter; a tie is liquidated."""
+        if not self.contract.isolated:
+            return self.stop, False
         side = 1 if steps > 0 else -1
         qty = abs(steps) * self.contract.step
         leverage = self.contract.leverage

@@ -230,7 +230,7 @@ class _Replay(bt.Strategy):
         if raised:
             held.entered(1 if steps > 0 else -1, average)
         price, liquidation = held.adverse(steps, average)
-        if price > 0.0:
+        if price is not None and price > 0.0:
             terms = {"exectype": bt.Order.Stop, "price": price}
             held.resting.append(self._order(held, -steps, liquidation=liquidation, **terms))
         if held.take is not None:

@@ -37,13 +37,21 @@ class Costs(Protocol):
         """The most that impact costs."""
 
     @property
+    def margin_mode(self) -> str:
+        """`isolated`, or `cross`."""
+
+    @property
     def fee_factor(self) -> float:
         """Multiplies the taker fee."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contract:
-    """The terms one symbol trades on. Exact numbers, but for the fraction `taker_fee`."""
+    """The terms one symbol trades on. Exact numbers, but for the fraction `taker_fee`.
+
+    Where margin is not `isolated` nothing is liquidated: the sleeve stands behind every position, and one
+    that would not suffice is beyond this referee, which then disagrees.
+    """
 
     symbol: str
     tick: Fraction
@@ -53,6 +61,7 @@ class Contract:
     order_steps_max: int
     taker_fee: float
     leverage: int
+    isolated: bool
     tiers: tuple[Tier, ...]
     half_spread_bps: float
     impact_k: float
@@ -167,6 +176,7 @@ def _contract(instrument: Instrument, decisions: Decisions, costs: Costs) -> Con
         order_steps_max=math.floor(Fraction(instrument.max_market_qty) / step),
         taker_fee=float(instrument.taker_fee) * costs.fee_factor,
         leverage=math.ceil(decisions.max_leverage) + 1,
+        isolated=costs.margin_mode == "isolated",
         tiers=_tiers(instrument),
         half_spread_bps=costs.half_spread_bps,
         impact_k=costs.impact_k,

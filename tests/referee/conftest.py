@@ -94,6 +94,7 @@ def by_seed(
     listed_row: int,
     funding_minutes: int,
     funding_shift: int,
+    funding_rate: float,
     turnover: float,
 ) -> SymbolSeries:
     """Return a random walk on a 0.1 tick, with opens apart from closes, halts, and funding on a schedule."""
@@ -114,7 +115,7 @@ def by_seed(
         symbol,
         list(zip(open_, high, low, close, strict=True)),
         traded=traded,
-        funding={at: float(rng.normal(0, 0.002)) for at in stamps},
+        funding={at: float(rng.normal(0, funding_rate)) for at in stamps},
         mark={at + 7: float(rng.uniform(80, 120)) for at in stamps[::3]},
     )
     quote = np.where(traded, rng.uniform(0, 2 * turnover, n) * (rng.random(n) > 0.05), 0.0)
@@ -134,6 +135,7 @@ def case(
     listed_row: int = 0,
     funding_minutes: int = 480,
     funding_shift: int = 0,
+    funding_rate: float = 0.002,
     turnover: float = 1e5,
     max_leverage: float = 1.0,
     stop: float = 0.02,
@@ -157,6 +159,7 @@ def case(
             listed_row=listed_row if index == symbols - 1 else 0,
             funding_minutes=funding_minutes,
             funding_shift=funding_shift,
+            funding_rate=funding_rate,
             turnover=turnover,
         )
         for index, name in enumerate(names)

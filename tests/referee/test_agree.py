@@ -30,6 +30,23 @@ CASES = {
     "thin books": {"turnover": 300.0},
     "listed mid-way": {"listed_row": 120},
     "halts": {"gap_frac": 0.4},
+    "delisted inside a bar": {
+        "delisted_ms": 1_700_006_400_000 + 150 * 900_000 + 60_000,
+        "n": 200,
+        "stop": 0.0,
+        "take": 0.0,
+    },
+    "delisted between bars": {"delisted_ms": 1_700_006_400_000 + 150 * 900_000, "n": 200, "stop": 0.0, "take": 0.0},
+    "listed later than the bars say": {"listed_ms": 1_700_006_400_000 + 50 * 900_000 + 1, "n": 150},
+    "margin drained by funding": {
+        "max_leverage": 9.0,
+        "swing": 0.008,
+        "hold": 40,
+        "funding_minutes": 60,
+        "funding_rate": 0.01,
+        "stop": 0.0,
+        "take": 0.0,
+    },
     "leverage 4": {"max_leverage": 4.0, "swing": 0.03, "stop": 0.0, "take": 0.0},
     "leverage 20, stops": {"max_leverage": 20.0, "swing": 0.01, "stop": 0.05},
 }
@@ -69,6 +86,9 @@ def test_the_cases_hold_what_they_are_named_for(pitch) -> None:
     assert "below the venue's minimum" in of("a large minimum").skips()
     assert "beyond the orders one leg may take" in of("orders split, and cut off").skips()
     assert len(of("funding every hour, four to a bar").engine.funding) > 200
+    assert of("delisted between bars").kinds()["settlement"] >= 1
+    assert of("delisted inside a bar").kinds()["settlement"] >= 1
+    assert of("margin drained by funding").referee.liquidations >= 2
     dear = of("thin books").engine.fills
     assert np.isclose(dear["slippage"] / np.abs(dear["qty"]) / dear["reference"], 0.0042, rtol=0.3).any()  # the cap
 
@@ -96,6 +116,33 @@ def test_they_agree_on_a_flip_that_waits_until_the_old_position_is_closed(pitch)
     assert "old position not closed yet" in both.skips()
     assert both.parted is None
     assert both.referee.positions[:, 0].round(9).tolist() == [0.0, 5.0, 5.0, 9.997, 9.997, 4.997, 0.0, 0.0]
+
+
+def test_funding_that_is_paid_brings_the_liquidation_nearer(pitch) -> None:
+    rows = [(100.0, 100.0, 100.0, 100.0)] * 3 + [(100.0, 100.0, 68.0, 90.0)]
+    free = {"taker_fee": Decimal(0), "risk_tiers": (pitch.tier("1000000", "0.01", "0"),)}
+    plain, drained = (
+        pitch.market(pitch.by_hand("AAAUSDT", rows, funding={31: rate}), contracts=[pitch.contract("AAAUSDT", **free)])
+        for rate in (0.0, 0.2)
+    )  # 10 coins at 100, leverage 2: bankrupt at 50; 20 % of funding take 20 a coin of it, bankrupt at 70
+
+    kept, lost = (pitch.play(m, pitch.decided(m, [1.0] * 4), costs=pitch.free) for m in (plain, drained))
+
+    assert kept.parted is None
+    assert lost.parted is None
+    assert (kept.referee.liquidations, lost.referee.liquidations) == (0, 1)
+    assert lost.referee.fills["price"].tolist() == [100.0, 70.0]
+    assert lost.referee.equity[-1] == pytest.approx(1000 - 200 - 10 * 30)
+
+
+def test_shared_margin_agrees_where_nothing_is_liquidated_and_parts_where_something_is(pitch) -> None:
+    calm, wild = pitch.case(5), pitch.case(5, max_leverage=9.0, swing=0.05, stop=0.0, take=0.0)
+    cross = dataclasses.replace(pitch.dear, margin_mode="cross")
+
+    assert pitch.play(*calm, costs=cross).parted is None
+    both = pitch.play(*wild, costs=cross)
+    assert len(both.engine.liquidations) > 0
+    assert both.parted is not None
 
 
 def test_no_trade_is_an_agreement_too(pitch) -> None:
