@@ -99,8 +99,7 @@ def _measure(  # noqa: PLR0913  each is named at the call
     say: Say,
 ) -> int:
     """Take every named stage; return how many processes failed."""
-    read = {name: stages[name] for name in named if name in stages}
-    prepare_prices(folder, {**read, **({"W3": stages["W3"], "W4": stages["W4"]} if "sweep" in named else {})}, say)
+    prepare_prices(folder, stages, say)
     failed = 0
     for name in named:
         if name in TOLD:

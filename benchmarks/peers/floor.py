@@ -16,6 +16,15 @@ from benchmarks.peers.work import CASH, FEE, FIRST_BAR, FUNDING_BARS, FUNDING_RA
 
 
 @njit(cache=True)
+def stop_of(entry: float, position: float, thousandths: int) -> Any:
+    """Return the stop's price: the tick nearer the entry, worked out in whole numbers."""
+    ticks = int(entry * 10.0 + 0.5)
+    if position > 0.0:
+        return -((-ticks * (1_000 - thousandths)) // 1_000) / 10.0
+    return (ticks * (1_000 + thousandths)) // 1_000 / 10.0
+
+
+@njit(cache=True)
 def bare(  # noqa: PLR0913, PLR0917  one loop on purpose: what is measured is that it is one
     open_: Any,
     high: Any,
@@ -31,22 +40,10 @@ def bare(  # noqa: PLR0913, PLR0917  one loop on purpose: what is measured is th
     funding_rate: float,
     log: Any,
 ) -> Any:
-    """Return what was earned and how many fills were logged.
+    """Return what was earned, in quote, and how many fills were made.
 
-    Args:
-        open_: (n,), whole multiples of 0.1, as all prices.
-        high: (n,).
-        low: (n,).
-        close: (n,).
-        fast: Span of the quick average.
-        slow: Span of the other.
-        first_bar: No decision before it.
-        notional: Quote of each new position.
-        fee: Fraction of each fill's value.
-        stop_thousandths: Distance of the stop in thousandths of the entry, 0 for none.
-        funding_bars: A stamp every so many bars, 0 for none.
-        funding_rate: What a long pays at each.
-        log: (n_log, 2), takes bar and coins of each fill while there is room.
+    Prices are (n,), whole multiples of 0.1; spans in bars; no stop or funding at 0; `log` (n_log, 2) takes
+    bar and coins of each fill, round and round.
     """
     a, b = 2.0 / (fast + 1.0), 2.0 / (slow + 1.0)
     quick = lazy = close[0]
@@ -68,11 +65,7 @@ def bare(  # noqa: PLR0913, PLR0917  one loop on purpose: what is measured is th
             fills += 1
             position, changed = wanted, False
             if stop_thousandths > 0:
-                ticks = int(price * 10.0 + 0.5)
-                if position > 0.0:
-                    stop = -((-ticks * (1_000 - stop_thousandths)) // 1_000) / 10.0
-                else:
-                    stop = (ticks * (1_000 + stop_thousandths)) // 1_000 / 10.0
+                stop = stop_of(price, position, stop_thousandths)
         if stop_thousandths > 0 and position != 0.0 and (low[i] <= stop if position > 0.0 else high[i] >= stop):
             cash += position * stop - abs(position) * stop * fee
             log[fills % log.shape[0], 0], log[fills % log.shape[0], 1] = i, -position

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import resource
 import sys
 import time
 from pathlib import Path
@@ -28,10 +27,10 @@ _MODULES = {
 }
 
 
-def resident_bytes() -> int:
-    """Return what this process holds in memory now."""
+def resident_bytes(field: str = "VmRSS") -> int:
+    """Return what this process holds in memory now; VmHWM is the most it ever did, without its parent."""
     status = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmRSS"))
+    return next(int(line.split()[1]) * 1024 for line in status if line.startswith(field))
 
 
 def measured(engine: str, work: Work, *, folder: Path, bars: int, repeats: int) -> dict[str, object]:
@@ -61,7 +60,7 @@ def measured(engine: str, work: Work, *, folder: Path, bars: int, repeats: int) 
         "fills": None if outcome is None else outcome.fills,
         "resident_before": before,
         "resident_after": resident_bytes(),
-        "resident_peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "resident_peak": resident_bytes("VmHWM"),
     }
 
 

@@ -199,7 +199,9 @@ def _leaves(found: Mapping[str, object], above: str = "") -> Iterator[tuple[str,
 def _shown(value: object) -> str:
     if isinstance(value, list):
         return ", ".join(_shown(one) for one in value)
-    return f"{value:.4g}" if isinstance(value, float) else f"{value}"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return "" if value is None else f"{value}"
 
 
 def _method() -> str:

@@ -48,7 +48,7 @@ def quiet_environment() -> dict[str, str]:
 
 
 def prepare_prices(folder: Path, stages: Mapping[str, tuple[Entry, ...]], say: Say) -> None:
-    """Write the market files that the plan reads, once."""
+    """Write the market files that the whole plan reads, once: a longer walk is another walk from its first bar on."""
     needed: dict[int, int] = {}
     for entry in (entry for entries in stages.values() for entry in entries):
         symbols = works()[entry.work].symbols
