@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 
 from autarch.engine.decision import on_decision, on_wanted_quantity
-from autarch.engine.jit import compiled, inlined, internal
+from autarch.engine.jit import apart, compiled, inlined, internal
 from autarch.engine.layout import (
     AT_OPEN,
     DECIDED,
@@ -55,51 +55,44 @@ _LOOK: Final = 128
 @compiled
 def play(tape: Tape, book: Book, wish: Wish) -> Played:
     """Play every bar and return what happened."""
-    run = new_run(tape, book)
-    out = new_played(tape, book, run)
-    events = _play(borrowed(tape), borrowed(book), borrowed(wish), borrowed(run), borrowed(out))
-    return Played(out.equity, out.account, out.exposure, out.drawdown, events, run.states, run.broke)
-
-
-@internal
-def _play(tape: Tape, book: Book, wish: Wish, run: Run, out: Played) -> Floats:
-    """Play every bar, write `run` and `out`, and return the events."""
+    own, made = new_run(tape, book), new_played(tape, book)  # these keep what is lent to the rules
+    lent, by, asked, run, out = borrowed(tape), borrowed(book), borrowed(wish), borrowed(own), borrowed(made)
     n = tape.n_bars
     log = np.empty((_LOG_ROWS, N_EVENT))
     nil = int(np.int64(0))  # a bare 0 is a type of its own to numba: every callee would be compiled twice
     used, row, played = nil, nil, False
-    change = next_change(wish.wanted, nil)
+    change = next_change(asked.wanted, nil)
     while row < n:
         event = _first_due(run)
         if not played:
-            if book.shared and event > row and _is_called(tape, book, run, row):
+            if book.shared and event > row and _is_called(lent, by, run, row):
                 _all_due(run, row)
                 event = row
             if event == row:
-                log = _with_room(log, used, _events_max(tape, run, row))
-                used = _play_row(tape, book, run, row, borrowed(log), used)
+                log = _with_room(log, used, _events_max(lent, run, row))
+                used = _play_row(lent, by, run, row, borrowed(log), used)
                 played = True
                 continue
         end = min(event, change + 1, row + 1 if book.shared else n)
-        end = _mark(tape, book, run, out, row, end)
+        end = _mark(lent, by, run, out, row, end)
         row = end - 1
         if row < n - 1 and (row == change or _has_broken(run, row)):
-            _decide(tape, book, run, wish, out, row)
+            _decide(lent, by, run, asked, out, row)
         if row == change:
-            change = next_change(wish.wanted, row + 1)
+            change = next_change(asked.wanted, row + 1)
         row, played = end, False
     for j in range(run.due.size):
-        note_gap(tape, run.states[j], j, run.noted[j], n)
-    return log[:used]
+        note_gap(lent, run.states[j], j, run.noted[j], n)
+    return Played(made.equity, made.account, made.exposure, made.drawdown, log[:used], own.states, own.broke)
 
 
-@internal
+@inlined
 def _all_due(run: Run, row: int) -> None:
     for j in range(run.due.size):
         run.due[j], run.looking[j] = row, False
 
 
-@internal
+@inlined
 def _first_due(run: Run) -> int:
     first = run.due[0]
     for j in range(1, run.due.size):
@@ -107,7 +100,7 @@ def _first_due(run: Run) -> int:
     return int(first)
 
 
-@internal
+@inlined
 def _mark(tape: Tape, book: Book, run: Run, out: Played, begin: int, end: int) -> int:
     """Write what the closes of rows [begin, end) are worth; return the end, moved up to the first ruin."""
     g = book.capitals.size
@@ -132,7 +125,7 @@ def _mark(tape: Tape, book: Book, run: Run, out: Played, begin: int, end: int) -
     return end
 
 
-@internal
+@inlined
 def _mark_account(book: Book, out: Played, begin: int, end: int) -> None:
     for row in range(begin, end):
         out.account[row] = book.spare
@@ -140,7 +133,7 @@ def _mark_account(book: Book, out: Played, begin: int, end: int) -> None:
             out.account[row] += out.equity[sleeve, row]
 
 
-@internal
+@inlined
 def _note_ruin(run: Run, out: Played, row: int) -> None:
     """Note who has no equity at the close of `row`; an account without any takes its sleeves along."""
     g = run.peaks.size
@@ -151,7 +144,7 @@ def _note_ruin(run: Run, out: Played, row: int) -> None:
             run.broke[sleeve] = row
 
 
-@internal
+@inlined
 def _has_broken(run: Run, row: int) -> bool:
     broken = False
     for sleeve in range(run.broke.size):
@@ -159,7 +152,7 @@ def _has_broken(run: Run, row: int) -> bool:
     return broken
 
 
-@internal
+@inlined
 def _decide(tape: Tape, book: Book, run: Run, wish: Wish, out: Played, row: int) -> None:
     """Take every symbol's decision at the close of `row`; after ruin each is to be flat."""
     stop_row = 0 if wish.stops.shape[0] == 1 else row
@@ -179,7 +172,7 @@ def _decide(tape: Tape, book: Book, run: Run, wish: Wish, out: Played, row: int)
             run.due[j], run.looking[j] = row + 1, False
 
 
-@internal
+@inlined
 def _play_row(tape: Tape, book: Book, run: Run, row: int, log: Floats, used: int) -> int:
     """Play one bar by the rules for every symbol that is due, all opens before all insides."""
     m = run.due.size
@@ -205,7 +198,7 @@ def _play_row(tape: Tape, book: Book, run: Run, row: int, log: Floats, used: int
     return used
 
 
-@internal
+@inlined
 def _look(tape: Tape, run: Run, j: int, row: int) -> None:
     """Find the row from `row` on in which symbol j has to be played next, or looked on from."""
     n = tape.n_bars
@@ -225,7 +218,7 @@ def _look(tape: Tape, run: Run, j: int, row: int) -> None:
         run.looking[j] = run.due[j] == until and until < known
 
 
-@internal
+@inlined
 def _open(tape: Tape, book: Book, run: Run, j: int, row: int, log: Floats, used: int) -> int:
     terms = book.terms[j]
     closed = max(0, row - tape.depth[j, LEAD]) // tape.depth[j, FACTOR]
@@ -237,7 +230,7 @@ def _open(tape: Tape, book: Book, run: Run, j: int, row: int, log: Floats, used:
     return used
 
 
-@internal
+@inlined
 def _inside(tape: Tape, book: Book, run: Run, j: int, row: int, log: Floats, used: int) -> int:
     s, terms, tiers = run.states[j], book.terms[j], book.tiers[j]
     first = used
@@ -253,7 +246,7 @@ def _inside(tape: Tape, book: Book, run: Run, j: int, row: int, log: Floats, use
     return used
 
 
-@internal
+@inlined
 def _settle(
     tape: Tape, book: Book, run: Run, j: int, row: int, before: int, phase: float, log: Floats, used: int
 ) -> int:
@@ -268,11 +261,22 @@ def _settle(
     return used
 
 
-@internal
+@apart
 def _is_called(tape: Tape, book: Book, run: Run, row: int) -> bool:
     """Return whether a bar in which no symbol is due liquidates the shared margin; note the distance if not."""
+    capital = _capital(book)
+    _try_at_open(tape, run, row)
+    if is_called(run.states, book.terms, book.tiers, run.worst, capital):
+        return True
     _try_inside(tape, run, row)
-    return is_called(run.states, book.terms, book.tiers, run.worst, _capital(book))
+    return is_called(run.states, book.terms, book.tiers, run.worst, capital)
+
+
+@internal
+def _try_at_open(tape: Tape, run: Run, row: int) -> None:
+    for j in range(run.due.size):
+        run.worst[j] = worst_at_open(run.states[j], column(tape, j, OPEN)[row])
+        run.last[j] = column(tape, j, CLOSE)[max(0, row - 1)]
 
 
 @internal
@@ -291,13 +295,11 @@ def _try_inside(tape: Tape, run: Run, row: int) -> None:
         run.last[j] = open_
 
 
-@internal
+@apart
 def _call(tape: Tape, book: Book, run: Run, row: int, phase: float, log: Floats, used: int) -> int:
     """Liquidate the whole account if its shared margin does not hold in this phase of the bar."""
     if phase == AT_OPEN:
-        for j in range(run.due.size):
-            run.worst[j] = worst_at_open(run.states[j], column(tape, j, OPEN)[row])
-            run.last[j] = column(tape, j, CLOSE)[max(0, row - 1)]
+        _try_at_open(tape, run, row)
     else:
         _try_inside(tape, run, row)
     capital = _capital(book)
@@ -317,7 +319,7 @@ def _opens(tape: Tape, row: int) -> int:
     return tape.first_ms + row * tape.interval_ms
 
 
-@internal
+@inlined
 def _events_max(tape: Tape, run: Run, row: int) -> int:
     """Return how many events a row can have at most."""
     most = 0
@@ -341,7 +343,7 @@ def _with_room(log: Floats, used: int, more: int) -> Floats:
     return longer
 
 
-@internal
+@inlined
 def _label(log: Floats, first: int, end: int, row: int, symbol: int, time: int) -> None:
     """Say when and to whom events first to end happened."""
     for event in range(first, end):
@@ -350,7 +352,7 @@ def _label(log: Floats, first: int, end: int, row: int, symbol: int, time: int) 
         log[event, E_TIME] = time
 
 
-@internal
+@inlined
 def _skip_to(stamps: Ints, cursor: int, end: int, since: int) -> int:
     """Return the first stamp at or after `since`: earlier ones met no position."""
     while cursor < end and stamps[cursor] < since:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from autarch.engine.jit import internal
+from autarch.engine.jit import inlined
 from autarch.engine.layout import (
     ENTRY,
     LIQUIDATION,
@@ -51,7 +51,7 @@ class Played(NamedTuple):
     broke: Ints  # (g + 1,)
 
 
-@internal
+@inlined
 def new_run(tape: Tape, book: Book) -> Run:
     """Return everyone flat before the first bar."""
     m = tape.offsets.size - 1
@@ -73,11 +73,11 @@ def new_run(tape: Tape, book: Book) -> Run:
     return Run(states, due, looking, stamp, noted, prices[0], prices[1], prices[2], orders, broke, peaks)
 
 
-@internal
-def new_played(tape: Tape, book: Book, run: Run) -> Played:
-    """Return room for what will have happened; events come later."""
-    g, n = book.capitals.size, tape.n_bars
+@inlined
+def new_played(tape: Tape, book: Book) -> Played:
+    """Return room for what will have happened; what is not an array of bars comes later."""
+    g, m, n = book.capitals.size, tape.offsets.size - 1, tape.n_bars
     equity = np.empty((g, n))
     account = equity[0] if g == 1 and book.spare == 0.0 else np.empty(n)
-    exposure = np.empty((n, run.due.size))
-    return Played(equity, account, exposure, np.empty((g, n)), np.empty((0, N_EVENT)), run.states, run.broke)
+    later = np.empty((0, N_EVENT))
+    return Played(equity, account, np.empty((n, m)), np.empty((g, n)), later, later, np.empty(0, np.int64))

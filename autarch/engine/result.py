@@ -160,9 +160,13 @@ def tables_of(events: Floats, *, first_symbol: int = 0, n_symbols: int | None = 
 
 def _table(events: Floats, chosen: Bools, columns: np.dtype[np.void], sources: dict[str, int]) -> Table:
     places = np.flatnonzero(chosen)
-    rows = events[places] + 0.0  # -0.0 and 0.0 are one number and must be one byte string
-    table: Table = np.zeros(places.size, dtype=columns)
-    table["seq"] = places
-    for name, column in {**_WHEN_COLUMNS, **sources}.items():
-        table[name] = rows[:, column]
+    names = list(columns.names or ())
+    cells = np.empty((places.size, len(names)))  # every column is eight bytes: filled as a block, read as a table
+    whole = cells.view(np.int64)
+    picked = events[places] + 0.0  # -0.0 and 0.0 are one number and must be one byte string
+    for block, kind in ((whole, "i"), (cells, "f")):
+        own = [name for name in names if columns[name].kind == kind and name != "seq"]
+        block[:, [names.index(name) for name in own]] = picked[:, [{**_WHEN_COLUMNS, **sources}[n] for n in own]]
+    whole[:, names.index("seq")] = places
+    table: Table = cells.view(columns).reshape(-1)
     return table
