@@ -5,6 +5,7 @@ Prints one JSON object: what the referee says (None: nothing), by the fault's na
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
 import json
 import sys
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import autarch.engine as engine_package
-from autarch.engine import rules
+from autarch.engine import rules, tape
 from autarch.referee import disagreement, referee
 
 HERE = Path(__file__).resolve().parent
@@ -79,8 +80,17 @@ def said(pitch: Any) -> str | None:
     return None
 
 
+def interpret() -> None:
+    """Let Python do what two compiled primitives of the kernel's memory do: lend an array, read an address."""
+    for module in [m for n, m in sys.modules.items() if n.startswith(engine_package.__name__)]:
+        if hasattr(module, "borrowed"):
+            module.borrowed = lambda counted: counted
+    tape._pointer = lambda address: ctypes.cast(int(address), ctypes.POINTER(ctypes.c_double))
+
+
 def main() -> int:
     """Print what is said to each fault."""
+    interpret()
     spec = importlib.util.spec_from_file_location("referee_cases", HERE / "conftest.py")
     assert spec is not None
     assert spec.loader is not None
