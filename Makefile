@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-slow lint format bench lock clean
+.PHONY: help venv demo test test-slow lint format bench bench-own nightly lock clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -43,12 +43,18 @@ format: $(STAMP)  ## let ruff format and fix
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(STAMP)  ## measured figures; compares within one run
+bench: $(STAMP)  ## Autarch beside its peers in one run (builds .venv-bench once)
+	$(BIN)/python -m benchmarks peers --date "$$(date +%F)" --write docs/benchmarks.md
+
+bench-own: $(STAMP)  ## the other benchmarks, our own figures alone
 	$(BIN)/python -m benchmarks
+
+nightly: $(STAMP)  ## what takes too long for every change: the referee over all real bars of AUTARCH_REAL_DATA
+	$(BIN)/python -m benchmarks referee
 
 lock: $(STAMP)  ## renew requirements.lock (needs uv)
 	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
 	  --extra agents --extra cluster --group dev pyproject.toml -o requirements.lock
 
 clean:  ## remove what the targets made
-	rm -rf $(VENV) .autarch-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-bench .autarch-demo .mypy_cache .ruff_cache .pytest_cache .hypothesis

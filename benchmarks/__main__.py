@@ -1,6 +1,6 @@
 """Run benchmarks: `python -m benchmarks [name ...]`, or one with its own arguments: `python -m benchmarks NAME --...`.
 
-Each runs in a process of its own; without a name all but `peers`, which takes minutes and has a
+Each runs in a process of its own; without a name all but `peers` and `referee`, which take long and have a
 command in the Makefile. `demo` builds a whole workspace and takes a minute or more.
 """
 
@@ -10,8 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-NAMES = ("command", "cold_backtest", "market", "engine_kernel", "worker", "referee", "gate", "demo")
-ALONE = ("peers",)
+NAMES = ("command", "cold_backtest", "market", "engine_kernel", "worker", "sweep", "gate", "demo")
+ALONE = ("peers", "referee")
 ROOT = Path(__file__).resolve().parent.parent
 
 
