@@ -228,7 +228,5 @@ def test_funding_is_paged_backwards_until_nothing_comes(run, bybit):
 
     lock = run.lock()
 
-    assert (
-        sum(lock.series_of("BTCUSDT", "funding")[0].block(s).rows for s in ("train", "holdout", "forward")) == 8 * 24
-    )
+    assert sum(lock.series_of("BTCUSDT", "funding")[0].block(s).rows for s in ("train", "holdout", "forward")) == 8 * 24
     assert bybit.asked("funding/history") == 3  # 9 days of hours: 200, 17 and none
