@@ -1,128 +1,90 @@
-"""How fast the engine plays bars: `python benchmarks/engine_kernel.py [rounds]`.
+"""How fast the kernel plays bars beside a bare loop: `python -m benchmarks.engine_kernel [rounds]`.
 
-Two shapes: one symbol x a year of minutes, and three symbols x two years of 15m bars, each with a
-stop and with funding. Warm figures are the best of `rounds` runs; the first run's time shows what
-compiling (or loading the cache) costs.
+Three columns a shape of work, interleaved in one process and told in CPU time, the least of `rounds`: a loop
+that inlines one fixed strategy and reports nothing (`benchmarks.peers.floor`), the kernel with every rule on
+wanted quantities, and `backtest_quantities` from a market in memory to tables. Then how the kernel grows from
+a month of minutes to ten years, and the bytes that a bar keeps, results included.
 """
 
 from __future__ import annotations
 
 import sys
+import tempfile
 import time
-from decimal import Decimal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
-import numpy as np
+from autarch.engine.prepared import prepare
+from benchmarks.peers import engine_autarch, floor
+from benchmarks.peers.measure import resident_bytes
+from benchmarks.peers.outcome import Laps
+from benchmarks.peers.work import CASH, Work, read_prices, works, write_prices
 
-from autarch.canonical import Sha256
-from autarch.decisions import Decisions
-from autarch.engine import Backtest, CostModel, backtest
-from autarch.manifest import INTERVAL_MS
-from autarch.market.types import FundingSchedule, Instrument, Market, RiskTier, SymbolSeries
-
-EIGHT_HOURS_MS = 28_800_000
-
-
-def random_series(symbol: str, *, ts: np.ndarray, interval_ms: int, rng: np.random.Generator) -> SymbolSeries:
-    """Return a random walk on a 0.1 tick, volatile enough that stops fire."""
-    n = ts.size
-    close = np.round(30_000.0 * np.exp(np.cumsum(rng.normal(0.0, 0.001, n))), 1)
-    open_ = np.round(np.concatenate([close[:1], close[:-1]]) + rng.integers(0, 4, n) * 0.1, 1)
-    spread = np.abs(rng.normal(0.0, 0.0005, (2, n))) * close
-    high = np.round(np.maximum(open_, close) + spread[0], 1)
-    low = np.round(np.minimum(open_, close) - spread[1], 1)
-    volume = rng.uniform(1.0, 50.0, n)
-    stamps = np.arange(ts[0], ts[-1] + interval_ms, EIGHT_HOURS_MS, dtype=np.int64)
-    return SymbolSeries(
-        symbol=symbol,
-        open=open_,
-        high=high,
-        low=low,
-        close=close,
-        volume=volume,
-        turnover=volume * (high + low + close) / 3.0,
-        traded=np.ones(n, dtype=np.bool_),
-        first_row=0,
-        funding_ms=stamps,
-        funding_rate=np.full(stamps.size, 0.0001),
-        mark_ms=np.empty(0, dtype=np.int64),
-        mark_close=np.empty(0),
-        funding_schedule=(FundingSchedule(from_ms=0, interval_min=480),),
-    )
+GROWTH = (52_560, 525_600, 5_256_000)
 
 
-def instrument(symbol: str) -> Instrument:
-    """Return filters of a large contract."""
-    tier = RiskTier(
-        notional_max=Decimal(2_000_000),
-        maintenance_margin_rate=Decimal("0.005"),
-        initial_margin_rate=Decimal("0.01"),
-        mm_deduction=Decimal(0),
-    )
-    return Instrument(
-        symbol=symbol,
-        tick_size=Decimal("0.1"),
-        qty_step=Decimal("0.001"),
-        min_order_qty=Decimal("0.001"),
-        max_market_qty=Decimal(100),
-        min_notional=Decimal(5),
-        taker_fee=Decimal("0.00055"),
-        maker_fee=Decimal("0.0002"),
-        risk_tiers=(tier,),
-        sources=(),
-    )
+def cpu_seconds(play: Callable[[], Any]) -> float:
+    """Return the CPU seconds of one call."""
+    begin = time.process_time()
+    play()
+    return time.process_time() - begin
 
 
-def case(symbols: int, bars: int, interval: str) -> tuple[Market, Decisions]:
-    """Return a market and an EMA-cross-like decision that changes about every 100 bars."""
-    rng = np.random.default_rng(7)
-    names = tuple(f"SYM{i}USDT" for i in range(symbols))
-    step = INTERVAL_MS[interval]
-    ts = np.arange(bars, dtype=np.int64) * step + 1_700_006_400_000 // step * step
-    series = tuple(random_series(name, ts=ts, interval_ms=step, rng=rng) for name in names)
-    market = Market(
-        dataset="bench",
-        dataset_digest=Sha256("0" * 64),
-        split="train",
-        interval=interval,
-        interval_ms=step,
-        ts=ts,
-        series=series,
-        instruments=tuple(instrument(name) for name in names),
-    )
-    turns = np.repeat(rng.choice([-1.0, 0.0, 1.0], (bars // 100 + 1, symbols)), 100, axis=0)[:bars]
-    decisions = Decisions(
-        symbols=names,
-        interval=interval,
-        mode="each",
-        max_leverage=1.0,
-        exposure=turns,
-        stop_loss=np.full(turns.shape, 0.01),
-        take_profit=np.full(turns.shape, 0.03),
-        counts=np.ones(turns.shape, dtype=np.bool_),
-    )
-    return market, decisions
+def ways(folder: Path, work: Work, *, bars: int) -> dict[str, Callable[[], Any]]:
+    """Return the three ways to play `work`, ready to be called again and again."""
+    prices = read_prices(folder, work, bars=bars)
+    ours = engine_autarch.prepare(prices, work)
+    qty = engine_autarch.wanted(ours, work.pairs[0])
+    ready = prepare(ours.market, ours.market.symbols, costs=engine_autarch.FREE, max_leverage=1.0, mode="panel")
+    wish = ready.wish(qty, ours.stops, ours.takes, in_coins=True)
+    bare = floor.prepare(prices, work)
+    return {
+        "bare": lambda: floor.run(bare, Laps()),
+        "kernel": lambda: ready.run(wish, capital=CASH),
+        "whole": lambda: engine_autarch.play(ours, qty),
+    }
 
 
-def timed(market: Market, decisions: Decisions) -> tuple[float, Backtest]:
-    """Return seconds and the result of one backtest."""
-    costs = CostModel(half_spread_bps=1.0, impact_k=10.0, impact_cap_bps=50.0)
-    begin = time.perf_counter()
-    result = backtest(market, decisions, costs=costs, capital=100_000.0)
-    return time.perf_counter() - begin, result
+def least(found: dict[str, Callable[[], Any]], *, rounds: int) -> dict[str, float]:
+    """Return the least CPU seconds of each way, one round after the other; compiling is not counted."""
+    for play in found.values():
+        play()
+    laps = [{name: cpu_seconds(play) for name, play in found.items()} for _ in range(rounds)]
+    return {name: min(lap[name] for lap in laps) for name in found}
 
 
 def main(rounds: int) -> None:
-    """Print one line a shape."""
-    for symbols, bars, interval in ((1, 525_600, "1m"), (3, 70_000, "15m"), (10, 105_120, "5m")):
-        market, decisions = case(symbols, bars, interval)
-        first, result = timed(market, decisions)
-        best = min(timed(market, decisions)[0] for _ in range(rounds))
-        print(
-            f"{symbols:>2} x {bars:>7,} {interval:>3}: first {first:6.2f} s, warm {best * 1e3:8.2f} ms, "
-            f"{symbols * bars / best / 1e6:7.1f} M symbol-bars/s, {result.fills.size:,} fills, "
-            f"{result.funding.size:,} fundings, equity {result.equity[-1]:,.2f}"
-        )
+    """Print one line a shape of work, then growth and memory."""
+    known = works()
+    with tempfile.TemporaryDirectory() as folder:
+        one, ten = Path(folder) / "one", Path(folder) / "ten"
+        write_prices(one, bars=GROWTH[-1], symbols=1, seed=7)
+        write_prices(ten, bars=known["W4"].bars, symbols=10, seed=7)
+        print("work   symbol-bars  bare M/s  kernel M/s  x bare  whole M/s  x bare")
+        for name in ("W1", "W1f", "W2", "W4"):
+            work = known[name]
+            s = least(ways(ten if work.symbols > 1 else one, work, bars=work.bars), rounds=rounds)
+            rate = {way: work.bars * work.symbols / seconds / 1e6 for way, seconds in s.items()}
+            print(
+                f"{name:<4} {work.bars * work.symbols:>13,} {rate['bare']:>9.1f} {rate['kernel']:>11.1f} "
+                f"{s['kernel'] / s['bare']:>7.2f} {rate['whole']:>10.1f} {s['whole'] / s['bare']:>7.2f}"
+            )
+        before, first = 0, 0.0
+        print("\nW1f grown: bars, kernel ns a bar, x the first, whole ns a bar, resident bytes a bar")
+        for bars in GROWTH:
+            before = resident_bytes()
+            found = ways(one, known["W1f"], bars=bars)
+            s = least(found, rounds=max(2, rounds // 3))
+            kept = found["whole"]()
+            held = resident_bytes() - before
+            first = first or s["kernel"] / bars
+            print(
+                f"{bars:>10,} {s['kernel'] / bars * 1e9:>8.2f} {s['kernel'] / bars / first:>6.2f} "
+                f"{s['whole'] / bars * 1e9:>8.2f} {held / bars:>8.0f}  ({kept.fills.size:,} fills)"
+            )
+            del found, kept
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 10)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 9)

@@ -44,7 +44,20 @@ from autarch.engine.quiet import (
 )
 from autarch.engine.rules import differs
 from autarch.engine.state import open_bar
-from autarch.engine.tape import CLOSE, FACTOR, HIGH, LEAD, LOW, OPEN, TURNOVER, Book, Tape, Wish, borrowed, column
+from autarch.engine.tape import (
+    CLOSE,
+    FACTOR,
+    HIGH,
+    LEAD,
+    LOW,
+    OPEN,
+    TURNOVER,
+    Book,
+    Tape,
+    Wish,
+    borrowed,
+    column,
+)
 from autarch.market.types import Floats, Ints
 
 _LOG_ROWS: Final = 4096
@@ -69,7 +82,9 @@ def play(tape: Tape, book: Book, wish: Wish) -> Played:
                 _all_due(run, row)
                 event = row
             if event == row:
-                log = _with_room(log, used, _events_max(lent, run, row))
+                most = _events_max(lent, run, row)
+                if used + most > log.shape[0]:
+                    log = _longer(log, used, most)
                 used = _play_row(lent, by, run, row, borrowed(log), used)
                 played = True
                 continue
@@ -332,10 +347,8 @@ def _events_max(tape: Tape, run: Run, row: int) -> int:
 
 
 @internal
-def _with_room(log: Floats, used: int, more: int) -> Floats:
-    """Return `log`, or a copy twice as long when `more` events might not fit behind `used` rows."""
-    if used + more <= log.shape[0]:
-        return log
+def _longer(log: Floats, used: int, more: int) -> Floats:
+    """Return a copy of `log` more than twice as long, with room for `more` events behind the `used` rows."""
     longer = np.empty((2 * log.shape[0] + more, log.shape[1]))
     for event in range(used):
         for field in range(log.shape[1]):

@@ -25,8 +25,8 @@ from autarch.engine.layout import (
     STOP,
     TAKE,
 )
-from autarch.engine.rules import equity_part, reached, sign, to_value
-from autarch.engine.tape import CLOSE, HIGH, LOW, Book, Tape, column
+from autarch.engine.rules import equity_part, sign, to_value
+from autarch.engine.tape import CLOSE, HIGH, LOW, Book, Tape, column, flat
 from autarch.engine.terms import QTY_SCALE, QTY_UNIT
 from autarch.market.types import Floats
 
@@ -48,8 +48,8 @@ def next_change(wanted: Floats, row: int) -> int:
         row = 1
     if row >= n - 1:
         return n
-    flat = wanted.reshape(-1)
-    now, before = flat[row * width : (n - 1) * width], flat[(row - 1) * width :]
+    values = flat(wanted)
+    now, before = values[row * width : (n - 1) * width], values[(row - 1) * width :]
     place: int = 0
     size: int = now.size
     while place + _BLOCK <= size:
@@ -107,12 +107,25 @@ def note_gap(tape: Tape, s: Floats, j: int, since: int, until: int) -> None:
     if s[POSITION] == 0.0 or since >= until or np.isnan(s[LIQUIDATION]):
         return
     side = sign(s[POSITION])
-    extremes = (column(tape, j, LOW) if side > 0.0 else column(tape, j, HIGH))[since:until]
-    worst = extremes[0]
-    for i in range(extremes.size):
-        if reached(-side, extremes[i], worst):
-            worst = extremes[i]
+    if side > 0.0:
+        worst = _least(column(tape, j, LOW)[since:until], 1.0)
+    else:
+        worst = -_least(column(tape, j, HIGH)[since:until], -1.0)
     s[LIQUIDATION_GAP] = min(s[LIQUIDATION_GAP], side * (worst - s[LIQUIDATION]) / worst)
+
+
+@internal
+def _least(values: Floats, sign_: float) -> float:
+    """Return the least of sign * values, four chains at a time: one alone waits for itself."""
+    a = b = c = d = np.inf
+    quarter = values.size // 4
+    for i in range(quarter):
+        v, w, x, y = values[i], values[quarter + i], values[2 * quarter + i], values[3 * quarter + i]
+        a, b = min(a, sign_ * v), min(b, sign_ * w)
+        c, d = min(c, sign_ * x), min(d, sign_ * y)
+    for i in range(4 * quarter, values.size):
+        a = min(a, sign_ * values[i])
+    return min(a, b, c, d)
 
 
 @internal
@@ -153,7 +166,7 @@ def mark_notional(tape: Tape, book: Book, s: Floats, j: int, begin: int, end: in
         return
     close = column(tape, j, CLOSE)[begin:end]
     if width == 1:
-        out = exposure.reshape(-1)[begin:end]
+        out = flat(exposure)[begin:end]
         for i in range(close.size):
             out[i] = qty * close[i]
     else:
@@ -165,7 +178,7 @@ def mark_notional(tape: Tape, book: Book, s: Floats, j: int, begin: int, end: in
 def mark_shares(equity: Floats, exposure: Floats, begin: int, end: int) -> None:
     """Turn the notionals of rows [begin, end) into fractions of equity (n,), NaN while that is not positive."""
     width = exposure.shape[1]
-    own, out = equity[begin:end], exposure.reshape(-1)[begin * width : end * width]
+    own, out = equity[begin:end], flat(exposure)[begin * width : end * width]
     if width == 1:
         for i in range(own.size):
             out[i] = out[i] / own[i] if own[i] > 0.0 else (np.nan if out[i] != 0.0 else 0.0)

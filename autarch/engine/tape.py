@@ -98,3 +98,10 @@ def column(tape: Tape, symbol: int, which: int) -> Floats:
     """Return a column of a symbol's bars, (n,)."""
     values: Floats = carray(_pointer(tape.columns[symbol, which]), tape.n_bars)
     return values
+
+
+@internal
+def flat(array: Floats) -> Floats:
+    """Return a contiguous array's values in one row, as `reshape(-1)` does by a call for each."""
+    values: Floats = carray(_pointer(array.ctypes.data), array.size)
+    return values
