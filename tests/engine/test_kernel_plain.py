@@ -20,7 +20,7 @@ MODES = ("isolated", "cross")
 CASES = {"seed": SEEDS, "mode": st.sampled_from(MODES)}
 
 
-def same(result, plain, *, sleeve=0):
+def assert_same(result, plain, *, sleeve=0):
     """Say where a sleeve's result is not the plainly played one, bit by bit; the gap to 1e-12."""
     columns = [j for j, (g, _, _) in enumerate(plain.columns) if g == sleeve]
     tables = tables_of(np.array(plain.events).reshape(-1, at.N_EVENT), first_symbol=columns[0], n_symbols=len(columns))
@@ -47,7 +47,7 @@ def test_the_kernel_equals_the_rules_played_plainly(desk_class, seed, mode, symb
 
     result = desk_class.backtest(market, decisions, costs=costs)
 
-    same(result, Plain(market, [(decisions, 1000.0)], costs).play())
+    assert_same(result, Plain(market, [(decisions, 1000.0)], costs).play())
 
 
 @given(**CASES, calm=st.integers(0, 3))
@@ -62,7 +62,7 @@ def test_long_quiet_stretches_are_the_same_too(desk_class, seed, mode, calm):
 
     result = desk_class.backtest(market, wide, costs=costs)
 
-    same(result, Plain(market, [(wide, 1000.0)], costs).play())
+    assert_same(result, Plain(market, [(wide, 1000.0)], costs).play())
 
 
 @given(**CASES, listing=st.integers(0, 60), delisting=st.integers(50, 119), late=st.sampled_from([0, 1, 450_000]))
@@ -77,7 +77,7 @@ def test_listings_and_delistings_are_the_same_too(  # noqa: PLR0913, PLR0917  on
 
     result = desk_class.backtest(market, decisions, costs=costs)
 
-    same(result, Plain(market, [(decisions, 1000.0)], costs).play())
+    assert_same(result, Plain(market, [(decisions, 1000.0)], costs).play())
     gone, come = result.fills[result.fills["symbol"] == 0], result.fills[result.fills["symbol"] == 1]
     last = delisting - 1 if late == 0 else delisting
     assert (gone["row"] <= last).all()
@@ -105,7 +105,7 @@ def test_an_account_of_two_sleeves_equals_the_rules_and_conserves_cash(desk_clas
         spare=spare if spare > 1e-6 else 0.0,
     ).play()
     for index, result in enumerate(account.sleeves):
-        same(result, plain, sleeve=index)
+        assert_same(result, plain, sleeve=index)
     assert account.equity.tobytes() == np.array(plain.equity)[:, -1].tobytes()
     assert account.ruined_row == plain.broke[-1]
     t = [result.totals for result in account.sleeves]
@@ -138,12 +138,12 @@ def test_the_comparison_sees_one_wrong_bit(desk):
     market, decisions = desk.random_case(3)
     plain = Plain(market, [(decisions, 1000.0)], desk.rough).play()
     result = desk.backtest(market, decisions, costs=desk.rough)
-    same(result, plain)
+    assert_same(result, plain)
 
     plain.equity[60][0] = np.nextafter(plain.equity[60][0], np.inf)
 
     with pytest.raises(AssertionError):
-        same(result, plain)
+        assert_same(result, plain)
 
 
 def part_of(decisions, name, columns, weight):
