@@ -13,11 +13,22 @@ BRACKETS_MAX = 32
 """Deepest nesting of brackets; the parser's own stack is never tried."""
 
 _COOKIE = re.compile(r"^[ ]*#.*?coding[:=]")
-# Possessive and atomic parts: no input makes this backtrade more than once over the text.
+# Branches begin with different characters, so there is one way to match a text, and the first one that does not end
+# stops the search: no input costs more than its length. Possessive groups match wrongly before Python 3.11.5.
 _TOKEN = re.compile(
-    r"""(?P<text>[A-Za-z]{0,2}(?:\"\"\"(?:[^"\\]|\\.|"(?!""))*+\"\"\"|'''(?:[^'\\]|\\.|'(?!''))*+'''"""
-    r"""|"(?:[^"\\\n]|\\.)*+"|'(?:[^'\\\n]|\\.)*+'))|(?P<comment>\#[^\n]*+)|(?P<open>[(\[{])|(?P<close>[)\]}])""",
-    re.DOTALL,
+    r"""
+    (?P<text>[A-Za-z]{0,2}(?:
+        \"\"\" [^"\\]*+ (?:(?:\\.|"(?!""))[^"\\]*+)* \"\"\"
+      | ''' [^'\\]*+ (?:(?:\\.|'(?!''))[^'\\]*+)* '''
+      | (?!\"\"\")" [^"\\\n]*+ (?:\\.[^"\\\n]*+)* "
+      | (?!''')' [^'\\\n]*+ (?:\\.[^'\\\n]*+)* '
+    ))
+    | (?P<endless>["'])
+    | (?P<comment>\#[^\n]*+)
+    | (?P<open>[(\[{])
+    | (?P<close>[)\]}])
+    """,
+    re.DOTALL | re.VERBOSE,
 )
 
 
@@ -82,11 +93,16 @@ def _refuse_depth(text: str) -> tuple[Finding, ...]:
         elif token["text"] and "f" in token["text"][:2].lower():
             inner = max(token["text"].count(bracket) for bracket in "([{")
             depth += 0 if inner <= BRACKETS_MAX else inner
+        if token["endless"]:
+            return (_at(text, token.start(), "syntax", "the text that begins here does not end; close its quotes"),)
         if depth > BRACKETS_MAX:
-            line = text.count("\n", 0, token.start()) + 1
             limit = f"brackets nest deeper than {BRACKETS_MAX}; name the parts in steps"
-            return (_finding(line, token.start() - text.rfind("\n", 0, token.start()), "nesting", limit),)
+            return (_at(text, token.start(), "nesting", limit),)
     return ()
+
+
+def _at(text: str, place: int, construct: str, message: str) -> Finding:
+    return _finding(text.count("\n", 0, place) + 1, place - text.rfind("\n", 0, place), construct, message)
 
 
 def _finding(line: int, column: int, construct: str, message: str) -> Finding:

@@ -130,6 +130,18 @@ def test_brackets_inside_texts_and_comments_do_not_count():
     assert check(with_value("'(((((((((((((((((((('")) == ()
 
 
+@pytest.mark.parametrize(
+    "endless", ['"', '"""', "'", "'''", '"""' + '"\\' * 30_000, '"' + "\\'" * 30_000, '"""' + 'a"' * 32_000]
+)
+def test_a_text_that_does_not_end_is_named_where_it_begins_and_searched_once(endless):
+    code = with_value("1") + "\nx = 1  # '\ny = " + endless
+
+    (finding,) = check(code)
+
+    assert (finding.construct, finding.line) == ("syntax", code[: code.rindex("y = ")].count("\n") + 1)
+    assert "does not end" in finding.message
+
+
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(st.binary(max_size=200))
 def test_no_bytes_make_the_policy_raise(tail):
