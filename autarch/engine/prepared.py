@@ -10,6 +10,7 @@ import numpy as np
 from autarch.decisions import Decisions
 from autarch.engine import layout as at
 from autarch.engine.costs import CostModel
+from autarch.engine.heap import keep_freed_memory
 from autarch.engine.kernel import play
 from autarch.engine.memory import Played
 from autarch.engine.packing import Packed, floats, pack, stacked_tiers
@@ -19,6 +20,8 @@ from autarch.engine.tape import Book, Wish
 from autarch.engine.terms import QTY_SCALE, QTY_UNIT, terms_of, tiers_of
 from autarch.errors import DataError
 from autarch.market.types import Floats, Market
+
+keep_freed_memory()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
