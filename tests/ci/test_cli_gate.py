@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -70,6 +71,12 @@ def autarch(folder: Path, stores, *arguments: str) -> subprocess.CompletedProces
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
+def without_windows(checks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the checks without what hangs on the base commit: it draws the windows the referee replays."""
+    drawn = ("referee_fills", "referee_difference")
+    return [{**c, "measures": [m for m in c["measures"] if m["name"] not in drawn]} for c in checks]
+
+
 @pytest.mark.slow
 def test_from_a_folder_and_a_range_to_a_verified_claim_and_a_caught_lie(clone, bars_on_disk) -> None:
     _, stores = bars_on_disk
@@ -86,7 +93,7 @@ def test_from_a_folder_and_a_range_to_a_verified_claim_and_a_caught_lie(clone, b
     answers = [json.loads(run.stdout) for run in (from_folder, from_range)]
     assert [run.returncode for run in (from_folder, from_range, verified, lie)] == [0, 0, 0, 1], from_folder.stderr
     assert answers[0]["metrics"] == answers[1]["metrics"]
-    assert answers[0]["checks"] == answers[1]["checks"]
+    assert without_windows(answers[0]["checks"]) == without_windows(answers[1]["checks"])
     assert list(answers[1]) == [
         "verdict", "strategy", "kind", "evidence", "dataset", "engine", "trials", "waived", "assumed",
         "checks", "metrics",
