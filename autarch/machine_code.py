@@ -15,6 +15,7 @@ from typing import Any, Final
 import numba
 from numba.core.caching import UserProvidedCacheLocator
 
+from autarch.canonical import Sha256
 from autarch.paths import cache_root, private_directory
 
 _FOLDERS: Final[dict[Path, Path]] = {}
@@ -43,6 +44,16 @@ class SourcesLocator(UserProvidedCacheLocator):
         return super().from_function(py_func, py_file)  # type: ignore[no-untyped-call]
 
 
+def sources_digest(sources: Path) -> Sha256:
+    """Return the SHA-256 of every module under `sources`, by relative path and content."""
+    digest = hashlib.sha256()
+    for module in sorted(sources.rglob("*.py")):
+        content = module.read_bytes()
+        digest.update(f"{module.relative_to(sources).as_posix()}\0{len(content)}\0".encode())
+        digest.update(content)
+    return Sha256(digest.hexdigest())
+
+
 def cache_by_content(sources: Path) -> Path:
     """Keep the compiled functions of the package in `sources` in a private folder, and return it.
 
@@ -55,13 +66,8 @@ def cache_by_content(sources: Path) -> Path:
     Raises:
         ConfigError: as `private_directory`; numba unpickles what it finds there.
     """
-    digest = hashlib.sha256()
-    for module in sorted(sources.rglob("*.py")):
-        content = module.read_bytes()
-        digest.update(f"{module.relative_to(sources).as_posix()}\0{len(content)}\0".encode())
-        digest.update(content)
     root = private_directory(cache_root() / "numba")
-    folder = private_directory(root / digest.hexdigest()[:16])
+    folder = private_directory(root / sources_digest(sources)[:16])
     _FOLDERS[sources.resolve()] = folder
     os.environ["NUMBA_CACHE_DIR"] = str(root)
     numba.config.CACHE_DIR = str(root)  # type: ignore[attr-defined]

@@ -49,7 +49,7 @@ class Memo:
                         return function(*args, **kwargs)
                     key.append(id(value))
                 elif kind in _PLAIN:
-                    key += (kind, value)  # 1, 1.0 and True are equal and not the same question
+                    key += (kind, repr(value))  # 1, 1.0 and True are equal and not the same question, nor 0.0 and -0.0
                 else:
                     return function(*args, **kwargs)
             question = tuple(key)

@@ -6,7 +6,6 @@ Whoever can reach a scheduler can run code on its workers: keep it on a network 
 from __future__ import annotations
 
 import atexit
-import hashlib
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
@@ -20,6 +19,7 @@ import autarch
 from autarch.canonical import Sha256
 from autarch.engine import CostModel
 from autarch.errors import UndecidedError, UsageError
+from autarch.machine_code import sources_digest
 from autarch.manifest import StrategySource
 from autarch.market.types import Market
 from autarch.sandbox.worker import Worker
@@ -27,8 +27,6 @@ from autarch.sweep.stage import ParameterSet, Stage
 from autarch.sweep.trial import SweptTrial
 
 CONNECT_SECONDS_MAX = 20
-_CODE = ("engine", "evaluation", "market", "metrics", "numerics", "sandbox", "strategy", "sweep")
-"""Packages that decide and play; a machine with other ones would answer another question."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,14 +123,8 @@ class Cluster:
 
 @lru_cache(maxsize=1)
 def code_digest() -> Sha256:
-    """Return the SHA-256 of the modules that decide and play, by name and content."""
-    package = Path(autarch.__file__).resolve().parent
-    found = hashlib.sha256()
-    for path in sorted(path for name in _CODE for path in (package / name).rglob("*.py")):
-        content = path.read_bytes()
-        found.update(f"{path.relative_to(package).as_posix()}\0{len(content)}\0".encode())
-        found.update(content)
-    return Sha256(found.hexdigest())
+    """Return the digest of this installation's code; a machine with another would answer another question."""
+    return sources_digest(Path(autarch.__file__).resolve().parent)
 
 
 class _Machine:

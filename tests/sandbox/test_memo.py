@@ -52,6 +52,13 @@ def test_several_results_come_as_several_copies(counted) -> None:
     assert calls == ["both"]
 
 
+def test_zero_and_minus_zero_are_other_questions(counted) -> None:
+    module, _, column, _ = counted
+
+    assert not np.signbit(module.scale(column, 0.0, shift=0.0)).any()
+    assert np.signbit(module.scale(column, -0.0, shift=-0.0)).all()
+
+
 def test_equal_numbers_of_other_types_and_names_are_other_questions(counted) -> None:
     module, _, column, calls = counted
 
