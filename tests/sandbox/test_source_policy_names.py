@@ -8,59 +8,10 @@ import pandas as pd
 import pytest
 import talib
 
-from autarch.manifest import parse_source
 from autarch.sandbox import source_names
-from autarch.sandbox.source_policy import check_source
 from autarch.strategy import ops
 
-MANIFEST = """
-schema = 1
-name = "probe"
-title = "A probe"
-symbols = ["BTCUSDT"]
-interval = "15m"
-mode = "each"
-warmup = 100
-max_leverage = 1.0
-[params]
-fast = 20
-"""
-
-FRAME = '''"""A strategy to try the policy on.
-
-Thesis: prices move.
-Source: own choice.
-Dies when: they stop.
-"""
-
-import math
-
-import numpy as np
-import pandas as pd
-import talib
-
-from autarch.strategy import Bars, Params, Targets, ops
-
-{top}
-
-
-def decide(bars: Bars, p: Params) -> Targets:
-    """Stay flat."""
-    fast = p.fast
-{body}
-    return Targets(exposure=np.zeros(len(bars.close)))
-'''
-
-
-def findings_of(*, top="", body="pass"):
-    indented = "\n".join("    " + line for line in body.splitlines())
-    code = FRAME.format(top=top, body=indented)
-    return check_source(parse_source(slug="probe", manifest_bytes=MANIFEST.encode(), code=code.encode()))
-
-
-def text_of(findings):
-    return "\n".join(map(str, findings))
-
+from .drafts import findings_of, text_of
 
 IMPORTS = [
     "import os",

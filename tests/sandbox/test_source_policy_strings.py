@@ -2,58 +2,20 @@
 
 import pytest
 
-from autarch.manifest import parse_source
 from autarch.sandbox.source_budget import KEYWORDS_MAX, NAME_MAX
-from autarch.sandbox.source_policy import check_source
 
-MANIFEST = """
-schema = 1
-name = "probe"
-title = "A probe"
-symbols = ["BTCUSDT"]
-interval = "15m"
-mode = "each"
-warmup = 100
-max_leverage = 1.0
-[params]
-fast = 20
-"""
+from . import drafts
+from .drafts import text_of
 
-FRAME = '''"""A strategy to try the policy on.
-
-Thesis: prices move.
-Source: own choice.
-Dies when: they stop.
-"""
-
-import math
-
-import numpy as np
-import pandas as pd
-
-from autarch.strategy import Bars, Params, Targets
-
-
+HELPER = '''
 def helper(x, key=1):
     """Return x."""
     return x
-
-
-def decide(bars: Bars, p: Params) -> Targets:
-    """Stay flat."""
-    fast = p.fast
-{body}
-    return Targets(exposure=np.zeros(len(bars.close)))
 '''
 
 
 def findings_of(body):
-    code = FRAME.replace("{body}", "\n".join("    " + line for line in body.splitlines()))
-    return check_source(parse_source(slug="probe", manifest_bytes=MANIFEST.encode(), code=code.encode()))
-
-
-def text_of(findings):
-    return "\n".join(map(str, findings))
+    return drafts.findings_of(top=HELPER, body=body)
 
 
 LONG = "a0022" * 9
@@ -125,8 +87,7 @@ def test_text_and_names_that_no_budget_counts_are_refused_by_name(body, construc
 
 
 def test_text_assembled_into_a_constant_of_the_module_is_refused():
-    code = FRAME.replace("{body}", "    x = 1").replace("def helper", "K = 'to' + 'day'\n\n\ndef helper")
-    found = check_source(parse_source(slug="probe", manifest_bytes=MANIFEST.encode(), code=code.encode()))
+    found = drafts.findings_of(top=f"K = 'to' + 'day'\n{HELPER}")
 
     assert "string" in [f.construct for f in found]
 
