@@ -18,15 +18,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-import numpy as np
-
 from autarch.decisions import Decisions
-from autarch.engine import backtest
 from autarch.engine import prepared as engine
-from autarch.evaluation import decide_blocks, frames_of
+from autarch.evaluation import frames_of
 from autarch.evaluation.sets import decide_sets, plan_of
 from autarch.manifest import ParamValue, StrategySource, parse_source
-from autarch.market.types import Floats, Market
+from autarch.market.types import Market
 from autarch.sandbox.worker import Worker
 from autarch.sweep import Place, Sweep, SweptTrial, score_of
 from benchmarks.peers.engine_autarch import FREE, market_of
@@ -87,20 +84,6 @@ def play(ready: Ready, worker: Worker | None, place: Place) -> list[SweptTrial]:
         ready.strategy, ready.market, costs=FREE, capital=CASH, place=place, worker=worker, digests=False
     ) as running:
         return running.run(ready.sets)
-
-
-def positions(ready: Ready, worker: Worker, pair: tuple[int, int]) -> Floats:
-    """Return the coins held at each close, (n_bars, n_symbols), under one pair, for a peer to trade the same."""
-    decided = decide_blocks(worker, ready.strategy, ready.market, params=dict(zip(("fast", "slow"), pair, strict=True)))
-    played = backtest(ready.market, decided, costs=FREE, capital=CASH)
-    held = np.zeros(decided.exposure.shape)
-    for column in range(held.shape[1]):
-        fills = played.fills[played.fills["symbol"] == column]
-        last = np.append(fills["row"][1:] != fills["row"][:-1], True)[: fills.size]
-        rows, coins = fills["row"][last], fills["position"][last]
-        if rows.size:
-            held[rows[0] :, column] = np.repeat(coins, np.diff(np.append(rows, held.shape[0])))
-    return held
 
 
 @dataclass(slots=True)

@@ -6,7 +6,6 @@ they cross here and nowhere else.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -54,11 +53,6 @@ def to_decimal(value: float) -> Decimal:
     return Decimal(repr(float(value)))
 
 
-def to_text(value: Decimal) -> str:
-    """Return `value` as venues write numbers: no exponent."""
-    return format(value, "f")
-
-
 def lines_of(market: Market, manifest: Manifest, costs: CostModel) -> tuple[Line, ...]:
     """Return the manifest's symbols, in its order, on `market`.
 
@@ -86,8 +80,3 @@ def _line(market: Market, manifest: Manifest, costs: CostModel, symbol: str, fra
         terms=terms_of(instrument, costs, max_leverage=manifest.max_leverage, fraction=fraction),
         tiers=tiers_of(instrument),
     )
-
-
-def by_symbol(lines: Sequence[Line]) -> dict[str, Line]:
-    """Return `lines` by symbol; a symbol belongs to one sleeve of an account."""
-    return {line.symbol: line for line in lines}

@@ -55,19 +55,3 @@ def sharpe_promotable(days: int, *, level: float, power: float) -> float | None:
         return None
     theta = (s * n + q * math.sqrt(n * (1 + s * s / 2) - q * q / 2)) / lead
     return theta * math.sqrt(DAYS_A_YEAR) if theta <= DAILY_MAX else None
-
-
-def power_of(days: int, *, sharpe: float, level: float) -> float:
-    """Return the probability that a strategy of true annual `sharpe` passes at `level` on `days` daily returns.
-
-    The formula is that of `sharpe_promotable`; 0.0 when nothing can pass.
-
-    Raises:
-        ValueError: `level` lies outside (0, 0.5].
-    """
-    passes = sharpe_that_passes(days, level=level)
-    if passes is None:
-        return 0.0
-    theta = sharpe / math.sqrt(DAYS_A_YEAR)
-    distance = theta - passes / math.sqrt(DAYS_A_YEAR)
-    return _NORMAL.cdf(distance * math.sqrt(days - 1) / math.sqrt(1 + theta * theta / 2))

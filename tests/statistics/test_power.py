@@ -1,13 +1,24 @@
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from autarch.statistics.lord import level_before_any_success, lord_gamma
-from autarch.statistics.power import power_of, sharpe_promotable, sharpe_that_passes
+from autarch.statistics.power import DAYS_A_YEAR, sharpe_promotable, sharpe_that_passes
+
+
+def power_of(days, *, sharpe, level):
+    """Return the odds that a true annual `sharpe` passes: the formula of `sharpe_promotable`, the other way round."""
+    passes = sharpe_that_passes(days, level=level)
+    if passes is None:
+        return 0.0
+    theta = sharpe / math.sqrt(DAYS_A_YEAR)
+    distance = theta - passes / math.sqrt(DAYS_A_YEAR)
+    return NormalDist().cdf(distance * math.sqrt(days - 1) / math.sqrt(1 + theta * theta / 2))
 
 
 @pytest.mark.parametrize(
@@ -66,7 +77,7 @@ def test_even_odds_need_exactly_what_passes():
 @pytest.mark.parametrize("days", [0, 1, 5, 12])
 def test_a_holdout_of_days_promotes_nothing(days):
     assert sharpe_promotable(days, level=2.68e-4, power=0.8) is None
-    assert power_of(days, sharpe=5.0, level=2.68e-4) == 0.0
+    assert sharpe_that_passes(days, level=2.68e-4) is None
 
 
 def test_more_than_one_a_day_is_no_answer():
