@@ -117,6 +117,14 @@ class GitRepo:
         """
         return self._store.read(oids)
 
+    def object_sizes(self, oids: Sequence[str]) -> list[int]:
+        """Return the size of every object in bytes, in order, without reading its content.
+
+        Raises:
+            GitError: one is missing.
+        """
+        return self._store.sizes(oids)
+
     def cat_blob(self, oid: str) -> bytes:
         """Return the exact bytes of a blob.
 

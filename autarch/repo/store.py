@@ -27,9 +27,7 @@ class ObjectStore:
 
     def read(self, oids: Sequence[str]) -> list[tuple[str, bytes]]:
         """Return (kind, bytes) of every object, in order; see `GitRepo.read_objects`."""
-        for oid in oids:
-            if not OBJECT_ID.match(oid):
-                raise GitError(f"{oid!r} is no object id; expected 40 or 64 hexadecimal digits")
+        _check_ids(oids)
         with self._lock:
             found = {oid: self._remembered[oid] for oid in oids if oid in self._remembered}
         missing = [oid for oid in dict.fromkeys(oids) if oid not in found]
@@ -39,6 +37,17 @@ class ObjectStore:
             found.update(zip(chunk, self._split(chunk, answer.stdout), strict=True))
         self._remember(found)
         return [found[oid] for oid in oids]
+
+    def sizes(self, oids: Sequence[str]) -> list[int]:
+        """Return the bytes each object takes when read, in order; nothing is read but its header."""
+        _check_ids(oids)
+        sizes: list[int] = []
+        for start in range(0, len(oids), BATCH):
+            chunk = oids[start : start + BATCH]
+            answer = self._runner.run("cat-file", "--batch-check", stdin="".join(f"{oid}\n" for oid in chunk).encode())
+            for oid, line in zip(chunk, answer.stdout.decode("ascii").splitlines(), strict=True):
+                sizes.append(_header(line, oid, self._runner)[1])
+        return sizes
 
     def _remember(self, found: dict[str, tuple[str, bytes]]) -> None:
         with self._lock:
@@ -53,15 +62,26 @@ class ObjectStore:
         at, path = 0, self._runner.path
         for oid in oids:
             end = answer.index(b"\n", at)
-            words = answer[at:end].decode("ascii").split(" ")
-            if len(words) != 3:
-                raise GitError(f"object {oid} is missing in {path}; fetch it again from the forge")
-            size = int(words[2])
+            kind, size = _header(answer[at:end].decode("ascii"), oid, self._runner)
             content = answer[end + 1 : end + 1 + size]
-            if objects.object_id(words[1], content, like=oid) != oid:
+            if objects.object_id(kind, content, like=oid) != oid:
                 raise GitError(
                     f"object {oid} in {path} holds other bytes than its name says; the repository is damaged: "
                     "clone it anew, or restore it from a copy"
                 )
-            yield words[1], content
+            yield kind, content
             at = end + 1 + size + 1
+
+
+def _check_ids(oids: Sequence[str]) -> None:
+    for oid in oids:
+        if not OBJECT_ID.match(oid):
+            raise GitError(f"{oid!r} is no object id; expected 40 or 64 hexadecimal digits")
+
+
+def _header(line: str, oid: str, runner: Runner) -> tuple[str, int]:
+    """Return (kind, size) of git's line about one object."""
+    words = line.split(" ")
+    if len(words) != 3:
+        raise GitError(f"object {oid} is missing in {runner.path}; fetch it again from the forge")
+    return words[1], int(words[2])

@@ -9,7 +9,7 @@ from typing import Literal
 from autarch.errors import StrategyError, UsageError
 from autarch.manifest import SLUG, StrategySource, parse_source
 from autarch.repo.git import GitRepo
-from autarch.repo.objects import FOLDER, REGULAR, DiffEntry, TreeEntry
+from autarch.repo.objects import EXECUTABLE, FOLDER, REGULAR, SYMLINK, DiffEntry, TreeEntry
 
 ChangeKind = Literal["strategy", "platform", "mixed", "empty"]
 
@@ -17,6 +17,10 @@ FOLDER_NAME = "strategies"
 REQUIRED_FILES = ("manifest.toml", "strategy.py")
 BYTES_MAX = {"manifest.toml": 65_536, "strategy.py": 131_072, "README.md": 65_536}
 """The files a strategy may have, and the size of each at most (own choice: ten times what the seeds need)."""
+LANDED_BYTES_MAX = 64 << 20
+"""Size of a file up to which it is merged on trial (own choice: the memory git may take for it)."""
+PROBLEMS_MAX = 20
+"""Problems of a folder told at most; a tree may name a million files."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +108,10 @@ def _landing(
 ) -> tuple[str, ...]:
     """Return why merging `head` into `base` would not put on main exactly what `diff` and `head`'s folder show."""
     cure = "merge main into the branch and push."
+    added = [entry for entry in diff if entry.new_mode in {REGULAR, EXECUTABLE, SYMLINK}]
+    for entry, size in zip(added, repo.object_sizes([entry.new_oid for entry in added]), strict=True):
+        if size > LANDED_BYTES_MAX:  # git reads a file whole that both sides have changed
+            return (f"{entry.path!r} has {size} bytes, more than a merge is tried with; keep such files elsewhere.",)
     merged = repo.merge_tree(base, head)
     if merged.tree is None:
         return (f"merging into main conflicts in {', '.join(merged.conflicts[:3])}: {cure}",)
@@ -123,29 +131,40 @@ def folder_problems(repo: GitRepo, slug: str, entries: tuple[TreeEntry, ...]) ->
     names = [entry.path.rpartition("/")[2] for entry in entries]
     problems += [f"strategies/{slug}/{name} is missing; add it." for name in REQUIRED_FILES if name not in names]
     if len(set(names)) != len(names):
-        problems.append(f"strategies/{slug} names a file twice; write the tree with git itself.")
+        return (*problems, f"strategies/{slug} names a file twice; write the tree with git itself.")
+    named = {name: entry.oid for name, entry in zip(names, entries, strict=True) if _is_file_of_ours(name, entry)}
+    sizes = dict(zip(named, repo.object_sizes(tuple(named.values())), strict=True)) if named else {}
     for entry, name in zip(entries, names, strict=True):
-        problems += _entry_problems(repo, slug, name, entry)
+        where = f"strategies/{slug}/{name}"
+        if name in named and sizes[name] <= BYTES_MAX[name]:
+            problems += _content_problems(repo.cat_blob(entry.oid), where)
+        elif name in named:  # its content is never read: a gigabyte of one letter travels as a few kilobytes
+            problems.append(f"{where} has {sizes[name]} bytes; at most {BYTES_MAX[name]} are allowed: shorten it.")
+        else:
+            problems.append(_entry_problem(name, entry, where))
+        if len(problems) > PROBLEMS_MAX:
+            return (*problems[:PROBLEMS_MAX], f"strategies/{slug} has more problems of this kind.")
     return tuple(problems)
 
 
-def _entry_problems(repo: GitRepo, slug: str, name: str, entry: TreeEntry) -> list[str]:
-    where = f"strategies/{slug}/{name}"
+def _is_file_of_ours(name: str, entry: TreeEntry) -> bool:
+    return name in BYTES_MAX and entry.mode == REGULAR
+
+
+def _entry_problem(name: str, entry: TreeEntry, where: str) -> str:
     if name not in BYTES_MAX:
         allowed = ", ".join(BYTES_MAX)
-        return [f"{where!r} does not belong there; a strategy is {allowed} and nothing else: remove it."]
-    if entry.mode != REGULAR:
-        kind = {"100755": "executable", "120000": "a symbolic link", "160000": "a submodule", FOLDER: "a folder"}
-        found = kind.get(entry.mode, f"of mode {entry.mode}")
-        return [f"{where} is {found}; commit it as a regular file (mode 100644)."]
-    content = repo.cat_blob(entry.oid)
-    problems = []
-    if len(content) > BYTES_MAX[name]:
-        problems.append(f"{where} has {len(content)} bytes; at most {BYTES_MAX[name]} are allowed: shorten it.")
-    if not content.isascii() or b"\0" in content:
-        line = 1 + content[: _first_odd(content)].count(b"\n")
-        problems.append(f"{where}:{line} holds a byte that is not ASCII text; spell it in ASCII.")
-    return problems
+        return f"{where!r} does not belong there; a strategy is {allowed} and nothing else: remove it."
+    kind = {"100755": "executable", "120000": "a symbolic link", "160000": "a submodule", FOLDER: "a folder"}
+    found = kind.get(entry.mode, f"of mode {entry.mode}")
+    return f"{where} is {found}; commit it as a regular file (mode 100644)."
+
+
+def _content_problems(content: bytes, where: str) -> list[str]:
+    if content.isascii() and b"\0" not in content:
+        return []
+    line = 1 + content[: _first_odd(content)].count(b"\n")
+    return [f"{where}:{line} holds a byte that is not ASCII text; spell it in ASCII."]
 
 
 def _first_odd(content: bytes) -> int:

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
+import zlib
+
 import pytest
 
 from autarch.errors import StrategyError, UsageError
 from autarch.repo.objects import EXECUTABLE, FOLDER, GITLINK, REGULAR, SYMLINK, TreeEntry
-from autarch.repo.strategies import BYTES_MAX, classify, list_strategies, read_strategy, strategy_tree
+from autarch.repo.strategies import (
+    BYTES_MAX,
+    LANDED_BYTES_MAX,
+    PROBLEMS_MAX,
+    classify,
+    list_strategies,
+    read_strategy,
+    strategy_tree,
+)
 
 MANIFEST = """schema = 1
 name = "{name}"
@@ -161,6 +172,62 @@ def test_a_file_at_its_size_cap_passes_and_one_byte_more_fails(judge):
 
     assert judge({"strategies/old_one/README.md": b"x" * most}).problems == ()
     assert f"at most {most}" in judge({"strategies/old_one/README.md": b"x" * (most + 1)}).problems[0]
+
+
+@pytest.fixture
+def claimed_blob(repo):
+    """Store an object whose header claims a size that its content has not: who reads it finds it damaged."""
+
+    def write(n_bytes):
+        oid = hashlib.sha1(str(n_bytes).encode(), usedforsecurity=False).hexdigest()
+        place = repo.path / "objects" / oid[:2] / oid[2:]
+        place.parent.mkdir(exist_ok=True)
+        place.write_bytes(zlib.compress(f"blob {n_bytes}\0x".encode()))
+        return oid
+
+    return write
+
+
+@pytest.mark.parametrize("name", BYTES_MAX)
+def test_a_file_of_a_gigabyte_is_refused_by_its_header_and_never_read(repo, main, judge_entries, claimed_blob, name):
+    entries = {**entries_of(repo, main)}
+    entries[name] = TreeEntry(mode=REGULAR, oid=claimed_blob(1 << 30), path=name)
+
+    change = judge_entries(*entries.values())
+
+    assert change.problems[0] == (
+        f"strategies/old_one/{name} has 1073741824 bytes; at most {BYTES_MAX[name]} are allowed: shorten it."
+    )
+    with pytest.raises(StrategyError, match="1073741824 bytes"):
+        read_strategy(repo, change.head, "old_one")
+
+
+def test_a_huge_file_of_the_platform_is_not_merged_on_trial(repo, main, commit, somebody, claimed_blob):
+    huge = TreeEntry(mode=REGULAR, oid=claimed_blob(LANDED_BYTES_MAX + 1), path="data.bin")
+    tree = repo.write_tree([*repo.ls_tree(main), huge])
+    head = repo.commit_tree(tree, parents=[main], message="x\n", author=somebody)
+
+    change = classify(repo, base=commit({"autarch/a.py": b"3\n"}, main), head=head)
+
+    assert "'data.bin' has 67108865 bytes" in change.problems[0]
+
+
+def test_a_folder_of_a_thousand_names_is_refused_in_a_few_sentences(repo, main, judge_entries):
+    oid = repo.write_blob(b"x\n")
+    more = [TreeEntry(mode=REGULAR, oid=oid, path=f"x{n}.py") for n in range(1000)]
+
+    change = judge_entries(*entries_of(repo, main).values(), *more)
+
+    assert len(change.problems) == PROBLEMS_MAX + 1
+    assert change.problems[-1] == "strategies/old_one has more problems of this kind."
+
+
+def test_a_name_that_a_tree_holds_twice_is_refused_before_anything_is_read(repo, main, judge_entries, claimed_blob):
+    huge = TreeEntry(mode=REGULAR, oid=claimed_blob(1 << 30), path="strategy.py")
+
+    change = judge_entries(huge, *entries_of(repo, main).values())
+
+    assert "names a file twice" in " ".join(change.problems)
 
 
 def test_two_strategies_at_once_are_refused(judge):
