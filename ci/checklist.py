@@ -99,7 +99,7 @@ class Checklist:
     def _record(self, name: str, verdict: CheckVerdict, answer: Answer) -> None:
         self.results[name] = CheckResult(
             name=name,
-            klass=self.policy.classes[name],
+            klass=self.policy.class_of(name),
             verdict=verdict,
             measures=answer.measures,
             detail=answer.detail,

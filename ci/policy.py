@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -13,103 +12,40 @@ import msgspec
 from autarch.canonical import Sha256, parse_toml, sha256_hex
 from autarch.errors import ConfigError
 from autarch.verdict import CheckClass
+from ci.policy_tables import Tables
 
-CHECK_NAMES: tuple[str, ...] = ("scope", "policy", "determinism", "causality", "warmup", "backtest", "risk")
+CLASSES: Mapping[str, tuple[CheckClass, ...]] = {
+    "scope": ("law",),
+    "policy": ("law",),
+    "determinism": ("law",),
+    "causality": ("law",),
+    "warmup": ("limit", "advice"),
+    "backtest": ("law",),
+    "risk": ("limit", "advice"),
+}
+"""Check -> the classes a policy may give it. What is law is law here, so that no policy demotes it."""
+
+CHECK_NAMES: tuple[str, ...] = tuple(CLASSES)
 """Every check of the gate, in the order it runs them: cheap and damning first."""
 
 DEFAULT_PATH = "ci/policy.toml"
 POLICY_BYTES_MAX = 65_536
 
 
-class DataPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Data sets whose verdicts count; the first is the gate's default."""
-
-    datasets: tuple[str, ...]
-
-
-class RequiredPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Names of the checks that must be green on a head, by kind of pull request."""
-
-    strategy: tuple[str, ...]
-    platform: tuple[str, ...]
-
-
-class CausalityPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How many bars are asked again without their future, in fresh children, and with a poisoned one."""
-
-    cuts: int
-    fresh_cuts: int
-    poisoned_blocks: int
-
-
-class WarmupPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How much more history the second opinion sees, and how far it may disagree."""
-
-    history_multiple: int
-    tolerance_of_max_leverage: float
-    disagreement_frac_max: float
-    compared_frac_min: float
-
-
-class BacktestPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Starting capital in quote units, the least number of fills, and bars of a symbol that backtrader replays."""
-
-    capital: float
-    fills_min: int
-    referee_bars: int
-
-
-class RiskPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Limits of the risk check; units stand in the names."""
-
-    drawdown_frac_max: float
-    leverage_max: float
-    liquidation_distance_frac_min: float
-    turnover_per_day_max: float
-    expected_shortfall_frac_max: float
-    worst_day_frac_max: float
-    participation_frac_max: float
-
-
-class TiersPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Shares of an account that unpromoted strategies may trade with on a real venue."""
-
-    probe_capital_frac: float
-    probe_together_frac: float
-
-
-class _Wire(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    schema: int
-    walkthrough: bool
-    data: DataPolicy
-    required: RequiredPolicy
-    classes: dict[str, CheckClass]
-    causality: CausalityPolicy
-    warmup: WarmupPolicy
-    backtest: BacktestPolicy
-    risk: RiskPolicy
-    tiers: TiersPolicy
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
+class Policy(Tables, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A parsed policy. `path` is relative to the project's root; `digest` covers the file's bytes.
 
     `walkthrough` marks limits that are wide open for a walk-through: named in verdicts, tags and
-    reports, refused by deployers for real venues.
+    reports. A policy that is `paper_only`, which a walk-through always is, is refused by deployers
+    for real venues.
     """
 
     path: str
     digest: Sha256
-    walkthrough: bool
-    data: DataPolicy
-    required: RequiredPolicy
-    classes: Mapping[str, CheckClass]
-    causality: CausalityPolicy
-    warmup: WarmupPolicy
-    backtest: BacktestPolicy
-    risk: RiskPolicy
-    tiers: TiersPolicy
+
+    def class_of(self, check: str) -> CheckClass:
+        """Return the class of a check of this gate."""
+        return next(klass for klass in CLASSES[check] if klass == self.classes[check])
 
     def required_checks(self, kind: str) -> tuple[str, ...]:
         """Return the names that must be green for a pull request of `kind` (strategy or platform)."""
@@ -136,56 +72,59 @@ def parse_policy(content: bytes, *, path: str) -> Policy:
     """Return the policy in `content`; `path` is where it stands in the project.
 
     Raises:
-        ConfigError: not TOML, a missing, unknown or ill-typed key, a value out of range, or a
-            required check that does not exist or may not block.
+        ConfigError: not TOML, a missing, unknown or ill-typed key, a value out of range, a class that
+            the check cannot have, or a required check that does not exist or may not block.
     """
     if len(content) > POLICY_BYTES_MAX:
         raise ConfigError(f"{path} has {len(content)} bytes; at most {POLICY_BYTES_MAX} are read")
     try:
-        wire = msgspec.convert(parse_toml(content), _Wire, strict=True)
+        tables = msgspec.convert(parse_toml(content), Tables, strict=True)
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path} is not UTF-8 TOML: {error}") from error
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{path}: {error}; see ci/policy.py for the keys") from error
-    if wire.schema != 1:
-        raise ConfigError(f"{path}: schema is {wire.schema}; this version reads schema 1")
-    _check_names(wire, path)
-    _check_ranges(wire, path)
-    fields = {name: getattr(wire, name) for name in wire.__struct_fields__ if name != "schema"}
+        raise ConfigError(f"{path}: {error}; see ci/policy_tables.py for the keys") from error
+    if tables.schema != 1:
+        raise ConfigError(f"{path}: schema is {tables.schema}; this version reads schema 1")
+    if tables.walkthrough and not tables.paper_only:
+        raise ConfigError(f"{path}: a walk-through is for paper alone; write paper_only = true")
+    _check_classes(tables, path)
+    _check_required(tables, path)
+    for name, value in _numbers("", msgspec.to_builtins(tables)):
+        if not math.isfinite(value):
+            raise ConfigError(f"{path}: {name} is {value}; expected a finite number")
+    fields = {name: getattr(tables, name) for name in tables.__struct_fields__}
     return Policy(path=path, digest=sha256_hex(content), **fields)
 
 
-def _check_names(wire: _Wire, path: str) -> None:
-    if sorted(wire.classes) != sorted(CHECK_NAMES):
+def _check_classes(tables: Tables, path: str) -> None:
+    if sorted(tables.classes) != sorted(CHECK_NAMES):
         raise ConfigError(
-            f"{path}: [classes] names {', '.join(sorted(wire.classes))}; expected {', '.join(CHECK_NAMES)}"
+            f"{path}: [classes] names {', '.join(sorted(tables.classes))}; expected {', '.join(CHECK_NAMES)}"
         )
-    for name in (*wire.required.strategy, *wire.required.platform):
-        if wire.classes.get(name) not in {"law", "limit"}:
+    for name, allowed in CLASSES.items():
+        if tables.classes[name] not in allowed:
+            raise ConfigError(
+                f"{path}: [classes] calls {name} {tables.classes[name]!r}; it is {' or '.join(allowed)} in every policy"
+            )
+
+
+def _check_required(tables: Tables, path: str) -> None:
+    for name in (*tables.required.strategy, *tables.required.platform):
+        if tables.classes.get(name) not in {"law", "limit"}:
             raise ConfigError(f"{path}: [required] names {name!r}, which is no law or limit of [classes]")
-    if not wire.data.datasets or not wire.required.strategy or not wire.required.platform:
-        raise ConfigError(f"{path}: [data] datasets and both lists of [required] must name something")
+    left_out = [
+        name for name, klass in tables.classes.items() if klass == "law" and name not in tables.required.strategy
+    ]
+    if left_out:
+        raise ConfigError(f"{path}: [required] strategy leaves out {', '.join(left_out)}; laws are never optional")
 
 
-def _check_ranges(wire: _Wire, path: str) -> None:
-    least_one = {
-        "causality.cuts": wire.causality.cuts,
-        "causality.fresh_cuts": wire.causality.fresh_cuts,
-        "causality.poisoned_blocks": wire.causality.poisoned_blocks,
-        "warmup.history_multiple": wire.warmup.history_multiple - 1,
-        "backtest.capital": wire.backtest.capital,
-        "backtest.referee_bars": wire.backtest.referee_bars,
-    }
-    fractions = {
-        "warmup.tolerance_of_max_leverage": wire.warmup.tolerance_of_max_leverage,
-        "warmup.disagreement_frac_max": wire.warmup.disagreement_frac_max,
-        "warmup.compared_frac_min": wire.warmup.compared_frac_min,
-        "tiers.probe_capital_frac": wire.tiers.probe_capital_frac,
-        "tiers.probe_together_frac": wire.tiers.probe_together_frac,
-    }
-    numbers = {f"risk.{name}": getattr(wire.risk, name) for name in wire.risk.__struct_fields__}
-    numbers["backtest.fills_min"] = wire.backtest.fills_min
-    for name, value in {**least_one, **fractions, **numbers}.items():
-        low, high = (1.0 if name in least_one else 0.0), (1.0 if name in fractions else math.inf)
-        if not (math.isfinite(value) and low <= value <= high):
-            raise ConfigError(f"{path}: {name} is out of range at {value}; expected {low} to {high}")
+def _numbers(path: str, value: object) -> Iterator[tuple[str, float]]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _numbers(f"{path}.{key}" if path else str(key), inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _numbers(path, inner)
+    elif isinstance(value, float):
+        yield path, value

@@ -14,7 +14,7 @@ from autarch.manifest import WARMUP_MAX, Manifest, ParamValue, StrategySource
 from autarch.verdict import Measure
 from ci.checks.asking import when
 from ci.context import Answer, Evaluated
-from ci.policy import WarmupPolicy
+from ci.policy_tables import WarmupPolicy
 
 Params = dict[str, ParamValue]
 

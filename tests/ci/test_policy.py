@@ -65,23 +65,38 @@ def test_one_sentence_stands_above_every_limit(root: Path, name: str) -> None:
         ("walkthrough = false", "walkthrough = 0", "walkthrough"),
         ("walkthrough = false", "walkthrough = false\nwalk = true", "walk"),
         ("cuts = 6000", "cutz = 6000", "cutz"),
-        ("cuts = 6000", "cuts = 0", "causality.cuts is out of range at 0"),
+        ("cuts = 6000", "cuts = 0", "`int` >= 1 - at `$.causality.cuts`"),
         ("cuts = 6000", 'cuts = "6000"', "cuts"),
         ("history_multiple = 4", "history_multiple = 1", "warmup.history_multiple"),
         ("referee_bars = 20000", "referee_bars = 0", "backtest.referee_bars"),
         ("drawdown_frac_max = 0.35", "drawdown_frac_max = nan", "risk.drawdown_frac_max"),
+        ("drawdown_frac_max = 0.35", "drawdown_frac_max = inf", "risk.drawdown_frac_max is inf"),
         ("drawdown_frac_max = 0.35", "drawdown_frac_max = -0.1", "risk.drawdown_frac_max"),
         ("probe_capital_frac = 0.02", "probe_capital_frac = 2.0", "tiers.probe_capital_frac"),
         ('platform = ["scope"]', 'platform = ["scop"]', "scop"),
         ('platform = ["scope"]', "platform = []", "required"),
         ('risk = "limit"', 'risk = "advice"', "risk"),
-        ('risk = "limit"', 'risk = "soft"', "soft"),
+        ('risk = "limit"', 'risk = "soft"', "[classes] calls risk 'soft'; it is limit or advice in every policy"),
+        ('causality = "law"', 'causality = "limit"', "causality 'limit'; it is law"),
+        ('scope = "law"', 'scope = "advice"', "scope 'advice'; it is law"),
+        ('"determinism", "causality", ', '"determinism", ', "leaves out causality"),
         ('datasets = ["synthetic"]', "datasets = []", "datasets"),
     ],
 )
 def test_a_policy_that_is_not_one_is_refused_by_name(content: bytes, old: str, new: str, named: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(named)):
         parsed(content, old, new)
+
+
+def test_an_advice_check_cannot_be_required_and_never_blocks(content: bytes) -> None:
+    text = content.replace(b'risk = "limit"', b'risk = "advice"').replace(b', "risk"]', b"]")
+
+    assert parse_policy(text, path="ci/policy.toml").class_of("risk") == "advice"
+
+
+def test_a_walk_through_is_for_paper_alone(content: bytes) -> None:
+    with pytest.raises(ConfigError, match="paper_only = true"):
+        parsed(content, "walkthrough = false", "walkthrough = true")
 
 
 def test_a_missing_class_is_refused(content: bytes) -> None:

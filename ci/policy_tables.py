@@ -1,0 +1,97 @@
+"""The tables of a policy: one struct a check, each value with its range; a new check adds its own struct.
+
+Every number is finite. A key that is missing, unknown, ill-typed or out of range is refused by name.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+Count = Annotated[int, Meta(ge=1)]
+"""At least one."""
+
+Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
+"""0 to 1."""
+
+Bound = Annotated[float, Meta(ge=0.0)]
+"""A limit that is not negative."""
+
+Names = Annotated[tuple[str, ...], Meta(min_length=1)]
+"""At least one name."""
+
+
+class DataPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Data sets whose verdicts count; the first is the gate's default."""
+
+    datasets: Names
+
+
+class RequiredPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Names of the checks that must be green on a head, by kind of pull request."""
+
+    strategy: Names
+    platform: Names
+
+
+class CausalityPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How many bars are asked again without their future, in fresh children, and with a poisoned one."""
+
+    cuts: Count
+    fresh_cuts: Count
+    poisoned_blocks: Count
+
+
+class WarmupPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How much more history the second opinion sees, and how far it may disagree."""
+
+    history_multiple: Annotated[int, Meta(ge=2)]
+    tolerance_of_max_leverage: Fraction
+    disagreement_frac_max: Fraction
+    compared_frac_min: Fraction
+
+
+class BacktestPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Starting capital in quote units, the least number of fills, and bars of a symbol that backtrader replays."""
+
+    capital: Annotated[float, Meta(ge=1.0)]
+    fills_min: Annotated[int, Meta(ge=0)]
+    referee_bars: Count
+
+
+class RiskPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Limits of the risk check; units stand in the names."""
+
+    drawdown_frac_max: Bound
+    leverage_max: Bound
+    liquidation_distance_frac_min: Bound
+    turnover_per_day_max: Bound
+    expected_shortfall_frac_max: Bound
+    worst_day_frac_max: Bound
+    participation_frac_max: Bound
+
+
+class TiersPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Shares of an account that unpromoted strategies may trade with on a real venue."""
+
+    probe_capital_frac: Fraction
+    probe_together_frac: Fraction
+
+
+class Tables(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A policy file as it is written. `preset` is the preset it was made from, `paper_only` keeps real venues away."""
+
+    schema: int
+    preset: str
+    paper_only: bool
+    walkthrough: bool
+    data: DataPolicy
+    required: RequiredPolicy
+    classes: dict[str, str]
+    causality: CausalityPolicy
+    warmup: WarmupPolicy
+    backtest: BacktestPolicy
+    risk: RiskPolicy
+    tiers: TiersPolicy
