@@ -78,8 +78,9 @@ def run_unpoliced(worker: Worker, code: str | bytes, *, windows: int = 1) -> Out
     try:
         with worker.session(source_of(code)) as session:
             pid = session.pid
-            for first_bar in range(windows):
-                exposure.append(float(session.decide(window_at(first_bar), keep=1).exposure[0]))
+            exposure.extend(
+                float(session.decide(window_at(first_bar), keep=1).exposure[0]) for first_bar in range(windows)
+            )
         return Outcome(cause="answered", text="", line=0, exposure=tuple(exposure), pid=pid)
     except StrategyRunError as error:
         return Outcome(cause=error.cause, text=str(error), line=error.line, exposure=tuple(exposure), pid=pid)
