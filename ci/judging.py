@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from autarch.errors import ConfigError
@@ -12,6 +12,7 @@ from autarch.repo.signers import trust_at
 from ci.candidate import Candidate
 from ci.context import Clock, GateInputs, Progress
 from ci.gate import judge
+from ci.incumbent import incumbent_of
 from ci.inputs import Choice, inputs_at_commit, inputs_in_worktree
 from ci.outcome import GateOutcome
 from ci.target import candidate_of_commits, candidate_of_folder, find_root, parse_range, resolve
@@ -58,7 +59,11 @@ def judge_folder(folder: Path, bench: Bench, *, cwd: Path) -> GateOutcome:
         UsageError: there is no such folder, or it is in no clone.
     """
     root = find_root(folder if folder.exists() else cwd)
-    candidate = candidate_of_folder(folder, base=GitRepo(root).resolve("HEAD"))
+    repo = GitRepo(root)
+    base = repo.resolve("HEAD")
+    candidate = candidate_of_folder(folder, base=base)
+    if base is not None and candidate.source is not None:
+        candidate = replace(candidate, incumbent=incumbent_of(repo, base, candidate.source))
     return bench.judge(candidate, inputs_in_worktree(root, bench.choice))
 
 

@@ -12,6 +12,7 @@ from autarch.manifest import StrategySource, parse_source
 from autarch.repo.git import GitRepo
 from autarch.repo.strategies import BYTES_MAX, REQUIRED_FILES, classify, folder_problems, strategy_tree
 from ci.candidate import Candidate
+from ci.incumbent import incumbent_of
 
 CACHES = ("__pycache__",)
 """What importing a strategy leaves beside it; Git ignores it and so does a folder target."""
@@ -67,7 +68,10 @@ def candidate_of_tree(repo: GitRepo, *, slug: str, tree: str, base: str | None) 
     if problems:
         return candidate
     content = {entry.path.rpartition("/")[2]: repo.cat_blob(entry.oid) for entry in entries}
-    return _parsed(candidate, content)
+    parsed = _parsed(candidate, content)
+    if base is None or parsed.source is None:
+        return parsed
+    return replace(parsed, incumbent=incumbent_of(repo, base, parsed.source))
 
 
 def candidate_of_folder(folder: Path, *, base: str | None) -> Candidate:
