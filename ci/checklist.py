@@ -19,6 +19,7 @@ STOPPED_BY: dict[str, tuple[str, ...]] = {
     "determinism": ("scope", "policy"),
     "causality": ("scope", "policy", "determinism"),
     "warmup": ("scope", "policy", "determinism"),
+    "memory": ("scope", "policy", "determinism"),
     "backtest": ("scope", "policy", "determinism", "causality"),
     "risk": ("scope", "policy", "determinism", "causality", "backtest"),
 }

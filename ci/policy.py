@@ -20,6 +20,7 @@ CLASSES: Mapping[str, tuple[CheckClass, ...]] = {
     "determinism": ("law",),
     "causality": ("law",),
     "warmup": ("limit", "advice"),
+    "memory": ("limit", "advice"),
     "backtest": ("law",),
     "risk": ("limit", "advice"),
 }

@@ -53,6 +53,14 @@ class WarmupPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     compared_frac_min: Fraction
 
 
+class MemoryPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How far decisions may move, and on how many bars, when the unit of every price is another."""
+
+    tolerance_of_max_leverage: Fraction
+    disagreement_frac_max: Fraction
+    rounding_frac_max: Fraction
+
+
 class BacktestPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Starting capital in quote units, the least number of fills, and bars of a symbol that backtrader replays."""
 
@@ -92,6 +100,7 @@ class Tables(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     classes: dict[str, str]
     causality: CausalityPolicy
     warmup: WarmupPolicy
+    memory: MemoryPolicy
     backtest: BacktestPolicy
     risk: RiskPolicy
     tiers: TiersPolicy

@@ -12,7 +12,7 @@ from autarch.market.load import load_market
 from autarch.market.types import Market
 from ci.candidate import Candidate
 from ci.checklist import Checklist
-from ci.checks import backtest, causality, determinism, referee, risk, warmup
+from ci.checks import backtest, causality, determinism, memory, referee, risk, warmup
 from ci.checks.referee import Refereeing
 from ci.context import Answer, Evaluated, GateInputs, Judged
 from ci.workers import Workers, asking_threads, started_workers
@@ -47,9 +47,13 @@ class StrategyRun:
                 self._begin_refereeing(evaluated, decisions)
             self.checklist.progress(f"asking up to {self.inputs.policy.causality.cuts} decisions again")
             with asking_threads(1, evaluated.main, evaluated.other) as pool:  # a second core, while causality asks
-                second = pool.submit(self.checklist.ask, "warmup", lambda: warmup.check(evaluated, decisions))
+                beside = [
+                    pool.submit(self.checklist.ask, "warmup", lambda: warmup.check(evaluated, decisions)),
+                    pool.submit(self.checklist.ask, "memory", lambda: memory.check(evaluated, decisions)),
+                ]
                 self.checklist.ask("causality", lambda: causality.check(evaluated, decisions))
-                second.result()
+                for check in beside:
+                    check.result()
             self.checklist.ask("backtest", lambda: self._backtest(evaluated, decisions))
         self.checklist.ask("risk", self._risk)
 
