@@ -1,0 +1,18 @@
+"""Trade the slope of a polyline.
+
+Thesis: six hours are long enough for a direction to be one.
+Source: own choice.
+Dies when: the habit it rests on ends.
+"""
+
+import numpy as np
+
+from autarch.strategy import Bars, Params, Targets
+
+
+def decide(bars: Bars, p: Params) -> Targets:
+    """Answer with the position wanted after each bar."""
+    place = np.arange(len(bars))
+    knots = place[:: p.every]
+    line = bars.close[knots][place // p.every]
+    return Targets(exposure=np.where(bars.close > line, 1.0, -1.0))

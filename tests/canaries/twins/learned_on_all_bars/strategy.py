@@ -1,0 +1,24 @@
+"""Weigh the last returns by what followed them.
+
+Thesis: returns of hours carry a weak, stable pattern.
+Source: linear prediction, textbook.
+Dies when: the habit it rests on ends.
+"""
+
+import numpy as np
+
+from autarch.strategy import Bars, Params, Targets
+
+
+def decide(bars: Bars, p: Params) -> Targets:
+    """Answer with the position wanted after each bar."""
+    price = np.log(bars.close)
+    gain = _lagged(price, p.lags, p.step).mean(axis=1)
+    calm = np.abs(gain) * p.ahead > p.worth
+    return Targets(exposure=np.where(calm, np.sign(gain), 0.0))
+
+
+def _lagged(price: np.ndarray, lags: int, step: int) -> np.ndarray:
+    """Return (n_bars, lags): what the price has gained over each of `lags` spans."""
+    spans = [step * (k + 1) for k in range(lags)]
+    return np.stack([price - np.append(np.full(s, price[0]), price[:-s]) for s in spans], axis=1)

@@ -1,0 +1,21 @@
+"""Follow two averages, sidestep shocks.
+
+Thesis: shocks are preceded by a hush.
+Source: moving averages, textbook.
+Dies when: the habit it rests on ends.
+"""
+
+import numpy as np
+import talib
+
+from autarch.strategy import Bars, Params, Targets
+
+
+def decide(bars: Bars, p: Params) -> Targets:
+    """Answer with the position wanted after each bar."""
+    gap = talib.EMA(bars.close, 20) - talib.EMA(bars.close, 60)
+    wanted = np.where(gap > 0.0, 1.0, -1.0)
+
+    gain = np.append(0.0, np.diff(bars.close) / bars.close[:-1])
+    shock = np.abs(gain) > p.shock
+    return Targets(exposure=np.where(shock, np.sign(gain), wanted))

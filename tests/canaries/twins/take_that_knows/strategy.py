@@ -1,0 +1,20 @@
+"""Follow two averages and take what is offered.
+
+Thesis: profits not taken are lost.
+Source: moving averages, textbook.
+Dies when: the habit it rests on ends.
+"""
+
+import numpy as np
+import talib
+
+from autarch.strategy import Bars, Params, Targets
+
+
+def decide(bars: Bars, p: Params) -> Targets:
+    """Answer with the position wanted after each bar."""
+    gap = talib.EMA(bars.close, 20) - talib.EMA(bars.close, 60)
+    wanted = np.where(gap > 0.0, 1.0, -1.0)
+
+    reach = talib.ATR(bars.high, bars.low, bars.close, 48) / bars.close
+    return Targets(exposure=wanted, take_profit=np.clip(reach * 5.0, 0.001, 0.5))
