@@ -20,7 +20,7 @@ MODULE_ALIASES: dict[str, frozenset[str]] = {
 """Importable modules, each with the only names it may be bound to."""
 
 CONTRACT = _words("Bars Params Resampled Targets ops")
-OPS = _words("band cooldown crossed hold hysteresis latch rank trail vol_target zscore")
+OPS = _words("band cooldown crossed hold hysteresis lag latch rank sample trail vol_target zscore")
 
 BUILTINS = _words(
     "abs all any bool dict divmod enumerate filter float int isinstance len list map max min range reversed round "

@@ -19,7 +19,20 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Scalar = TypeVar("Scalar", bound=np.generic)
 
-__all__ = ["band", "cooldown", "crossed", "hold", "hysteresis", "latch", "rank", "trail", "vol_target", "zscore"]
+__all__ = [
+    "band",
+    "cooldown",
+    "crossed",
+    "hold",
+    "hysteresis",
+    "lag",
+    "latch",
+    "rank",
+    "sample",
+    "trail",
+    "vol_target",
+    "zscore",
+]
 
 
 def latch(enter: ArrayLike, exit: ArrayLike) -> Bools:  # noqa: A002  the desk's word
@@ -101,6 +114,35 @@ def crossed(a: ArrayLike, b: ArrayLike) -> Floats:
     before, now = gap[:-1], gap[1:]
     out[1:] = np.where((now > 0) & (before <= 0), 1.0, np.where((now < 0) & (before >= 0), -1.0, 0.0))
     return out
+
+
+def lag(x: ArrayLike, n: float) -> Floats:
+    """Return `x` as it was `n` rows earlier, NaN on the first `n` rows. Memory: `n` rows.
+
+    Raises:
+        ValueError: `n` is not a whole number from 1 on.
+    """
+    array, rows = np.asarray(x, dtype=np.float64), _whole(n)
+    out = np.full(array.shape, np.nan)
+    out[rows:] = array[:-rows]
+    return out
+
+
+def sample(x: ArrayLike, when: ArrayLike) -> Floats:
+    """Return `x` as it was on the last row on which `when` was true, this one included; NaN before the first.
+
+    `when` is like `x`, or has one flag for each row of it. A NaN in `x` is not taken, in `when` it counts as
+    false. Memory: back to the last `when`; with a flag by the clock, such as `bars.hour == 0`, no longer than that
+    takes to come round.
+    """
+    array, flags = np.asarray(x, dtype=np.float64), np.asarray(when)
+    if flags.ndim == 1 and array.ndim == 2 and flags.shape == array.shape[:1]:
+        flags = np.broadcast_to(flags[:, np.newaxis], array.shape)
+    rows = _columns(array)
+    taken = _flags(_same(flags, array)) & ~np.isnan(rows)
+    last = np.maximum.accumulate(np.where(taken, np.arange(len(rows))[:, np.newaxis], -1), axis=0)
+    found = np.take_along_axis(rows, np.maximum(last, 0), axis=0)
+    return _like(array, np.where(last < 0, np.nan, found))
 
 
 def rank(x: ArrayLike) -> Floats:

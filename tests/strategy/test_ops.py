@@ -111,7 +111,34 @@ def test_vol_target_sizes_by_the_root_mean_square_return():
     assert ops.vol_target([100.0, 110.0], 1, 0.5, cap=3.0)[1] == 3.0
 
 
+def test_lag_shows_what_was_n_rows_ago():
+    assert same(ops.lag([1.0, 2.0, 3.0], 1), np.array([NAN, 1.0, 2.0]))
+    assert same(ops.lag([[1, 5], [2, 6], [3, 7]], 2), np.array([[NAN, NAN], [NAN, NAN], [1.0, 5.0]]))
+    assert np.isnan(ops.lag([1.0, 2.0], 5)).all()
+
+
+def test_sample_takes_what_is_there_when_told_and_keeps_it():
+    x = [1.0, 2.0, NAN, 4.0, 5.0]
+
+    # told on rows 1, 2 and 4: row 2 has nothing to take
+    assert same(ops.sample(x, [0, 1, 1, NAN, 1]), np.array([NAN, 2.0, 2.0, 2.0, 5.0]))
+
+
+def test_sample_takes_one_flag_a_row_for_every_column():
+    x = np.array([[1.0, 10.0], [2.0, 20.0], [3.0, 30.0]])
+
+    assert same(ops.sample(x, [True, False, True]), np.array([[1.0, 10.0], [1.0, 10.0], [3.0, 30.0]]))
+
+
 # against plain loops
+
+
+def loop_sample(x, when):
+    held, out = NAN, []
+    for v, told in zip(x, when, strict=True):
+        held = v if told and not math.isnan(v) else held
+        out.append(held)
+    return out
 
 
 def loop_latch(enter, leave):
@@ -188,6 +215,7 @@ def test_states_agree_with_a_plain_loop(x, data):
     assert same(ops.hysteresis(x, upper, lower), by_column(loop_hysteresis, x, upper, lower))
     assert same(ops.band(x, width), by_column(loop_band, x, width))
     assert same(ops.trail(x, close, distance), by_column(loop_trail, x, close, distance))
+    assert same(ops.sample(x, upper > 0), by_column(loop_sample, x, upper > 0))
 
 
 @PROFILE
@@ -239,6 +267,8 @@ CAUSAL = {
     "rank": lambda x, _: ops.rank(x.reshape(len(x), -1)),
     "zscore": lambda x, _: ops.zscore(x, 4),
     "vol_target": lambda x, _: ops.vol_target(100 + x, 3, 0.01),
+    "lag": lambda x, _: ops.lag(x, 2),
+    "sample": lambda x, y: ops.sample(x, y > 0),
 }
 
 
@@ -272,6 +302,7 @@ def test_windowed_ops_remember_no_more_than_they_say(x, n):
         ("zscore", n - 1, lambda v: ops.zscore(v, n)),
         ("vol_target", n, lambda v: ops.vol_target(100 + v, n, 0.01)),
         ("crossed", 1, lambda v: ops.crossed(v, 0.2)),
+        ("lag", n, lambda v: ops.lag(v, n)),
     ):
         later = run(x[cut:])[memory:]
         assert same(later, run(x)[cut + memory :]), name
@@ -298,7 +329,7 @@ def test_nan_counts_as_false_in_a_signal():
 
 
 @pytest.mark.parametrize("n", [0, -1, 1.5])
-@pytest.mark.parametrize("op", [ops.hold, ops.cooldown, ops.zscore])
+@pytest.mark.parametrize("op", [ops.hold, ops.cooldown, ops.zscore, ops.lag])
 def test_a_length_that_is_no_whole_number_is_refused(op, n):
     with pytest.raises(ValueError, match="whole number of rows"):
         op([1.0, 2.0], n)
