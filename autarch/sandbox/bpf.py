@@ -21,7 +21,8 @@ _ALLOW, _KILL_PROCESS, _REFUSE = 0x7FFF0000, 0x80000000, 0x00050000 | 1  # errno
 
 _PROT_EXEC, _MAP_ANONYMOUS = 0x4, 0x20
 
-_READ, _WRITE, _MMAP, _MPROTECT, _TGKILL = 0, 1, 9, 10, 234
+_READ, _WRITE, _CLOSE, _MMAP, _MPROTECT, _PRCTL, _TGKILL = 0, 1, 3, 9, 10, 157, 234
+_PR_SET_SECCOMP, _SIGABRT = 22, 6
 _PLAIN = {
     "munmap": 11,
     "brk": 12,
@@ -67,13 +68,16 @@ class _Argument:
     value: int
 
 
-def strategy_filter(*, pid: int, request_fd: int, answer_fd: int) -> tuple[Instruction, ...]:
+def strategy_filter(*, pid: int, request_fd: int, answer_fd: int, rehearsal: bool = False) -> tuple[Instruction, ...]:
     """Return the program for one confined child.
 
     Args:
-        pid: The child's own; tgkill may reach no other, so abort() works and murder does not.
+        pid: The child's own, as it sees it. tgkill may reach no other and send SIGABRT alone, so abort() works, murder
+            does not, and no strategy's end looks like a kill from outside.
         request_fd: The only descriptor read() may name.
         answer_fd: The only descriptor write() may name.
+        rehearsal: Refuse what would kill, and leave open what it takes to close the handles of the rehearsal and to
+            install the filter itself on top, which then decides: of two filters the kernel obeys the stricter.
     """
     whole = 0xFFFFFFFF
     checked: list[tuple[int, tuple[_Argument, ...]]] = [
@@ -81,8 +85,10 @@ def strategy_filter(*, pid: int, request_fd: int, answer_fd: int) -> tuple[Instr
         (_WRITE, (_Argument(0, whole, answer_fd),)),
         (_MMAP, (_Argument(2, _PROT_EXEC, 0), _Argument(3, _MAP_ANONYMOUS, _MAP_ANONYMOUS))),
         (_MPROTECT, (_Argument(2, _PROT_EXEC, 0),)),
-        (_TGKILL, (_Argument(0, whole, pid),)),
+        (_TGKILL, (_Argument(0, whole, pid), _Argument(2, whole, _SIGABRT))),
     ]
+    if rehearsal:
+        checked += [(_PRCTL, (_Argument(0, whole, _PR_SET_SECCOMP),)), (_CLOSE, ())]
     program: list[Instruction] = [
         (_LOAD_WORD, 0, 0, _OFFSET_ARCH),
         (_JUMP_EQUAL, 1, 0, _ARCH_X86_64),
@@ -94,7 +100,7 @@ def strategy_filter(*, pid: int, request_fd: int, answer_fd: int) -> tuple[Instr
     for number, arguments in checked:
         program += _rule_with_arguments(number, arguments)
     program += _rules(_PLAIN.values(), _ALLOW)
-    program += _rules(_FATAL.values(), _KILL_PROCESS)
+    program += _rules(_FATAL.values(), _REFUSE if rehearsal else _KILL_PROCESS)
     program.append((_RETURN, 0, 0, _REFUSE))
     return tuple(program)
 

@@ -5,22 +5,21 @@ Runs in a freshly forked child, before it has seen a strategy; so what it says o
 
 from __future__ import annotations
 
-import mmap
+import errno
 import os
 import platform
 import resource
 import signal
-import socket
 from collections.abc import Callable
-from pathlib import Path
 
-from autarch.sandbox import bpf, kernel
+from autarch.sandbox import bpf, doors, kernel
+from autarch.sandbox.control import Birth
 from autarch.sandbox.protocol import Ready
 
-_HARMLESS_SIGNAL = 0
+_DISCARD_PORT = 9
 
 
-def confine(*, request_fd: int, answer_fd: int, parent: int, address_space_bytes: int, cpu_seconds: int) -> Ready:
+def confine(*, request_fd: int, answer_fd: int, birth: Birth) -> Ready:
     """Give up everything but two pipe ends, and report which layers held.
 
     A layer that cannot be reached is reported, not fatal: whoever forked us decides.
@@ -28,19 +27,25 @@ def confine(*, request_fd: int, answer_fd: int, parent: int, address_space_bytes
     Args:
         request_fd: Stays open for reading.
         answer_fd: Stays open for writing.
-        parent: Process id of the zygote; without it this process ends.
-        address_space_bytes: RLIMIT_AS.
-        cpu_seconds: RLIMIT_CPU.
+        birth: Where it comes from and what it may use; without its zygote this process ends.
     """
+    kept = (request_fd, answer_fd)
     layers = {
-        "process": _attempt(lambda: _leave_family(parent, (request_fd, answer_fd))),
-        "rlimits": _attempt(lambda: _limit(address_space_bytes, cpu_seconds)),
+        "process": _attempt(lambda: _leave_family(birth, kept)),
+        "rlimits": _attempt(lambda: _limit(birth)),
         "no_new_privs": _attempt(kernel.no_new_privileges),
         "capabilities": _attempt(kernel.drop_capabilities),
-        "landlock": _attempt(_landlock),
-        "seccomp": _attempt(lambda: _filter(request_fd, answer_fd)),
     }
-    return Ready(layers=layers, refused=_try_doors(parent))
+    handles = doors.open_handles()
+    layers["landlock"] = _attempt(lambda: _landlock(handles))
+    layers["signals"] = _attempt(lambda: _keep_signals_in(birth))
+    layers["seccomp"] = _attempt(lambda: _filter(kept, rehearsal=True))
+    refused = {}
+    if not layers["seccomp"]:  # an open door would be gone through
+        refused = doors.try_all(handles, parent=birth.zygote, sibling=birth.sibling)
+    handles.close()
+    layers["seccomp"] = layers["seccomp"] or _attempt(lambda: _filter(kept, rehearsal=False))
+    return Ready(layers=layers, refused=refused)
 
 
 def _attempt(layer: Callable[[], None]) -> str:
@@ -51,17 +56,17 @@ def _attempt(layer: Callable[[], None]) -> str:
     return ""
 
 
-def _leave_family(parent: int, kept: tuple[int, ...]) -> None:
+def _leave_family(birth: Birth, kept: tuple[int, ...]) -> None:
     kernel.close_all_but(kept)
     kernel.die_with_parent(signal.SIGKILL)
-    if os.getppid() != parent:
+    if os.getppid() != birth.parent:
         os._exit(0)  # the zygote ended between fork and here
 
 
-def _limit(address_space_bytes: int, cpu_seconds: int) -> None:
+def _limit(birth: Birth) -> None:
     for name, soft, hard in (
-        (resource.RLIMIT_AS, address_space_bytes, address_space_bytes),
-        (resource.RLIMIT_CPU, cpu_seconds, cpu_seconds + 1),
+        (resource.RLIMIT_AS, birth.address_space_bytes, birth.address_space_bytes),
+        (resource.RLIMIT_CPU, birth.cpu_seconds, birth.cpu_seconds + 1),
         (resource.RLIMIT_FSIZE, 0, 0),
         (resource.RLIMIT_CORE, 0, 0),
         (resource.RLIMIT_NPROC, 0, 0),
@@ -71,46 +76,38 @@ def _limit(address_space_bytes: int, cpu_seconds: int) -> None:
         resource.setrlimit(name, (within[0], within[1]))
 
 
-def _landlock() -> None:
+def _landlock(handles: doors.Handles) -> None:
+    """Enter a ruleset that grants nothing, and see it refuse before any other layer could."""
     abi = kernel.landlock_abi()
     if abi < 1:
         raise OSError(f"kernel {platform.release()} has no Landlock, or it is not in its list of security modules")
     ruleset = kernel.landlock_deny_all(abi)
     kernel.landlock_restrict(ruleset)
     os.close(ruleset)
+    if not doors.refused(lambda: os.close(os.open("/", os.O_RDONLY)), number=errno.EACCES):
+        raise OSError("it was entered, and the root folder could be opened all the same")
+    reaches = not doors.refused(lambda: kernel.connect(handles.tcp, "127.0.0.1", _DISCARD_PORT), number=errno.EACCES)
+    if abi >= kernel.TCP_ABI and handles.tcp >= 0 and reaches:
+        raise OSError("it was entered, and TCP was not refused all the same")
 
 
-def _filter(request_fd: int, answer_fd: int) -> None:
+def _keep_signals_in(birth: Birth) -> None:
+    """Prove, before the filter forbids every signal, that a signal to a sibling is refused without it."""
+    abi = kernel.landlock_abi()
+    if abi < kernel.SIGNALS_ABI and not birth.is_apart:
+        found = f"Landlock ABI {abi} does not scope signals (that takes {kernel.SIGNALS_ABI})"
+        raise OSError(f"{found}, and no process namespace was to be had")
+    try:
+        os.kill(birth.sibling, 0)
+    except (PermissionError, ProcessLookupError):  # not found: nobody has that number here
+        return
+    raise OSError("a signal reached a sibling")
+
+
+def _filter(kept: tuple[int, int], *, rehearsal: bool) -> None:
     if not kernel.is_supported():
         raise OSError(f"the filter speaks x86-64 Linux, this is {platform.machine()} {platform.system()}")
-    # No new descriptor from here on; set last, since Landlock needed one.
-    resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
-    program = bpf.strategy_filter(pid=os.getpid(), request_fd=request_fd, answer_fd=answer_fd)
+    if rehearsal:  # no new descriptor from here on; set last, since Landlock and the handles needed some
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
+    program = bpf.strategy_filter(pid=os.getpid(), request_fd=kept[0], answer_fd=kept[1], rehearsal=rehearsal)
     kernel.install_filter(bpf.encode(program))
-
-
-def _try_doors(parent: int) -> dict[str, bool]:
-    """Return for each attempt whether it was refused, as it must be."""
-    return {
-        "open": _refused(lambda: os.close(os.open("/etc/passwd", os.O_RDONLY))),
-        "stat": _refused(lambda: Path("/etc").stat()),
-        "socket": _refused(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).close()),
-        "fork": _refused(_fork),
-        "kill": _refused(lambda: os.kill(parent, _HARMLESS_SIGNAL)),
-        "machine_code": _refused(lambda: mmap.mmap(-1, mmap.PAGESIZE, prot=mmap.PROT_READ | mmap.PROT_EXEC).close()),
-    }
-
-
-def _refused(attempt: Callable[[], object]) -> bool:
-    try:
-        attempt()
-    except OSError:
-        return True
-    return False
-
-
-def _fork() -> None:
-    pid = os.fork()
-    if pid == 0:
-        os._exit(0)
-    os.waitpid(pid, 0)

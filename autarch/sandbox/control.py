@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -29,14 +30,41 @@ _SPOKEN = ("sandbox", "strategy", "numerics")
 
 
 class Hello(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a zygote is once its imports are done. Empty `error`, `clock`, `addresses`, `network` mean they worked."""
+    """What a zygote is once its imports are done.
+
+    `numerics` is its self-test's digest, `pinned` whether the numeric pin held from exec on. All else is empty where
+    it worked, or says why not: starting at all, a still clock, fixed addresses, namespaces away from the host, process
+    namespaces for its children, an empty root folder.
+    """
 
     error: str
     pinned: bool
     numerics: str
     clock: str
     addresses: str
-    network: str
+    host: str
+    processes: str
+    root: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Birth:
+    """What a child is told at its fork: whom it comes from, by the numbers it may try, and what it may use.
+
+    `parent` is what getppid() must answer: 0 for a child that is alone in its process namespace. `zygote` and `sibling`
+    are numbers to try signals on. The rest are RLIMIT_AS and RLIMIT_CPU.
+    """
+
+    parent: int
+    zygote: int
+    sibling: int
+    address_space_bytes: int
+    cpu_seconds: int
+
+    @property
+    def is_apart(self) -> bool:
+        """True when the child shares its process numbers with nobody."""
+        return self.parent == 0
 
 
 def encode_hello(hello: Hello) -> bytes:

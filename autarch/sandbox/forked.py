@@ -15,6 +15,7 @@ from autarch.sandbox import level, protocol
 from autarch.sandbox.answers import ErrorAnswer
 from autarch.sandbox.control import MEMORY_EXIT, Hello
 from autarch.sandbox.failure import Cause, StrategyRunError, printable
+from autarch.sandbox.layers import Demands
 from autarch.sandbox.pipes import FramePipes, PipeClosedError, PipeGarbageError, PipeTimeoutError
 from autarch.sandbox.protocol import READY_BYTES_MAX
 from autarch.sandbox.values import SandboxLevel
@@ -28,6 +29,7 @@ class Child:
         self.pipes = FramePipes(write_fd=write_fd, read_fd=read_fd)
         self.level = SandboxLevel(layers=(), kernel="")
         self.max_resident_kib = 0
+        self.cpu_seconds = 0.0
         self._reap = reap
         self._status: int | None = None
         # Until it is reaped the number is its own; a descriptor stays so even if the zygote dies first.
@@ -41,7 +43,7 @@ class Child:
     ) -> None:
         self.close()
 
-    def measure(self, hello: Hello, *, seconds: float) -> None:
+    def measure(self, hello: Hello, demands: Demands, *, seconds: float) -> None:
         """Wait until the child is confined and set `level` from /proc; before any strategy is sent.
 
         Raises:
@@ -55,7 +57,7 @@ class Child:
             raise SandboxError(
                 f"a worker failed while confining itself: {found}; this is no fault of the strategy"
             ) from error
-        self.level = level.judge(status=level.read_status(self.pid), ready=ready, hello=hello)
+        self.level = level.judge(seen=level.look(self.pid), ready=ready, hello=hello, demands=demands)
 
     def close(self) -> int:
         """Kill the child unless it has ended, reap it, and return its wait status. Twice is fine."""
@@ -64,7 +66,8 @@ class Child:
             self._kill()
             self.pipes.close()
             try:
-                self._status, self.max_resident_kib, _ = self._reap(self.pid)
+                self._status, self.max_resident_kib, spent_us = self._reap(self.pid)
+                self.cpu_seconds = 1e-6 * spent_us
             except SandboxError:
                 self._status = signal.SIGKILL  # the zygote is gone, and its children with it
         return self._status
@@ -93,8 +96,12 @@ def reported(error: ErrorAnswer, *, doing: str) -> StrategyRunError:
     return StrategyRunError(message, cause, line)
 
 
-def death(status: int, *, doing: str, cpu_seconds: int) -> StrategyRunError | SandboxError:
-    """Return why a child ended without an answer, from its wait status."""
+def death(status: int, *, doing: str, spent_seconds: float, cpu_seconds: int) -> StrategyRunError | SandboxError:
+    """Return why a child ended without an answer, from its wait status and the processor time it used.
+
+    The first process of a namespace does not hear SIGXCPU, and anybody may block it: then the limit ends it by
+    SIGKILL, which is told from a kill by others by the time it used.
+    """
     if not os.WIFSIGNALED(status):
         if os.WEXITSTATUS(status) == MEMORY_EXIT:
             return StrategyRunError(f"{doing} ran out of memory", "memory")
@@ -102,7 +109,7 @@ def death(status: int, *, doing: str, cpu_seconds: int) -> StrategyRunError | Sa
     number = os.WTERMSIG(status)
     if number == signal.SIGSYS:
         return StrategyRunError(f"{doing} made a forbidden system call and was killed", "forbidden")
-    if number == signal.SIGXCPU:
+    if number == signal.SIGXCPU or (number == signal.SIGKILL and spent_seconds >= cpu_seconds):
         return StrategyRunError(f"{doing} used more than {cpu_seconds} s of processor time", "cpu")
     if number == signal.SIGKILL:
         return SandboxError(

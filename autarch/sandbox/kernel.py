@@ -1,7 +1,7 @@
-"""Linux calls that Python does not offer: Landlock, seccomp, capabilities, namespaces. x86-64, no dependency.
+"""Linux calls that Python does not offer: Landlock, seccomp, capabilities, address layout. x86-64, no dependency.
 
-Sources: man pages landlock(7), seccomp(2), capabilities(7), unshare(2), prctl(2), personality(2); numbers from
-the kernel's uapi headers (landlock.h, prctl.h, capability.h, sched.h, personality.h).
+Sources: man pages landlock(7), seccomp(2), capabilities(7), prctl(2), personality(2), tgkill(2), ptrace(2); numbers
+from the kernel's uapi headers (landlock.h, prctl.h, capability.h, personality.h).
 """
 
 from __future__ import annotations
@@ -14,14 +14,17 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_SYS_CAPSET, _SYS_PERSONALITY, _SYS_CLOSE_RANGE = 126, 135, 436
+_SYS_CAPSET, _SYS_PERSONALITY, _SYS_TGKILL, _SYS_CLOSE_RANGE = 126, 135, 234, 436
 _SYS_LANDLOCK_CREATE, _SYS_LANDLOCK_RESTRICT = 444, 446
 _LANDLOCK_VERSION_FLAG = 1
+TCP_ABI, SIGNALS_ABI = 4, 6
+"""Landlock's ABI from which on it can deny TCP, and signals beyond the sandbox."""
+
 _PR_SET_PDEATHSIG, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 1, 22, 38
 _SECCOMP_MODE_FILTER = 2
 _CAPABILITY_VERSION_3 = 0x20080522
 _ADDR_NO_RANDOMIZE, _ADDR_COMPAT_LAYOUT, _PERSONALITY_ASKED = 0x0040000, 0x0200000, 0xFFFFFFFF
-_CLONE_NEWIPC, _CLONE_NEWUSER, _CLONE_NEWNET = 0x08000000, 0x10000000, 0x40000000
+_AF_INET = 2
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -42,8 +45,8 @@ def landlock_deny_all(abi: int) -> int:
     """
     file_rights = 13 + (abi >= 2) + (abi >= 3) + (abi >= 5)
     fields = [(1 << file_rights) - 1]
-    fields += [0b11] if abi >= 4 else []
-    fields += [0b11] if abi >= 6 else []
+    fields += [0b11] if abi >= TCP_ABI else []
+    fields += [0b11] if abi >= SIGNALS_ABI else []
     attributes = struct.pack(f"<{len(fields)}Q", *fields)
     return _checked(
         _call(_SYS_LANDLOCK_CREATE, attributes, ctypes.c_size_t(len(attributes)), ctypes.c_uint(0)),
@@ -100,12 +103,44 @@ def close_all_but(kept: tuple[int, ...]) -> None:
         low = fd + 1
 
 
-def leave_network() -> str:
-    """Move into an empty network and IPC namespace; return "" when done, else why not. Wanted, never required."""
-    without_user = _libc.unshare(ctypes.c_int(_CLONE_NEWNET | _CLONE_NEWIPC))
-    if without_user == 0 or _libc.unshare(ctypes.c_int(_CLONE_NEWUSER | _CLONE_NEWNET | _CLONE_NEWIPC)) == 0:
-        return ""
-    return os.strerror(ctypes.get_errno())
+def connect(fd: int, host: str, port: int) -> None:
+    """Connect an IPv4 socket by its descriptor; Python's own asks the kernel about the socket first.
+
+    Raises:
+        OSError: the kernel's answer.
+    """
+    address = struct.pack("<H", _AF_INET) + struct.pack(">H4s8x", port, bytes(map(int, host.split("."))))
+    _checked(_libc.connect(ctypes.c_int(fd), address, ctypes.c_uint(len(address))), "connect")
+
+
+def signal_thread(process: int, thread: int, signal_number: int) -> None:
+    """Signal one thread of a process.
+
+    Raises:
+        OSError: the kernel's answer.
+    """
+    arguments = (ctypes.c_int(process), ctypes.c_int(thread), ctypes.c_int(signal_number))
+    _checked(_call(_SYS_TGKILL, *arguments), "tgkill")
+
+
+def protect(address: int, size: int, protection: int) -> None:
+    """Change what may be done with the pages at `address`.
+
+    Raises:
+        OSError: the kernel's answer.
+    """
+    place = (ctypes.c_void_p(address), ctypes.c_size_t(size))
+    _checked(_libc.mprotect(*place, ctypes.c_int(protection)), "mprotect")
+
+
+def ask_to_be_traced() -> None:
+    """Make the parent this process's tracer, as a program under a debugger does.
+
+    Raises:
+        OSError: the kernel's answer.
+    """
+    none = ctypes.c_void_p(None)
+    _checked(_libc.ptrace(ctypes.c_long(0), ctypes.c_int(0), none, none), "ptrace")
 
 
 @contextmanager

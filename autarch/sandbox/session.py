@@ -261,7 +261,8 @@ class Session:
         except (PipeGarbageError, ValueError) as error:
             self._fail(StrategyRunError(f"{doing} wrote what is no answer ({error})", "garbage"))
         except PipeClosedError:
-            self._fail(death(self._child.close(), doing=doing, cpu_seconds=self._limits.cpu_seconds))
+            status, limit = self._child.close(), self._limits.cpu_seconds
+            self._fail(death(status, doing=doing, spent_seconds=self._child.cpu_seconds, cpu_seconds=limit))
         except OSError as error:
             self._fail(SandboxError(f"the pipe to a worker broke: {error}"))
 

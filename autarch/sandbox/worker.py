@@ -25,6 +25,7 @@ from autarch.sandbox import control, kernel, level
 from autarch.sandbox.control import HELLO_BYTES_MAX, HELLO_HEADER, REPLY, REQUEST, Hello
 from autarch.sandbox.failure import printable
 from autarch.sandbox.forked import Child
+from autarch.sandbox.layers import DEMANDS, Demands
 from autarch.sandbox.session import Session
 from autarch.sandbox.values import SandboxLevel, WorkerLimits
 
@@ -48,6 +49,7 @@ class Worker:
         shifted_addresses: Lay memory out in another, as fixed, way; what reads addresses answers otherwise.
         allow_weak: Run even where a required layer is missing; `level` tells. Nothing such a worker
             computes is a verdict.
+        demands: Which layers are required, and which are missed with a warning alone.
         python: Interpreter to exec.
     """
 
@@ -59,10 +61,12 @@ class Worker:
         clock_shift_s: int = 0,
         shifted_addresses: bool = False,
         allow_weak: bool = False,
+        demands: Demands = DEMANDS,
         python: str = sys.executable,
     ) -> None:
         self.limits = limits or WorkerLimits()
         self.hash_seed, self.clock_shift_s, self.allow_weak = hash_seed, clock_shift_s, allow_weak
+        self.demands = demands
         self._python, self.shifted_addresses = python, shifted_addresses
         self._lock = threading.RLock()
         self._process: subprocess.Popen[bytes] | None = None
@@ -176,7 +180,7 @@ class Worker:
                 os.close(fd)
         child = Child(pid=pid, write_fd=request_write, read_fd=answer_read, reap=self._reap)
         try:
-            child.measure(hello, seconds=self.limits.open_seconds)
+            child.measure(hello, self.demands, seconds=self.limits.open_seconds)
             if not self.allow_weak:
                 level.require_full(child.level)
         except BaseException:

@@ -5,6 +5,7 @@ Speaks over one inherited socket. It never sees a strategy or a bar: those go to
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import importlib
 import os
@@ -13,12 +14,13 @@ import signal
 import socket
 import sys
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
 from autarch.numerics import is_pinned
-from autarch.sandbox import kernel, stillclock
+from autarch.sandbox import kernel, namespaces, stillclock
 from autarch.sandbox.control import (
     FAILED_EXIT,
     FORK,
@@ -26,6 +28,7 @@ from autarch.sandbox.control import (
     MEMORY_EXIT,
     REPLY,
     REQUEST,
+    Birth,
     Hello,
     encode_hello,
     running_code,
@@ -41,15 +44,16 @@ def main(argv: list[str]) -> int:
     """
     gc.disable()  # what is imported is no garbage, and looking for some takes a tenth of the time
     control = socket.socket(fileno=int(argv[0]))
+    null = os.open(os.devnull, os.O_RDWR)  # now: later there is no file
     hello, code = _prepare(clock_shift_s=int(argv[2]), code_of_evaluator=argv[3:])
     content = encode_hello(hello)
     control.sendall(HELLO_HEADER.pack(len(content)) + content)
     if code == 0:
-        _close_standard_streams()
+        _close_standard_streams(null)
         gc.collect()
         gc.enable()
         gc.freeze()  # so that no child's collector touches, and thereby copies, the shared pages
-        _serve(control, evaluator=int(argv[1]))
+        _serve(control, evaluator=int(argv[1]), apart=not hello.processes)
     return code
 
 
@@ -64,16 +68,28 @@ def _prepare(*, clock_shift_s: int, code_of_evaluator: list[str]) -> tuple[Hello
         error = traceback.format_exc(limit=0)
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")  # the kernel kills us before the gate
-    os.environ.clear()
+    pinned = is_pinned()
+    _forget_environment()
     hello = Hello(
         error=error,
-        pinned=is_pinned(),
+        pinned=pinned,
         numerics=digest,
         clock=_stop_clock(clock_shift_s),
         addresses="" if kernel.addresses_are_fixed() else "the kernel still draws them for each run",
-        network=_leave_network(),
+        host=_without(namespaces.leave_host),
+        processes=_without(_try_fork_apart),
+        root=_without(namespaces.empty_root),
     )
     return hello, 1 if error else 0
+
+
+def _forget_environment() -> None:
+    """Clear the variables, and the bytes of them that exec put on the stack, which /proc shows of every child."""
+    os.environ.clear()
+    with suppress(OSError, ValueError, IndexError):
+        fields = Path("/proc/self/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        begin, end = int(fields[47]), int(fields[48])  # env_start and env_end, counted from the state, which is 0
+        ctypes.memset(begin, 0, end - begin)
 
 
 def _require_same_code(told: list[str]) -> None:
@@ -92,27 +108,36 @@ def _stop_clock(shift_s: int) -> str:
         return f"cannot be stopped here: {error}"
 
 
-def _leave_network() -> str:
+def _without(leave: Callable[[], str]) -> str:
+    """Return why a wanted wall is not there, "" when it is."""
     try:
-        return kernel.leave_network()
-    except AttributeError as error:
-        return f"no namespaces here: {error}"
+        return leave()
+    except (OSError, AttributeError) as error:
+        return str(error) or "not on this system"
 
 
-def _close_standard_streams() -> None:
+def _try_fork_apart() -> str:
+    pid = namespaces.fork_apart()
+    if pid == 0:
+        os._exit(0)
+    os.waitpid(pid, 0)
+    return ""
+
+
+def _close_standard_streams(null: int) -> None:
     # stderr carried a failing start; from here on nobody reads it.
-    null = os.open(os.devnull, os.O_RDWR)
     for fd in (0, 1, 2):
         os.dup2(null, fd)
     os.close(null)
 
 
-def _serve(control: socket.socket, *, evaluator: int) -> None:
+def _serve(control: socket.socket, *, evaluator: int, apart: bool) -> None:
     watched = select.poll()
     watched.register(control, select.POLLIN)
     if hasattr(os, "pidfd_open"):
         with suppress(OSError):
             watched.register(os.pidfd_open(evaluator), select.POLLIN)  # ready when the evaluator is dead
+    sibling = _sibling()
     while os.getppid() == evaluator:
         watched.poll()
         if os.getppid() != evaluator:
@@ -122,38 +147,53 @@ def _serve(control: socket.socket, *, evaluator: int) -> None:
             return
         operation, first, second = REQUEST.unpack(message)
         if operation == FORK:
-            control.sendall(REPLY.pack(_fork(fds, address_space_bytes=first, cpu_seconds=second), 0, 0))
+            limits = {"address_space_bytes": first, "cpu_seconds": second}
+            control.sendall(REPLY.pack(_fork(fds, limits, sibling=sibling, apart=apart), 0, 0))
         else:
             control.sendall(REPLY.pack(*_reap(first)))
 
 
-def _fork(fds: list[int], *, address_space_bytes: int, cpu_seconds: int) -> int:
-    """Fork one child that confines itself and serves; return its process id, or -errno."""
+def _sibling() -> int:
+    """Fork a process that only waits, so that every child can try to signal it; return its number, or 0."""
     zygote = os.getpid()
     try:
         pid = os.fork()
+    except OSError:
+        return 0
+    if pid == 0:
+        kernel.close_all_but(())
+        kernel.die_with_parent(signal.SIGKILL)
+        while os.getppid() == zygote:
+            signal.pause()
+        os._exit(0)
+    return pid
+
+
+def _fork(fds: list[int], limits: dict[str, int], *, sibling: int, apart: bool) -> int:
+    """Fork one child that confines itself and serves; return its process id, or -errno."""
+    zygote, pid = os.getpid(), -1
+    try:
+        if apart:
+            with suppress(OSError):  # used up for the moment; the evaluator judges whether this child may do without
+                pid = namespaces.fork_apart()
+        parent = zygote if pid < 0 else 0
+        pid = os.fork() if pid < 0 else pid
     except OSError as error:
         pid = -(error.errno or 1)
     if pid == 0:
-        _be_child(fds, parent=zygote, address_space_bytes=address_space_bytes, cpu_seconds=cpu_seconds)
+        _be_child(fds, Birth(parent=parent, zygote=zygote, sibling=sibling, **limits))
     for fd in fds:
         os.close(fd)
     return pid
 
 
-def _be_child(fds: list[int], *, parent: int, address_space_bytes: int, cpu_seconds: int) -> NoReturn:
+def _be_child(fds: list[int], birth: Birth) -> NoReturn:
     status = FAILED_EXIT
     try:
         child = importlib.import_module("autarch.sandbox.child")
         confine = importlib.import_module("autarch.sandbox.confine").confine
         request_fd, answer_fd = fds
-        ready = confine(
-            request_fd=request_fd,
-            answer_fd=answer_fd,
-            parent=parent,
-            address_space_bytes=address_space_bytes,
-            cpu_seconds=cpu_seconds,
-        )
+        ready = confine(request_fd=request_fd, answer_fd=answer_fd, birth=birth)
         child.write_frame(answer_fd, child.protocol.encode_ready(ready))
         try:
             child.serve(request_fd=request_fd, answer_fd=answer_fd)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from autarch.errors import SandboxError
-from autarch.sandbox import Worker, kernel, level
+from autarch.errors import ConfigError, SandboxError
+from autarch.sandbox import Worker, doors, kernel, level
 from autarch.sandbox.control import Hello
+from autarch.sandbox.layers import REQUIRED, WANTED, demands_of
+from autarch.sandbox.level import Seen
 from autarch.sandbox.protocol import Ready
 
 ERRNO = """\
@@ -137,43 +140,135 @@ def test_every_layer_is_reached_here_and_the_report_says_so(worker) -> None:
         "seccomp",
         "no_new_privs",
         "still clock",
+        "signals",
+        "descriptors",
+        "environment",
+        "self-test",
     }
     assert found.to_json()["full"] is True
 
 
-READY = Ready(layers={"landlock": "", "seccomp": "", "no_new_privs": "", "capabilities": ""}, refused={"open": True})
-HELLO = Hello(error="", pinned=True, numerics="", clock="", addresses="", network="no namespaces here")
-STATUS = {"Seccomp": "2", "NoNewPrivs": "1", "Threads": "1", "CapEff": "0000000000000000"}
+SHARED_FILTERS = int(
+    dict(line.split(":") for line in Path("/proc/self/status").read_text().splitlines())["Seccomp_filters"]
+)
+TOLD = ("process", "rlimits", "no_new_privs", "capabilities", "landlock", "signals", "seccomp")
+READY = Ready(layers=dict.fromkeys(TOLD, ""), refused=dict.fromkeys(doors.NAMES, True))
+HELLO = Hello(error="", pinned=True, numerics="", clock="", addresses="", host="", processes="", root="")
+STATUS = {
+    "Seccomp": "2",
+    "Seccomp_filters": str(2 + SHARED_FILTERS),
+    "NoNewPrivs": "1",
+    "Threads": "1",
+    **dict.fromkeys(("CapEff", "CapPrm", "CapInh", "CapAmb"), "0000000000000000"),
+}
+LIMITS = {
+    **dict.fromkeys(("Max file size", "Max core file size", "Max processes", "Max open files"), "0"),
+    "Max address space": "2147483648",
+    "Max cpu time": "601",
+}
+SEEN = Seen(
+    status=STATUS,
+    limits=LIMITS,
+    descriptors=2,
+    environment=bytes(40),
+    root="/empty (deleted)",
+    spaces={"net": "net:[1]", "user": "user:[1]", "pid": "pid:[1]"},
+)
+
+
+def missing_of(*, seen=SEEN, ready=READY, hello=HELLO) -> list[str]:
+    return [x.name for x in level.judge(seen=seen, ready=ready, hello=hello).layers if not x.reached]
+
+
+def test_a_child_of_which_all_is_well_reaches_every_layer() -> None:
+    assert missing_of() == []
 
 
 @pytest.mark.parametrize(
     ("field", "value", "layer"),
     [
         ("Seccomp", "0", "seccomp"),
+        ("Seccomp_filters", str(1 + SHARED_FILTERS), "seccomp"),  # the rehearsal's alone, which lets more through
         ("NoNewPrivs", "0", "no_new_privs"),
         ("Threads", "2", "single thread"),
         ("CapEff", "000001ffffffffff", "capabilities"),
+        ("CapPrm", "000001ffffffffff", "capabilities"),
     ],
 )
 def test_a_child_s_word_against_proc_does_not_count(field, value, layer) -> None:
-    assert level.judge(status=STATUS, ready=READY, hello=HELLO).is_full
-
-    found = level.judge(status={**STATUS, field: value}, ready=READY, hello=HELLO)
-
-    assert [x.name for x in found.missing] == [layer]
+    assert missing_of(seen=replace(SEEN, status={**STATUS, field: value})) == [layer]
 
 
-def test_a_door_that_was_not_refused_is_a_missing_layer() -> None:
-    ajar = Ready(layers=READY.layers, refused={"open": True, "fork": False})
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *((name, "unlimited") for name in LIMITS),
+        *((name, "1") for name in LIMITS if name.split()[-1] not in {"space", "time"}),
+    ],
+)
+def test_a_limit_that_proc_does_not_show_is_no_limit(name, value) -> None:
+    assert missing_of(seen=replace(SEEN, limits={**LIMITS, name: value})) == ["rlimits"]
 
-    found = level.judge(status=STATUS, ready=ajar, hello=HELLO)
 
-    assert [x.detail for x in found.missing] == ["these were not refused: fork"]
+@pytest.mark.parametrize(
+    ("changed", "layer"),
+    [
+        ({"descriptors": 3}, "descriptors"),
+        ({"descriptors": None}, "descriptors"),
+        ({"environment": b"HOME=/root\0"}, "environment"),
+        ({"environment": None}, "environment"),
+        ({"root": "/"}, "empty root"),
+        ({"root": ""}, "empty root"),
+    ],
+)
+def test_what_else_proc_shows_decides(changed, layer) -> None:
+    assert missing_of(seen=replace(SEEN, **changed)) == [layer]
+
+
+@pytest.mark.parametrize("kind", ["net", "user", "pid"])
+def test_a_namespace_shared_with_the_evaluator_is_none(kind) -> None:
+    names = {"net": "network namespace", "user": "user namespace", "pid": "pid namespace"}
+    ours = str(Path(f"/proc/self/ns/{kind}").readlink())
+
+    assert missing_of(seen=replace(SEEN, spaces={**SEEN.spaces, kind: ours})) == [names[kind]]
+
+
+def test_where_nothing_is_shown_of_a_child_nothing_is_believed() -> None:
+    blind = Seen(status={}, limits={}, descriptors=None, environment=None, root="", spaces={})
+
+    assert set(missing_of(seen=blind)) >= {"seccomp", "no_new_privs", "capabilities", "single thread", "rlimits"}
+
+
+def test_a_kernel_without_signal_scope_needs_process_numbers_of_its_own(monkeypatch) -> None:
+    shared = replace(SEEN, spaces={**SEEN.spaces, "pid": str(Path("/proc/self/ns/pid").readlink())})
+    monkeypatch.setattr(kernel, "landlock_abi", lambda: 5)
+
+    assert missing_of() == []
+    assert missing_of(seen=shared) == ["signals", "pid namespace"]
+
+
+@pytest.mark.parametrize("layer", TOLD)
+def test_a_layer_that_failed_or_was_not_mentioned_is_missing(layer) -> None:
+    failed = Ready(layers={**READY.layers, layer: "Function not implemented"}, refused=READY.refused)
+    silent = Ready(layers={name: "" for name in TOLD if name != layer}, refused=READY.refused)
+
+    assert missing_of(ready=failed) == [layer]
+    assert missing_of(ready=silent) == [layer]
+
+
+@pytest.mark.parametrize("door", doors.NAMES)
+def test_a_door_that_was_not_refused_or_not_tried_is_a_missing_layer(door) -> None:
+    ajar = {**READY.refused, door: False}
+    untried = {name: True for name in doors.NAMES if name != door}
+
+    for refused in (ajar, untried):
+        found = level.judge(seen=SEEN, ready=Ready(layers=READY.layers, refused=refused), hello=HELLO)
+        assert [x.detail for x in found.missing] == [f"these were not refused: {door}"]
 
 
 def test_a_missing_layer_is_an_undecided_error_with_kernel_and_remedy() -> None:
-    without = Ready(layers={**READY.layers, "landlock": "Function not implemented"}, refused={})
-    found = level.judge(status=STATUS, ready=without, hello=HELLO)
+    without = Ready(layers={**READY.layers, "landlock": "Function not implemented"}, refused=READY.refused)
+    found = level.judge(seen=SEEN, ready=without, hello=HELLO)
 
     with pytest.raises(SandboxError, match=r"missing landlock .*Linux 5\.13") as caught:
         level.require_full(found)
@@ -182,23 +277,61 @@ def test_a_missing_layer_is_an_undecided_error_with_kernel_and_remedy() -> None:
     assert os.uname().release in str(caught.value)
 
 
-def test_a_clock_that_runs_is_a_missing_layer() -> None:
-    running = msgspec.structs.replace(HELLO, clock="this process has no vDSO")
+@pytest.mark.parametrize(
+    ("field", "layer"),
+    [("clock", "still clock"), ("addresses", "fixed addresses")],
+)
+def test_what_the_zygote_could_not_do_is_missing_with_its_reason(field, layer) -> None:
+    found = level.judge(seen=SEEN, ready=READY, hello=msgspec.structs.replace(HELLO, **{field: "not here"}))
 
-    found = level.judge(status=STATUS, ready=READY, hello=running)
-
-    assert [x.name for x in found.missing] == ["still clock"]
-    with pytest.raises(SandboxError, match=r"missing still clock .*needs a kernel whose vDSO"):
-        level.require_full(found)
+    assert [(x.name, x.detail) for x in found.layers if not x.reached] == [(layer, "not here")]
 
 
-def test_addresses_that_the_kernel_draws_are_told_but_not_required() -> None:
-    drawn = msgspec.structs.replace(HELLO, addresses="the kernel still draws them for each run")
+def test_a_zygote_that_was_not_exec_d_under_the_pin_is_missed() -> None:
+    assert missing_of(hello=msgspec.structs.replace(HELLO, pinned=False)) == ["numeric pin"]
 
-    found = level.judge(status=STATUS, ready=READY, hello=drawn)
+
+def test_a_wanted_layer_may_be_missing_and_is_a_warning_with_its_remedy() -> None:
+    shared = replace(SEEN, spaces={**SEEN.spaces, "pid": str(Path("/proc/self/ns/pid").readlink())})
+    hello = msgspec.structs.replace(HELLO, processes="Operation not permitted")
+
+    found = level.judge(seen=shared, ready=READY, hello=hello)
 
     assert found.is_full
-    assert "fixed addresses" in found.summary()
+    assert "without pid namespace" in found.summary()
+    (warning,) = level.warnings_of(found)
+    assert warning.startswith(f"wanted layer pid namespace is missing on Linux {os.uname().release} (Operation not")
+    assert "containers" in warning
+
+
+def test_a_policy_that_requires_a_wanted_layer_is_obeyed() -> None:
+    strict = demands_of((*REQUIRED, "empty root"), [name for name in WANTED if name != "empty root"])
+    found = level.judge(seen=replace(SEEN, root="/"), ready=READY, hello=HELLO, demands=strict)
+
+    assert [x.name for x in found.missing] == ["empty root"]
+    assert level.warnings_of(found) == ()
+
+
+@pytest.mark.parametrize(
+    ("required", "wanted", "told"),
+    [
+        ((*REQUIRED, "luck"), WANTED, "no layer of confinement is called luck"),
+        (REQUIRED, WANTED[1:], f"once; see {WANTED[0]}"),
+        ((*REQUIRED, WANTED[0]), WANTED, f"once; see {WANTED[0]}"),
+        (REQUIRED[1:], (*WANTED, REQUIRED[0]), f"{REQUIRED[0]} must be required"),
+    ],
+)
+def test_demands_that_name_a_layer_wrongly_or_lower_the_floor_are_refused(required, wanted, told) -> None:
+    with pytest.raises(ConfigError, match=told):
+        demands_of(required, wanted)
+
+
+def test_of_two_workers_the_weaker_counts() -> None:
+    whole = level.judge(seen=SEEN, ready=READY, hello=HELLO)
+    weak = level.judge(seen=SEEN, ready=READY, hello=msgspec.structs.replace(HELLO, clock="it runs"))
+
+    assert level.weakest(whole, weak) == level.weakest(weak, whole) == weak
+    assert level.weakest(whole, whole) == whole
 
 
 def address_seen(source_of, window_of, **layout) -> float:
@@ -228,10 +361,3 @@ def test_starting_a_worker_leaves_its_evaluator_as_it_was() -> None:
 
     with Worker():
         assert kernel.addresses_are_fixed() is before
-
-
-def test_a_wanted_layer_may_be_missing() -> None:
-    found = level.judge(status=STATUS, ready=READY, hello=HELLO)
-
-    assert found.is_full
-    assert "without empty network" in found.summary()
