@@ -10,6 +10,9 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from autarch.errors import ConfigError
+from autarch.sandbox.layers import Demands, demands_of
+
 Count = Annotated[int, Meta(ge=1)]
 """At least one."""
 
@@ -34,6 +37,29 @@ class RequiredPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     strategy: Names
     platform: Names
+
+
+class SandboxPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Layers of confinement that must be there, those that should, and how long strategy code may run for one verdict.
+
+    `strategy_seconds` counts every child of one gate run together: processor time, or a quarter of the waiting where
+    that is more.
+    """
+
+    required: Names
+    wanted: tuple[str, ...]
+    strategy_seconds: Annotated[float, Meta(gt=0.0)]
+
+    def __post_init__(self) -> None:
+        """Refuse layers that there are none of, and demands below those of the code."""
+        try:
+            self.demands()
+        except ConfigError as error:
+            raise ValueError(str(error)) from error
+
+    def demands(self) -> Demands:
+        """Return the layers as a worker is told them."""
+        return demands_of(self.required, self.wanted)
 
 
 class CausalityPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -98,6 +124,7 @@ class Tables(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     data: DataPolicy
     required: RequiredPolicy
     classes: dict[str, str]
+    sandbox: SandboxPolicy
     causality: CausalityPolicy
     warmup: WarmupPolicy
     memory: MemoryPolicy
