@@ -1,4 +1,4 @@
-"""Ask a confined strategy about a market: whole blocks, single bars in prefix form, or one live bar."""
+"""Ask a confined strategy about a market: whole blocks, or single bars in prefix form."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from autarch.decisions import Decisions, empty_decisions
+from autarch.decisions import Decisions
 from autarch.errors import StrategyError, UsageError
 from autarch.evaluation.blocks import Block
 from autarch.evaluation.frames import Frames, Transform, frames_of
@@ -96,33 +96,6 @@ def decide_at(  # noqa: PLR0913  all but four are named at the call
             for name in _NAMES:
                 found[name][index] = getattr(answer, name)[0]
     return TargetRows(**found)
-
-
-def decide_live(session: Session, frames: Frames, *, row: int) -> Decisions:
-    """Return the decisions for all symbols at `row` in live form: one row, asked in prefix form.
-
-    The same bytes as `decide_blocks` gives for that row, if `decide` is causal. A symbol whose bar
-    does not count is flat.
-
-    Args:
-        session: A fresh child, or one that was last asked about an earlier row of the same bars.
-        frames: Bars up to `row` at least; later ones are not shown.
-        row: Row of the bar that has just closed.
-
-    Raises:
-        StrategyError, SandboxError: as `decide_blocks`.
-    """
-    decisions = empty_decisions(frames.manifest, n_bars=1)
-    for column, target in enumerate(frames.targets()):
-        block = frames.anchoring(target).prefix(row)
-        if block is None:
-            continue
-        answer = _last_row(session, frames, target, block)
-        columns = slice(None) if target is None else column
-        for name in _NAMES:
-            getattr(decisions, name)[0, columns] = getattr(answer, name)[0]
-        decisions.counts[0, columns] = True
-    return decisions
 
 
 def _last_row(session: Session, frames: Frames, target: str | None, block: Block) -> TargetRows:
