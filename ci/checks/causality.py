@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from autarch.decisions import Decisions
-from autarch.errors import UndecidedError
+from autarch.errors import StrategyError, UndecidedError
 from autarch.evaluation import Frames, frames_of
-from autarch.market.types import Ints
+from autarch.market.types import Floats
 from autarch.sandbox.session import Session
 from autarch.verdict import Measure
-from ci.checks.asking import stacked
-from ci.checks.cuts import CutPlan, plan_cuts
+from ci.checks.asking import when
+from ci.checks.cuts import Cut, CutPlan, plan_cuts
+from ci.checks.payoffs import Path
 from ci.checks.peeks import Peek, describe_first, find_peeks
 from ci.checks.poison import Poisoned, ask_poisoned
 from ci.context import Answer, Evaluated
 from ci.workers import asking_threads
+
+FRESH_SYMBOLS_MAX = 3
+"""Symbols that one fresh child is asked about, in an order drawn by chance."""
 
 
 def check(evaluated: Evaluated, decisions: Decisions) -> Answer:
@@ -33,13 +38,11 @@ def check(evaluated: Evaluated, decisions: Decisions) -> Answer:
         evaluated=evaluated, decisions=decisions, frames=frames_of(evaluated.source.manifest, evaluated.market)
     )
     plan = asking.plan(limits.cuts)
+    cuts = plan.in_order()
+    halves = cuts[: len(cuts) // 2], cuts[len(cuts) // 2 :]  # of the time, one for each core
     with asking_threads(2, evaluated.main, evaluated.other) as pool:
-        prefix = [
-            pool.submit(asking.at_cuts, group, half)  # halves, so that a panel has work for two cores
-            for group, rows in zip(plan.columns, plan.rows, strict=True)
-            for half in np.array_split(rows, 2)
-        ]
-        fresh = pool.submit(asking.in_fresh_children, plan, limits.fresh_cuts)
+        prefix = [pool.submit(asking.at_cuts, half) for half in halves if half]
+        fresh = pool.submit(asking.in_fresh_children, cuts, limits.fresh_cuts)
         poison = pool.submit(ask_poisoned, evaluated, decisions, asking.frames, n_blocks=limits.poisoned_blocks)
         at_cuts = [peek for future in prefix for peek in future.result()]
         return _answer(evaluated, plan, at_cuts, fresh.result(), poison.result())
@@ -52,41 +55,65 @@ class _Asking:
     frames: Frames
 
     def plan(self, budget: int) -> CutPlan:
-        close = np.stack([self.evaluated.market.of(s).close for s in self.decisions.symbols], axis=1)
+        series = [self.evaluated.market.of(symbol) for symbol in self.decisions.symbols]
+        paths = tuple(Path(high=each.high, low=each.low, close=each.close) for each in series)
         blocks = (self.frames.first_bar + np.arange(self.frames.n_bars)) // self.evaluated.source.manifest.block
-        return plan_cuts(self.decisions, close, blocks=blocks, budget=budget, seed=self.evaluated.seed)
+        return plan_cuts(self.decisions, paths, blocks=blocks, budget=budget, seed=self.evaluated.seed)
 
-    def at_cuts(self, group: tuple[int, ...], rows: Ints) -> list[Peek]:
-        """Ask one child in ascending order: it never holds a later bar than the one it is asked about."""
+    def at_cuts(self, cuts: Sequence[Cut]) -> list[Peek]:
+        """Ask one child in ascending order, of all symbols: it never holds a later bar than it is asked about."""
         with self.evaluated.main.session(self.evaluated.source) as session:
-            return self._compare(session, group, rows, how="when the window ends there")
+            return self._compare(session, cuts, how="when the window ends there")
 
-    def in_fresh_children(self, plan: CutPlan, budget: int) -> list[Peek]:
-        """Ask some of the cuts again, each in a child that has answered nothing before."""
+    def in_fresh_children(self, cuts: Sequence[Cut], budget: int) -> list[Peek]:
+        """Ask some of the cuts again, each in a child that has answered nothing before, other symbols first or after.
+
+        So neither an earlier question nor the order of symbols can be what an answer hangs on.
+        """
         rng = np.random.default_rng([*self.evaluated.seed, budget])
-        pairs = [(group, row) for group, rows in zip(plan.columns, plan.rows, strict=True) for row in rows]
-        chosen = rng.permutation(len(pairs))[:budget]
+        chosen = sorted(rng.permutation(len(cuts))[:budget].tolist())
         peeks: list[Peek] = []
-        for index in sorted(chosen.tolist()):
-            group, row = pairs[index]
+        for index in chosen:
+            together = rng.permutation(self._beside(cuts[index], rng)).tolist()
+            asked = [Cut(row=cuts[index].row, columns=tuple(columns)) for columns in together]
             with self.evaluated.other.session(self.evaluated.source) as session:
-                peeks += self._compare(
-                    session, group, np.array([row]), how="in a process that was asked nothing before"
-                )
+                peeks += self._compare(session, asked, how="in a process that was asked nothing before that bar")
         return peeks
 
-    def _compare(self, session: Session, group: tuple[int, ...], rows: Ints, *, how: str) -> list[Peek]:
-        target = None if self.decisions.mode == "panel" else self.decisions.symbols[group[0]]
-        anchoring = self.frames.anchoring(target)
-        answers = []
-        for row in map(int, rows):
-            block = anchoring.prefix(row)
-            if block is None:
-                raise UndecidedError(f"row {row} counts in block form and not in prefix form; report this")
-            answers.append(stacked(session.decide(self.frames.window(target, block), keep=1)))
-        if not answers:
-            return []
-        return find_peeks(self.decisions, group, rows, np.concatenate(answers, axis=1), how=how)
+    def _beside(self, cut: Cut, rng: np.random.Generator) -> list[tuple[int, ...]]:
+        """Return the columns of `cut` and of some other symbols that are decided on at its bar."""
+        if self.decisions.mode == "panel":
+            return [cut.columns]
+        others = [(c,) for c in np.flatnonzero(self.decisions.counts[cut.row]).tolist() if (c,) != cut.columns]
+        picked = rng.permutation(len(others))[: FRESH_SYMBOLS_MAX - 1].tolist()
+        return [cut.columns, *(others[place] for place in picked)]
+
+    def _compare(self, session: Session, cuts: Sequence[Cut], *, how: str) -> list[Peek]:
+        rows: dict[tuple[int, ...], list[int]] = {}
+        for cut in cuts:
+            rows.setdefault(cut.columns, []).append(cut.row)
+        again = {columns: np.full((3, len(rows[columns]), len(columns)), np.nan) for columns in rows}
+        answered = dict.fromkeys(rows, 0)
+        for cut in cuts:
+            self._ask(session, cut, into=again[cut.columns][:, answered[cut.columns]])
+            answered[cut.columns] += 1
+        found = (find_peeks(self.decisions, c, np.array(rows[c]), again[c], how=how) for c in rows)
+        return [peek for peeks in found for peek in peeks]
+
+    def _ask(self, session: Session, cut: Cut, *, into: Floats) -> None:
+        """Write exposure, stop-loss and take-profit (3, len(cut.columns)) of the bar that ends its window."""
+        target = None if self.decisions.mode == "panel" else self.decisions.symbols[cut.columns[0]]
+        block = self.frames.anchoring(target).prefix(cut.row)
+        if block is None:
+            raise UndecidedError(f"row {cut.row} counts in block form and not in prefix form; report this")
+        try:
+            for _, _, group in session.ask(self.frames.question((target,), block), keep=1):
+                for place, given in enumerate((group.exposure, group.stop_loss, group.take_profit)):
+                    if given is not None:
+                        into[place] = given.reshape(-1)
+        except StrategyError as error:
+            asked = f"{target or 'the panel'} at {when(self.evaluated.market, cut.row)}"
+            raise StrategyError(f"asked about {asked} with no later bar: {error}") from error
 
 
 def _answer(evaluated: Evaluated, plan: CutPlan, at_cuts: list[Peek], fresh: list[Peek], poisoned: Poisoned) -> Answer:

@@ -8,6 +8,19 @@ import numpy as np
 
 from autarch.decisions import Decisions
 from autarch.market.types import Bools, Floats, Ints
+from ci.checks.asking import groups_of
+from ci.checks.payoffs import Path, payoff_of_distances, payoff_of_exposures
+
+STEP_OF_MAX_LEVERAGE = 0.001
+"""Smaller moves than this are no changes: a strategy that flickers by less cannot drown its others in them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """One decision to ask for again: a row, and the symbol columns that one call of `decide` answers there."""
+
+    row: int
+    columns: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,93 +38,100 @@ class CutPlan:
         """Calls of `decide` the plan asks for."""
         return sum(int(rows.size) for rows in self.rows)
 
+    def in_order(self) -> tuple[Cut, ...]:
+        """Return the cuts as time goes by, symbols side by side: the order in which one child may be asked."""
+        cuts = [Cut(row=int(row), columns=c) for c, rows in zip(self.columns, self.rows, strict=True) for row in rows]
+        return tuple(sorted(cuts, key=lambda cut: (cut.row, cut.columns)))
 
-def plan_cuts(decisions: Decisions, close: Floats, *, blocks: Ints, budget: int, seed: bytes) -> CutPlan:
+
+def plan_cuts(decisions: Decisions, paths: tuple[Path, ...], *, blocks: Ints, budget: int, seed: bytes) -> CutPlan:
     """Spend `budget` cuts on the counting bars of `decisions`.
 
-    Half go to bars where the exposure's sign changes (other changes when those are few), a quarter
-    to bars where a suppressed or advanced change would have paid most, the rest to chance with at
-    least one in every block. What a share cannot use, chance uses.
+    Half go to changes: of the exposure's sign, the larger ones first for one half of them (other moves when
+    those are few), and an eighth of all to moves of a distance where there are any. A quarter goes to bars
+    where a suppressed or advanced change of exposure, or another stop or take-profit, would have paid most.
+    The rest goes to chance with at least one in every block. What a share cannot use, chance uses.
 
     Args:
         decisions: Block form, (n_bars, n_symbols).
-        close: (n_bars, n_symbols), columns as in `decisions`.
+        paths: Prices of each symbol, in the order of `decisions`.
         blocks: (n_bars,) the number of the block each bar lies in.
         budget: Calls of `decide` over all symbols.
         seed: What the samples depend on; the base commit, so that nobody can choose it.
     """
     rng = np.random.default_rng(list(seed))
-    n_symbols = len(decisions.symbols)
-    groups = (tuple(range(n_symbols)),) if decisions.mode == "panel" else tuple((c,) for c in range(n_symbols))
+    groups = groups_of(decisions)
     share, rest = divmod(budget, len(groups))
     rows = tuple(
-        _choose(decisions, close, list(columns), blocks=blocks, budget=share + (index < rest), rng=rng)
+        _choose(_scores(decisions, paths, columns), blocks, budget=share + (index < rest), rng=rng)
         for index, columns in enumerate(groups)
     )
     return CutPlan(columns=groups, rows=rows)
 
 
-def payoff_of_not_changing(exposure: Floats, close: Floats) -> Floats:
-    """Return, a bar, what the decision at that bar earned on the next bar beyond its best alibi.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Scores:
+    """Of one group of columns, each (n_bars,): what changes by how much, and what would have paid."""
 
-    The alternatives are what a strategy that cannot see the next bar might as well have wanted: the
-    decision before, the one after (a change put off), the last different one (a change brought
-    forward) and flat. The largest gain over any of them is what a peek would have been paid.
-    Own choice, after the exits that a look-ahead delays where the next bar pays.
-
-    Args:
-        exposure: (n_bars,).
-        close: (n_bars,).
-
-    Returns:
-        (n_bars,), 0.0 for the last bar, never below 0.0.
-    """
-    ahead = np.zeros(exposure.size)
-    ahead[:-1] = close[1:] / close[:-1] - 1.0
-    before = np.concatenate([exposure[:1], exposure[:-1]])
-    after = np.concatenate([exposure[1:], exposure[-1:]])
-    gains = [(exposure - other) * ahead for other in (before, after, _last_different(exposure), 0.0)]
-    paid: Floats = np.maximum(np.stack(gains).max(axis=0), 0.0)
-    return paid
+    counting: Bools
+    flip_size: Floats  # 0.0 where no sign changes
+    moves: Bools
+    distance_moves: Bools
+    exposures_paid: Floats
+    distances_paid: Floats
 
 
-def _last_different(exposure: Floats) -> Floats:
-    """Return, a bar, the exposure held before the current run of equal ones began (0.0 in the first run)."""
-    starts = np.flatnonzero(np.concatenate([[True], exposure[1:] != exposure[:-1]]))
-    run = np.searchsorted(starts, np.arange(exposure.size), side="right") - 1
-    previous = np.concatenate([[0.0], exposure[starts[:-1]]])
-    result: Floats = previous[run]
-    return result
+def _scores(decisions: Decisions, paths: tuple[Path, ...], columns: tuple[int, ...]) -> _Scores:
+    step = STEP_OF_MAX_LEVERAGE * decisions.max_leverage
+    n_bars = decisions.exposure.shape[0]
+    flip_size, exposures_paid, distances_paid = np.zeros(n_bars), np.zeros(n_bars), np.zeros(n_bars)
+    moves, distance_moves = np.zeros(n_bars, dtype=np.bool_), np.zeros(n_bars, dtype=np.bool_)
+    for column in columns:
+        exposure, path = decisions.exposure[:, column], paths[column]
+        stop, take = decisions.stop_loss[:, column], decisions.take_profit[:, column]
+        coarse = np.round(exposure / step)
+        moved = np.concatenate([[0.0], np.abs(np.diff(coarse))])
+        flips = np.concatenate([[False], np.diff(np.sign(coarse)) != 0.0])
+        flip_size = np.maximum(flip_size, np.where(flips, moved, 0.0))
+        moves |= moved > 0.0
+        distance_moves |= (coarse != 0.0) & (_moved(stop) | _moved(take))
+        exposures_paid += payoff_of_exposures(exposure, path.close, coarse=coarse)
+        distances_paid += payoff_of_distances(exposure, stop, take, path, coarse=coarse)
+    return _Scores(
+        counting=np.asarray(decisions.counts[:, list(columns)].any(axis=1)),
+        flip_size=flip_size,
+        moves=moves,
+        distance_moves=distance_moves,
+        exposures_paid=exposures_paid,
+        distances_paid=distances_paid,
+    )
 
 
-def _choose(  # noqa: PLR0913  the plan's own arguments, for one group of columns
-    decisions: Decisions, close: Floats, columns: list[int], *, blocks: Ints, budget: int, rng: np.random.Generator
-) -> Ints:
-    exposure, prices = decisions.exposure[:, columns], close[:, columns]
-    counting: Bools = np.asarray(decisions.counts[:, columns].any(axis=1))
+def _moved(distance: Floats) -> Bools:
+    """Return the bars on which a distance is another than on the bar before, absent or not."""
+    alike = (distance[1:] == distance[:-1]) | (np.isnan(distance[1:]) & np.isnan(distance[:-1]))
+    return np.concatenate([[False], ~alike])
+
+
+def _choose(scores: _Scores, blocks: Ints, *, budget: int, rng: np.random.Generator) -> Ints:
+    counting = scores.counting
     taken = np.zeros(counting.size, dtype=np.bool_)
 
-    flips, moves = _changes(exposure)
-    _sample(taken, counting & flips, budget // 2, rng)
-    _sample(taken, counting & moves, budget // 2 - int(taken.sum()), rng)
+    _sample(taken, counting & scores.distance_moves, budget // 8, rng)
+    _take_best(taken, counting, scores.flip_size, budget // 4, rng)
+    _sample(taken, counting & (scores.flip_size > 0.0), budget // 2 - int(taken.sum()), rng)
+    _sample(taken, counting & scores.moves, budget // 2 - int(taken.sum()), rng)
 
-    paid = np.sum([payoff_of_not_changing(exposure[:, c], prices[:, c]) for c in range(len(columns))], axis=0)
-    put_off = np.concatenate([moves[1:], [False]])
-    _take_best(taken, counting & put_off, paid, budget // 8)
-    _take_best(taken, counting, paid, budget // 4 - budget // 8)
+    put_off = np.concatenate([scores.moves[1:], [False]])
+    parts = [np.where(put_off, scores.exposures_paid, 0.0), scores.exposures_paid]
+    parts += [scores.distances_paid] if scores.distances_paid.any() else []
+    for paid in parts:
+        _take_best(taken, counting, paid, budget // 4 // len(parts), rng)
 
     first_of_block = _one_in_every_block(counting & ~taken, blocks, rng)
     _sample(taken, first_of_block, budget - int(taken.sum()), rng)
     _sample(taken, counting, budget - int(taken.sum()), rng)
     return np.flatnonzero(taken)
-
-
-def _changes(exposure: Floats) -> tuple[Bools, Bools]:
-    """Return the bars where any column's sign changes, and where any column's exposure changes."""
-    flips, moves = np.zeros(exposure.shape[0], dtype=np.bool_), np.zeros(exposure.shape[0], dtype=np.bool_)
-    flips[1:] = (np.sign(exposure[1:]) != np.sign(exposure[:-1])).any(axis=1)
-    moves[1:] = (exposure[1:] != exposure[:-1]).any(axis=1)
-    return flips, moves
 
 
 def _sample(taken: Bools, wanted: Bools, budget: int, rng: np.random.Generator) -> None:
@@ -120,9 +140,10 @@ def _sample(taken: Bools, wanted: Bools, budget: int, rng: np.random.Generator) 
         taken[rows if rows.size <= budget else rng.choice(rows, size=budget, replace=False)] = True
 
 
-def _take_best(taken: Bools, wanted: Bools, score: Floats, budget: int) -> None:
+def _take_best(taken: Bools, wanted: Bools, score: Floats, budget: int, rng: np.random.Generator) -> None:
+    """Take the rows with the highest scores above zero; chance decides between equals."""
     rows = np.flatnonzero(wanted & ~taken & (score > 0.0))
-    best = rows[np.argsort(-score[rows], kind="stable")[:budget]]
+    best = rows[np.lexsort((rng.random(rows.size), -score[rows]))[:budget]]
     taken[best] = True
 
 

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autarch.decisions import Decisions
-from ci.checks.cuts import payoff_of_not_changing, plan_cuts
+from ci.checks.cuts import plan_cuts
+from ci.checks.payoffs import Path, largest, payoff_of_distances, payoff_of_exposures
 
 BLOCK = 100
 
@@ -28,9 +29,13 @@ def decisions_of(exposure: np.ndarray, *, mode: str = "each") -> Decisions:
     )
 
 
-def walk(n_bars: int, n_symbols: int, seed: int = 1) -> np.ndarray:
+def paths_of(close: np.ndarray) -> tuple[Path, ...]:
+    return tuple(Path(high=column, low=column, close=column) for column in close.T)
+
+
+def walk(n_bars: int, n_symbols: int, seed: int = 1) -> tuple[Path, ...]:
     rng = np.random.default_rng(seed)
-    return 100 * np.exp(np.cumsum(rng.normal(0, 0.01, (n_bars, n_symbols)), axis=0))
+    return paths_of(100 * np.exp(np.cumsum(rng.normal(0, 0.01, (n_bars, n_symbols)), axis=0)))
 
 
 def blocks(n_bars: int) -> np.ndarray:
@@ -62,7 +67,7 @@ def test_the_exit_put_off_where_the_next_bar_paid_most_is_asked() -> None:
     close = np.full((2010, 1), 100.0)
     close[1235:] = 105.0  # held at 1234, the bar before the change at 1235, it earns 5 %
 
-    plan = plan_cuts(decisions_of(exposure), close, blocks=blocks(2010), budget=32, seed=b"base")
+    plan = plan_cuts(decisions_of(exposure), paths_of(close), blocks=blocks(2010), budget=32, seed=b"base")
 
     assert 1234 in plan.rows[0]
 
@@ -71,7 +76,7 @@ def test_payoffs_are_the_gain_over_the_best_alibi() -> None:
     exposure = np.array([0.0, 1.0, 1.0, 0.0, 0.0])
     close = np.array([100.0, 100.0, 110.0, 99.0, 99.0])
 
-    paid = payoff_of_not_changing(exposure, close)
+    paid = payoff_of_exposures(exposure, close, coarse=exposure)
 
     # Bar 0, flat, 0 %: nothing. Bar 1, long before +10 %: 0.10 over flat. Bar 2, long before -10 %: no gain
     # over anything. Bar 3, flat before 0 %: nothing. The last bar has no next one.
@@ -82,7 +87,7 @@ def test_leaving_before_a_fall_counts_as_paid() -> None:
     exposure = np.array([1.0, 1.0, 0.0, 0.0])
     close = np.array([100.0, 100.0, 100.0, 80.0])
 
-    assert np.isclose(payoff_of_not_changing(exposure, close)[2], 0.20)  # (0 - 1) * (80 / 100 - 1)
+    assert np.isclose(payoff_of_exposures(exposure, close, coarse=exposure)[2], 0.20)  # (0 - 1) * (80 / 100 - 1)
 
 
 def test_only_counting_bars_are_asked_and_budgets_hold() -> None:
@@ -104,6 +109,92 @@ def test_a_panel_is_asked_as_one() -> None:
 
     assert plan.columns == ((0, 1, 2),)
     assert plan.n_cuts == 50
+
+
+def test_a_flicker_too_small_to_trade_does_not_drown_the_changes_that_matter() -> None:
+    exposure = np.zeros((4000, 1))
+    exposure[:, 0] = np.where(np.arange(4000) % 2, 1e-9, -1e-9)
+    real = np.arange(100, 3900, 200)
+    for start in real:
+        exposure[start : start + 50] = 1.0
+
+    plan = plan_cuts(decisions_of(exposure), walk(4000, 1), blocks=blocks(4000), budget=160, seed=b"base")
+
+    assert {*real, *(real + 50)} <= set(plan.rows[0].tolist())
+
+
+def test_large_changes_of_sign_are_asked_before_a_crowd_of_small_ones() -> None:
+    exposure = np.where(np.arange(4000) % 2, 0.002, -0.002)[:, None]
+    real = np.arange(101, 3900, 200)
+    exposure[real] = 1.0
+
+    plan = plan_cuts(decisions_of(exposure), walk(4000, 1), blocks=blocks(4000), budget=160, seed=b"base")
+
+    assert set(real) <= set(plan.rows[0].tolist())
+
+
+def test_the_one_entry_whose_stop_was_moved_out_of_a_fall_s_way_is_asked() -> None:
+    # 300 entries of five bars with a stop of 2 %; the market is flat but for a dip of 10 % after the one at
+    # 1500, where the stop is 20 %: 30 cuts in all, and chance alone would find it once in 67.
+    exposure, stop = np.zeros((3000, 1)), np.full((3000, 1), 0.02)
+    for start in range(0, 3000, 10):
+        exposure[start : start + 5] = 1.0
+    stop[1500] = 0.2
+    close = np.full((3000, 1), 100.0)
+    close[1502] = 90.0
+    decisions = dataclasses.replace(decisions_of(exposure), stop_loss=stop)
+
+    plan = plan_cuts(decisions, paths_of(close), blocks=blocks(3000), budget=30, seed=b"base")
+
+    assert 1500 in plan.rows[0]
+
+
+def test_moves_of_a_take_profit_are_asked_like_changes() -> None:
+    exposure, take = np.ones((3000, 1)), np.full((3000, 1), 0.05)
+    take[700:720], take[2100:] = 0.01, np.nan
+    decisions = dataclasses.replace(decisions_of(exposure), take_profit=take)
+
+    plan = plan_cuts(decisions, walk(3000, 1), blocks=blocks(3000), budget=64, seed=b"base")
+
+    assert {700, 720, 2100} <= set(plan.rows[0].tolist())
+
+
+def test_a_stop_is_paid_what_it_saved_over_the_neighbours_stops() -> None:
+    # Long at 100 from bar 1, down to 95 at bar 2, back at 104 at bar 3, where it ends. The stop of bar 1, 10 %,
+    # is not touched: +4 %. The stops of bars 0 and 2, 3 %, would have been: -3 %. So it is paid 7 %.
+    exposure = np.array([0.0, 1.0, 1.0, 0.0, 0.0])
+    stop = np.array([0.03, 0.10, 0.03, 0.03, 0.03])
+    none = np.full(5, np.nan)
+    path = paths_of(np.array([[100.0], [100.0], [95.0], [104.0], [104.0]]))[0]
+
+    paid = payoff_of_distances(exposure, stop, none, path, coarse=exposure)
+    short = payoff_of_distances(-exposure, none, np.full(5, 0.03), path, coarse=-exposure)
+
+    assert np.allclose(paid, [0.0, 0.07, 0.0, 0.0, 0.0])
+    # Short, the take-profit of 3 % is reached at 95: +3 %; without one it ends at 104: -4 %.
+    assert np.allclose(short, [0.0, 0.07, 0.0, 0.0, 0.0])
+
+
+def test_adding_is_an_entry_and_reducing_is_none() -> None:
+    exposure = np.array([0.5, 1.0, 0.5, 0.5, 0.0, 0.0])
+    path = paths_of(np.array([[100.0], [100.0], [100.0], [90.0], [110.0], [110.0]]))[0]
+    stop = np.array([0.05, 0.2, 0.2, 0.2, 0.2, 0.2])
+
+    paid = payoff_of_distances(exposure, stop, np.full(6, np.nan), path, coarse=exposure)
+
+    # Bar 0, stopped at -5 %, is no gain. Bar 1 adds with 20 %, holds to +10 %; with bar 0's 5 % it were -5 %.
+    assert np.allclose(paid, [0.0, 0.15, 0.0, 0.0, 0.0, 0.0])
+
+
+@given(data=st.data())
+def test_extremes_over_spans_are_those_of_the_slices(data: st.DataObject) -> None:
+    values = np.array(data.draw(st.lists(st.integers(-50, 50), min_size=1, max_size=70)), dtype=float)
+    first = np.array(data.draw(st.lists(st.integers(0, values.size - 1), min_size=1, max_size=9)))
+    last = np.array([data.draw(st.integers(int(low), values.size - 1)) for low in first])
+
+    found = largest(values, first, last)
+
+    assert found.tolist() == [values[a : b + 1].max() for a, b in zip(first, last, strict=True)]
 
 
 @given(seed=st.binary(max_size=8), budget=st.integers(1, 400))
