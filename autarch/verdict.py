@@ -10,7 +10,13 @@ from typing import Literal
 CheckVerdict = Literal["passed", "failed", "undecided", "skipped", "waived"]
 CheckClass = Literal["law", "limit", "advice"]
 GateVerdict = Literal["accepted", "rejected", "undecided"]
+LaneWord = Literal["same", "less", "ordinary"]
+"""What the hidden bars said of a change: the same decisions as main's version, less risk, or neither."""
+
 Comparison = Literal["<=", ">=", "==", "<", ">"]
+
+LAWS: frozenset[str] = frozenset({"scope", "policy", "determinism", "causality", "backtest"})
+"""Checks that are law under every policy: never waived, never demoted."""
 
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
     "<=": operator.le,

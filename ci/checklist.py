@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from autarch.errors import AutarchError, StrategyError
+from autarch.sandbox.failure import StrategyRunError
 from autarch.verdict import CheckResult, CheckVerdict
 from ci.context import Answer, Clock, Progress
 from ci.policy import CHECK_NAMES, Policy
@@ -39,13 +40,17 @@ def with_those_they_rest_on(names: frozenset[str]) -> frozenset[str]:
 
 @dataclass(kw_only=True)
 class Checklist:
-    """Results by name, filled in by `ask` alone; two threads may ask different checks."""
+    """Results by name, filled in by `ask` alone; two threads may ask different checks.
+
+    `of_machine` names those that failed for want of time or memory: another machine might find otherwise.
+    """
 
     policy: Policy
     wanted: frozenset[str]
     progress: Progress
     clock: Clock
     results: dict[str, CheckResult] = field(default_factory=dict)
+    of_machine: set[str] = field(default_factory=set)
     elapsed_s: dict[str, float] = field(default_factory=dict)
 
     def is_clear(self, name: str) -> bool:
@@ -80,6 +85,10 @@ class Checklist:
     def _guarded(self, name: str, check: Callable[[], Answer]) -> Answer:
         try:
             return check()
+        except StrategyRunError as error:
+            if error.is_of_machine:
+                self.of_machine.add(name)
+            return Answer(verdict="failed", detail=str(error))
         except StrategyError as error:
             return Answer(verdict="failed", detail=str(error))
         except AutarchError as error:

@@ -19,12 +19,13 @@ def claim_of(outcome: GateOutcome, inputs: GateInputs) -> Claim | None:
     """Return the claim of a whole gate run, or None when there is nothing to derive again.
 
     A diff that is not one strategy, a removal and a manifest that does not parse leave no strategy
-    whose verdict could be repeated from its tree; and what could not be computed proves nothing.
+    whose verdict could be repeated from its tree; what could not be computed proves nothing; and what took
+    too long here may be quick elsewhere.
     """
     candidate = outcome.candidate
     if candidate.kind != "strategy" or candidate.source is None or candidate.problems:
         return None
-    if outcome.verdict == "undecided":
+    if outcome.verdict == "undecided" or outcome.of_machine:
         return None
     result = outcome.backtest
     return Claim(
@@ -39,7 +40,10 @@ def claim_of(outcome: GateOutcome, inputs: GateInputs) -> Claim | None:
         base=candidate.base,
         engine=inputs.engine,
         policy=ClaimedPolicy(
-            path=inputs.policy.path, sha256=inputs.policy.digest, walkthrough=inputs.policy.walkthrough
+            path=inputs.policy.path,
+            sha256=inputs.policy.digest,
+            walkthrough=inputs.policy.walkthrough,
+            preset=inputs.preset,
         ),
         dataset=ClaimedDataset(name=inputs.lock.name, digest=inputs.lock.digest),
         ledger=inputs.ledger,
@@ -54,4 +58,6 @@ def claim_of(outcome: GateOutcome, inputs: GateInputs) -> Claim | None:
         metrics=outcome.metrics,
         verdict=outcome.verdict,
         waived=outcome.waived,
+        as_of=inputs.waivers.day,
+        lane=inputs.lane,
     )

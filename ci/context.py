@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from autarch.canonical import Sha256
@@ -15,9 +15,10 @@ from autarch.market.stores import Stores
 from autarch.market.types import Market
 from autarch.referee.process import RefereeProcess
 from autarch.sandbox.worker import Worker
-from autarch.verdict import Measure
+from autarch.verdict import LaneWord, Measure
 from ci.candidate import Candidate
-from ci.policy import Policy
+from ci.policy import OWN, Policy
+from ci.waiving import Waivers
 
 Progress = Callable[[str], None]
 """Takes one line of narration; the command line writes it to stderr."""
@@ -31,7 +32,9 @@ class GateInputs:
     """All that a verdict depends on beside the candidate itself.
 
     `engine` and `numerics` name the code and the arithmetic; `ledger` is the head that `trials`
-    was counted at. Only the train split is ever read from `stores`. With `allow_weak` a missing
+    was counted at; `waivers` are those that the same commit as the policy holds. `preset` is the one
+    whose limits the policy has, "own" when it has changed them. `lane` is the word about the hidden bars,
+    quoted from the ledger. Only the train split is ever read from `stores`. With `allow_weak` a missing
     layer of confinement stops nothing, and then the outcome is no verdict and carries no claim.
     """
 
@@ -43,6 +46,9 @@ class GateInputs:
     ledger: str | None = None
     trials: int = 0
     allow_weak: bool = False
+    waivers: Waivers = field(default_factory=Waivers)
+    preset: str = OWN
+    lane: LaneWord | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +75,15 @@ class Evaluated:
     main: Worker
     other: Worker
     referee: RefereeProcess
+
+    def afford(self, windows: int) -> None:
+        """Raise when `windows` more, at the pace so far, would use more time than the policy gives one verdict.
+
+        Raises:
+            StrategyRunError: too slow; names seconds a window and windows needed.
+        """
+        if self.main.budget is not None:
+            self.main.budget.afford(windows)
 
     @property
     def seed(self) -> bytes:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 from autarch.errors import UsageError
 from autarch.verdict import overall
 from ci.candidate import Candidate
 from ci.checklist import Checklist, with_those_they_rest_on
 from ci.checks import policy, scope
-from ci.claiming import claim_of
+from ci.concluding import conclude
 from ci.context import Answer, Clock, GateInputs, Progress
 from ci.outcome import GateOutcome
 from ci.policy import CHECK_NAMES
@@ -56,10 +54,7 @@ def judge(  # noqa: PLR0913  what is judged, by what, and four ways to watch or 
                 candidate=candidate, source=candidate.source, inputs=inputs, checklist=checklist, workers=workers
             )
             run.run()
-    outcome = _outcome(candidate, inputs, checklist, run)
-    if wanted != frozenset(CHECK_NAMES) or (run is not None and not run.confined):
-        return outcome
-    return dataclasses.replace(outcome, claim=claim_of(outcome, inputs))
+    return conclude(_measured(candidate, inputs, checklist, run), inputs)
 
 
 def _wanted(candidate: Candidate, only: frozenset[str] | None) -> frozenset[str]:
@@ -78,7 +73,7 @@ def _answer_removal(candidate: Candidate, checklist: Checklist) -> None:
         checklist.ask(name, lambda: Answer(verdict="passed", detail=detail))
 
 
-def _outcome(candidate: Candidate, inputs: GateInputs, checklist: Checklist, run: StrategyRun | None) -> GateOutcome:
+def _measured(candidate: Candidate, inputs: GateInputs, checklist: Checklist, run: StrategyRun | None) -> GateOutcome:
     checks = checklist.close()
     judged = None if run is None else run.judged
     return GateOutcome(
@@ -88,27 +83,21 @@ def _outcome(candidate: Candidate, inputs: GateInputs, checklist: Checklist, run
         engine=inputs.engine,
         trials=inputs.trials,
         checks=checks,
+        measured=checks,
+        whole=checklist.wanted == frozenset(CHECK_NAMES),
+        of_machine=tuple(sorted(checklist.of_machine)),
         metrics={} if judged is None else {"train": dict(judged.metrics)},
         claim=None,
         dataset=inputs.lock.ref,
-        waived=_waived(inputs, run),
+        preset=inputs.preset,
+        may_ask=None if run is None else run.may_ask,
         assumed=_assumed(candidate, inputs),
         elapsed_s=dict(checklist.elapsed_s),
-        sandbox="no strategy code was run" if run is None else run.sandbox,
+        level=None if run is None else run.level,
         market=None if run is None else run.market,
         decisions=None if run is None else run.decisions,
         backtest=None if judged is None else judged.result,
     )
-
-
-def _waived(inputs: GateInputs, run: StrategyRun | None) -> tuple[str, ...]:
-    """Return what stands between this verdict and a real one: a walk-through's limits, weak confinement."""
-    waived = []
-    if inputs.policy.walkthrough:
-        waived.append(f"every limit, by {inputs.policy.path}: a walk-through, all limits wide open")
-    if run is not None and not run.confined:
-        waived.append(run.sandbox)
-    return tuple(waived)
 
 
 def _assumed(candidate: Candidate, inputs: GateInputs) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from autarch.canonical import Sha256
@@ -15,7 +15,9 @@ from autarch.numerics import selftest_digest
 from autarch.repo.engine import engine_digest
 from autarch.repo.git import GitRepo
 from ci.context import GateInputs
-from ci.policy import DEFAULT_PATH, Policy, parse_policy
+from ci.counting import Counted
+from ci.policy import DEFAULT_PATH, Policy, parse_policy, preset_of
+from ci.waiving import waivers_at, waivers_in_worktree
 
 LOCK_FOLDER = "ci/datasets"
 
@@ -33,16 +35,21 @@ class Choice:
     allow_weak: bool = False
 
 
-def inputs_at_commit(
-    repo: GitRepo, commit: str, choice: Choice, *, ledger: str | None = None, trials: int = 0
-) -> GateInputs:
+def inputs_at_commit(repo: GitRepo, commit: str, choice: Choice, *, counted: Counted | None = None) -> GateInputs:
     """Return the inputs as `commit` (main, as judged against) states them, whatever the work tree holds.
+
+    Args:
+        repo: Holds the commit.
+        commit: Full id.
+        choice: What the caller chooses.
+        counted: The ledger, as far as it counts; None: nothing was counted.
 
     Raises:
         ConfigError: the policy is missing or malformed.
         DataError: the lock is missing or malformed.
     """
-    return _inputs(lambda path: repo.blob_at(commit, path), choice, where=commit[:12], ledger=ledger, trials=trials)
+    inputs = _inputs(lambda path: repo.blob_at(commit, path), choice, where=commit[:12])
+    return counted_in(replace(inputs, waivers=waivers_at(repo, commit)), counted or Counted())
 
 
 def inputs_in_worktree(root: Path, choice: Choice) -> GateInputs:
@@ -51,7 +58,15 @@ def inputs_in_worktree(root: Path, choice: Choice) -> GateInputs:
     Raises:
         ConfigError, DataError: as `inputs_at_commit`.
     """
-    return _inputs(lambda path: _file(root / path), choice, where=str(root), ledger=None, trials=0)
+    head = GitRepo(root).resolve("HEAD")
+    inputs = _inputs(lambda path: _file(root / path), choice, where=str(root))
+    return inputs if head is None else replace(inputs, waivers=waivers_in_worktree(root, GitRepo(root), head))
+
+
+def counted_in(inputs: GateInputs, counted: Counted) -> GateInputs:
+    """Return `inputs` with what the ledger says: its head, the trials, and how late it is for waivers."""
+    waivers = inputs.waivers.held_against(counted.newest_ms)
+    return replace(inputs, ledger=counted.head, trials=counted.trials, waivers=waivers)
 
 
 def relative_policy(root: Path, given: str) -> str:
@@ -100,7 +115,7 @@ def lock_from(read: Reader, name: str, *, where: str) -> DatasetLock:
     return lock
 
 
-def _inputs(read: Reader, choice: Choice, *, where: str, ledger: str | None, trials: int) -> GateInputs:
+def _inputs(read: Reader, choice: Choice, *, where: str) -> GateInputs:
     policy = policy_from(read, choice.policy_path, where=where)
     name = choice.dataset or policy.data.datasets[0]
     return GateInputs(
@@ -109,9 +124,8 @@ def _inputs(read: Reader, choice: Choice, *, where: str, ledger: str | None, tri
         stores=choice.stores,
         engine=engine_digest(),
         numerics=Sha256(selftest_digest()),
-        ledger=ledger,
-        trials=trials,
         allow_weak=choice.allow_weak,
+        preset=preset_of(policy, read),
     )
 
 

@@ -11,6 +11,7 @@ from autarch.repo.git import GitRepo
 from autarch.repo.signers import trust_at
 from ci.candidate import Candidate
 from ci.context import Clock, GateInputs, Progress
+from ci.counting import Counted, counted_at
 from ci.gate import judge
 from ci.incumbent import incumbent_of
 from ci.inputs import Choice, inputs_at_commit, inputs_in_worktree
@@ -69,16 +70,14 @@ def judge_folder(folder: Path, bench: Bench, *, cwd: Path) -> GateOutcome:
 
 def judge_commits(repo: GitRepo, bench: Bench, *, base: str, head: str) -> GateOutcome:
     """Judge what `head` proposes against `base`, with the trials this clone's ledger counts; writes nothing."""
-    ledger, trials = _counted(repo, base)
-    inputs = inputs_at_commit(repo, base, bench.choice, ledger=ledger, trials=trials)
+    inputs = inputs_at_commit(repo, base, bench.choice, counted=_counted(repo, base))
     return bench.judge(candidate_of_commits(repo, base=base, head=head), inputs)
 
 
-def _counted(repo: GitRepo, base: str) -> tuple[str | None, int]:
-    """Return the ledger's head here and the trials up to it; (None, 0) in a clone without ledger or signers."""
+def _counted(repo: GitRepo, base: str) -> Counted:
+    """Return what the ledger here says up to its head; nothing in a clone without ledger or signers."""
     try:
         ledger = Ledger(repo, trust=trust_at(repo, base, "ci"))
     except ConfigError:  # nobody may sign yet, so there is nothing to count
-        return None, 0
-    head = ledger.head()
-    return head, ledger.trials(head)
+        return Counted()
+    return counted_at(ledger, ledger.head())

@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING
 
 from autarch.canonical import Sha256
 from autarch.evidence.claim import Claim, claim_id
-from autarch.verdict import CheckResult, GateVerdict
+from autarch.verdict import CheckResult, GateVerdict, LaneWord
+from ci.policy import OWN
 
 if TYPE_CHECKING:
     from autarch.decisions import Decisions
     from autarch.engine import Backtest
+    from autarch.evidence.waiver import Waiver
     from autarch.market.types import Market
+    from autarch.sandbox.values import SandboxLevel
     from ci.candidate import Candidate
+    from ci.lanes import Lane
     from ci.policy import Policy
 
 
@@ -21,10 +25,13 @@ if TYPE_CHECKING:
 class GateOutcome:
     """One verdict. `claim` is None when only some checks ran or the pull request holds no strategy.
 
-    `waived` names a walk-through policy, whose limits are wide open, as well as waivers. `assumed`
+    `measured` are the checks as they answered, `checks` as waivers and the lane leave them. `waived`
+    names a policy for paper alone as well as the waivers (`waivers`) and the lane that were needed.
+    `may_ask` is the lane that train bars allow to ask for, `lane` what hidden bars said. `assumed`
     names values of the data set that nobody measured. `elapsed_s` is wall time by check and
-    `sandbox` the confinement the parent measured: for the attestation and for eyes; neither enters
-    the claim.
+    `level` the confinement the parent measured: for the attestation and for eyes; neither enters
+    the claim. `of_machine` names checks that failed for want of time or memory, of which another machine
+    may have more: such an outcome has no claim. `whole`: every check was wanted.
     """
 
     verdict: GateVerdict
@@ -36,10 +43,17 @@ class GateOutcome:
     metrics: dict[str, dict[str, float | None]]
     claim: Claim | None
     dataset: str | None = None
+    measured: tuple[CheckResult, ...] = ()
+    whole: bool = False
     waived: tuple[str, ...] = ()
+    waivers: tuple[Waiver, ...] = ()
+    preset: str = OWN
+    may_ask: Lane | None = None
+    lane: LaneWord | None = None
     assumed: tuple[str, ...] = ()
     elapsed_s: dict[str, float] = field(default_factory=dict)
-    sandbox: str = "no strategy code was run"
+    level: SandboxLevel | None = None
+    of_machine: tuple[str, ...] = ()
     market: Market | None = None
     decisions: Decisions | None = None
     backtest: Backtest | None = None
@@ -48,6 +62,16 @@ class GateOutcome:
     def evidence(self) -> Sha256 | None:
         """The evidence id, or None when there is no claim."""
         return None if self.claim is None else claim_id(self.claim)
+
+    @property
+    def confined(self) -> bool:
+        """True when a verdict may rest on this run: every required layer was there, or no strategy code ran."""
+        return self.level is None or self.level.is_full
+
+    @property
+    def sandbox(self) -> str:
+        """The confinement in one line."""
+        return "no strategy code was run" if self.level is None else self.level.summary()
 
     @property
     def exit_code(self) -> int:
@@ -64,8 +88,11 @@ class GateOutcome:
             "dataset": self.dataset,
             "engine": self.engine,
             "trials": self.trials,
+            "preset": self.preset,
+            "lane": self.lane or (f"would be {self.may_ask}" if self.may_ask else None),
             "waived": list(self.waived),
             "assumed": list(self.assumed),
+            "sandbox": None if self.level is None else self.level.to_json(),
             "checks": [check.to_json() for check in self.checks],
             "metrics": self.metrics,
         }

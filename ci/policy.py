@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -30,6 +30,17 @@ CHECK_NAMES: tuple[str, ...] = tuple(CLASSES)
 """Every check of the gate, in the order it runs them: cheap and damning first."""
 
 DEFAULT_PATH = "ci/policy.toml"
+PRESETS: Mapping[str, str] = {
+    "research": "ci/presets/research.toml",
+    "standard": "ci/presets/standard.toml",
+    "strict": "ci/presets/strict.toml",
+    "walkthrough": "ci/policy.walkthrough.toml",
+}
+"""Preset -> where it stands in the project."""
+
+OWN = "own"
+"""What a policy is called that says something else than the preset it was made from."""
+
 POLICY_BYTES_MAX = 65_536
 
 
@@ -95,6 +106,27 @@ def parse_policy(content: bytes, *, path: str) -> Policy:
             raise ConfigError(f"{path}: {name} is {value}; expected a finite number")
     fields = {name: getattr(tables, name) for name in tables.__struct_fields__}
     return Policy(path=path, digest=sha256_hex(content), **fields)
+
+
+def preset_of(policy: Policy, read: Callable[[str], bytes | None]) -> str:
+    """Return the preset that `policy` agrees with in all but its data sets, or "own".
+
+    Args:
+        policy: Names the preset it was made from.
+        read: Gives the bytes at a path of the same commit or folder, or None.
+    """
+    path = PRESETS.get(policy.preset)
+    content = None if path is None else read(path)
+    if path is None or content is None:
+        return OWN
+    try:
+        preset = parse_policy(content, path=path)
+    except ConfigError:
+        return OWN
+    ours, theirs = (
+        {name: getattr(one, name) for name in Tables.__struct_fields__ if name != "data"} for one in (policy, preset)
+    )
+    return policy.preset if ours == theirs else OWN
 
 
 def _check_classes(tables: Tables, path: str) -> None:

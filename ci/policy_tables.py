@@ -107,6 +107,33 @@ class RiskPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     participation_frac_max: Bound
 
 
+class LanesPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How often one strategy's changes may ask about the hidden bars of one epoch."""
+
+    asked_per_epoch_max: Annotated[int, Meta(ge=0)]
+
+
+class RobustnessPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Limits of the robustness check, and how much it asks; units stand in the names, returns may be negative."""
+
+    independent_bets_min: Bound
+    time_in_market_frac_min: Fraction
+    annual_return_min: float
+    costs_factor: Annotated[float, Meta(ge=1.0)]
+    costs_annual_return_min: float
+    folds: Annotated[int, Meta(ge=1, le=100)]
+    folds_not_losing_frac_min: Fraction
+    worst_fold_loss_frac_max: Bound
+    jitter_sets: Annotated[int, Meta(ge=1, le=128)]
+    jitter_lost_frac_max: Bound
+    noise_lost_frac_max: Bound
+    numbers_lost_frac_max: Bound
+    dominated_max: Fraction
+    alike_max: Bound
+    placebo_bars: Annotated[int, Meta(ge=0)]
+    book_resamples: Annotated[int, Meta(ge=1, le=10_000)]
+
+
 class TiersPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Shares of an account that unpromoted strategies may trade with on a real venue."""
 
@@ -130,4 +157,5 @@ class Tables(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     memory: MemoryPolicy
     backtest: BacktestPolicy
     risk: RiskPolicy
+    lanes: LanesPolicy
     tiers: TiersPolicy

@@ -7,9 +7,10 @@ again to the same bytes, and publishes what is missing; until then the reservati
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from autarch.errors import AutarchError, UndecidedError, UsageError
@@ -27,8 +28,10 @@ from autarch.verdict import CheckVerdict, GateVerdict
 from ci import gate
 from ci.candidate import Candidate
 from ci.context import Clock, GateInputs, Progress
-from ci.inputs import Choice, inputs_at_commit
+from ci.counting import counted_at
+from ci.inputs import Choice, counted_in, inputs_at_commit
 from ci.outcome import GateOutcome
+from ci.publish_lane import LaneDesk, in_lane
 from ci.publish_records import Press, Subject, answer_to, publish_records, reservation
 from ci.publish_study import STUDY_REF, inner_trials
 from ci.report import markdown
@@ -56,7 +59,7 @@ class GateDesk:
     """Where CI works: its clone, the forge by git and by HTTP, its key, and what it judges with.
 
     Policy and data set lock are read from main. `clock_ms` is epoch ms, `clock` monotonic seconds. `workers`
-    are warm ones to ask; without them the gate starts its own.
+    are warm ones to ask; without them the gate starts its own. `sleep` waits so many seconds.
     """
 
     repo: GitRepo
@@ -69,6 +72,7 @@ class GateDesk:
     progress: Progress
     judge: Judge | None = None
     workers: Workers | None = None
+    sleep: Callable[[float], None] = time.sleep
 
 
 def publish_gate(desk: GateDesk, number: int) -> GateOutcome:
@@ -111,9 +115,10 @@ def _judge_and_record(desk: GateDesk, subject: Subject) -> GateOutcome:
     ledger = Ledger(desk.repo, trust=trust_at(desk.repo, subject.base, "ci"), remote=desk.remote)
     reserved = _reserve(desk, subject, candidate, inputs.lock, ledger)
     head = ledger.sync() if reserved is None else reserved.commit
-    inputs = replace(inputs, ledger=head, trials=ledger.trials(head))
+    inputs = counted_in(inputs, counted_at(ledger, head))
     outcome = desk.judge(candidate, inputs) if desk.judge is not None else _judge(desk, candidate, inputs)
     if reserved is not None:
+        outcome = in_lane(_lane_desk(desk, ledger), reserved, outcome, inputs)
         failures = causality_failures(ledger.entries(reserved.commit), pr=subject.number)
         answer = answer_to(reserved, outcome, causality_failures=failures, now_ms=desk.clock_ms())
         ledger.answer(reserved, answer, key=desk.key)
@@ -124,6 +129,18 @@ def _judge_and_record(desk: GateDesk, subject: Subject) -> GateOutcome:
 
 def _judge(desk: GateDesk, candidate: Candidate, inputs: GateInputs) -> GateOutcome:
     return gate.judge(candidate, inputs, progress=desk.progress, clock=desk.clock, workers=desk.workers)
+
+
+def _lane_desk(desk: GateDesk, ledger: Ledger) -> LaneDesk:
+    return LaneDesk(
+        ledger=ledger,
+        key=desk.key,
+        clock=desk.clock,
+        clock_ms=desk.clock_ms,
+        sleep=desk.sleep,
+        progress=desk.progress,
+        workers=desk.workers,
+    )
 
 
 def _inputs(desk: GateDesk, base: str) -> GateInputs:

@@ -149,6 +149,7 @@ def attestation(outcome: GateOutcome, *, now_ms: int) -> Attestation:
         evidence=str(outcome.evidence),
         machine=machine,
         sandbox=outcome.sandbox,
+        layers={} if outcome.level is None else {x.name: x.detail or "reached" for x in outcome.level.layers},
         wall_s=dict(outcome.elapsed_s),
         judged_ms=now_ms,
         signer=CI_PRINCIPAL,
@@ -172,4 +173,5 @@ def _record(
         policy=outcome.policy.digest,
         policy_path=outcome.policy.path,
         dataset=outcome.dataset,
+        lane=outcome.lane,
     )

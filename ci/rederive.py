@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from autarch.errors import DeployError, UndecidedError, UsageError
 from autarch.evidence.claim import Claim, Difference, differences
 from autarch.evidence.ledger import Ledger
+from autarch.evidence.waiver import midnight_ms
 from autarch.manifest import SLUG
 from autarch.market.stores import Stores
 from autarch.repo.engine import engine_digest
 from autarch.repo.git import GitRepo
 from autarch.repo.signing import Trust
-from ci.context import Clock, Progress
+from ci.context import Clock, GateInputs, Progress
+from ci.counting import Counted, counted_at
 from ci.gate import judge
-from ci.inputs import Choice, inputs_at_commit
+from ci.inputs import Choice, counted_in, inputs_at_commit
 from ci.target import candidate_of_tree
 from ci.workers import Workers
 
@@ -75,20 +77,26 @@ def rederive(claim: Claim, sources: Sources, *, progress: Progress, clock: Clock
         raise DeployError(f"the claim names a strategy {claim.strategy.name!r}, which is no slug")
     candidate = candidate_of_tree(sources.repo, slug=claim.strategy.name, tree=tree, base=base)
     choice = Choice(stores=sources.stores, policy_path=claim.policy.path, dataset=claim.dataset.name)
-    inputs = inputs_at_commit(sources.repo, base, choice, ledger=claim.ledger, trials=_trials(claim, sources))
+    inputs = _quoted(claim, sources, inputs_at_commit(sources.repo, base, choice))
     outcome = judge(candidate, inputs, progress=progress, clock=clock, workers=sources.workers)
     if outcome.claim is not None:
         return outcome.claim
     stuck = next((check for check in outcome.checks if check.verdict == "undecided"), None)
     if stuck is not None:
         raise UndecidedError(f"check {stuck.name} could not be computed again: {stuck.detail}")
+    if outcome.of_machine:
+        slow = next(check for check in outcome.checks if check.name in outcome.of_machine)
+        raise UndecidedError(f"check {slow.name} could not be computed again on this machine: {slow.detail}")
     raise DeployError("judging the strategy again gives no claim: it cannot even be read as a strategy now")
 
 
-def _trials(claim: Claim, sources: Sources) -> int:
-    """Return the trials counted again at the claim's ledger head, or the claim's own without a ledger to count."""
+def _quoted(claim: Claim, sources: Sources, inputs: GateInputs) -> GateInputs:
+    """Return `inputs` with what the ledger says at the claim's head, or the claim's own word without a ledger."""
     if claim.ledger is None:
-        return 0
+        return inputs
     if sources.ledger_trust is None:
-        return claim.trials
-    return Ledger(sources.repo, trust=sources.ledger_trust).trials(claim.ledger)
+        told_ms = None if claim.as_of is None else midnight_ms(claim.as_of)
+        told = Counted(head=claim.ledger, trials=claim.trials, newest_ms=told_ms)
+        return replace(counted_in(inputs, told), lane=claim.lane)
+    counted = counted_at(Ledger(sources.repo, trust=sources.ledger_trust), claim.ledger)
+    return replace(counted_in(inputs, counted), lane=counted.lane(tree=claim.strategy.tree, base=claim.base))

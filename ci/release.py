@@ -26,6 +26,7 @@ from autarch.repo.signing import RELEASE_PRINCIPAL, create_tag, verify_tag
 from autarch.repo.strategies import strategy_tree
 from ci.candidate import Candidate
 from ci.context import Clock, GateInputs, Progress
+from ci.counting import counted_at
 from ci.gate import judge
 from ci.inputs import Choice, inputs_at_commit
 from ci.outcome import GateOutcome
@@ -111,7 +112,7 @@ def release(desk: ReleaseDesk, tag: str, commit: str, sleeves: Sequence[NamedSle
     head = ledger.sync()
     if head is None:
         raise RefusedError("the forge has no ledger, so no trial was counted; make the workspace with: autarch init")
-    inputs = inputs_at_commit(desk.repo, commit, desk.choice, ledger=head, trials=ledger.trials(head))
+    inputs = inputs_at_commit(desk.repo, commit, desk.choice, counted=counted_at(ledger, head))
     engine = engine_digest_at(desk.repo, commit)
     if inputs.engine != engine:
         raise UndecidedError(

@@ -6,6 +6,7 @@ import ast
 import re
 from dataclasses import dataclass
 
+from autarch.sandbox.level import lines_of
 from autarch.verdict import CheckResult
 from ci.outcome import GateOutcome
 from ci.report_text import comparison, number, short, short_ref, summary
@@ -121,7 +122,7 @@ def provenance(outcome: GateOutcome) -> dict[str, str]:
         "decisions": (claim.digests.decisions if claim else None) or "none",
         "ledger": (claim.ledger if claim else None) or "none",
         "trials": str(outcome.trials),
-        "confinement": outcome.sandbox,
+        "confinement": outcome.sandbox if outcome.level is None else "; ".join(lines_of(outcome.level)),
         "wall time": ", ".join(f"{name} {seconds:.1f} s" for name, seconds in outcome.elapsed_s.items()),
     }
 

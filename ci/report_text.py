@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 
 from autarch.evaluation.sheet import assumed_words
+from autarch.sandbox.level import lines_of
 from autarch.verdict import CheckResult, Measure
 from ci.outcome import GateOutcome
 
@@ -39,6 +40,10 @@ def terminal(outcome: GateOutcome) -> str:
     if outcome.assumed:
         words = f"assumed, not measured: {assumed_words(outcome.assumed)}"
         lines += textwrap.wrap(words, WIDTH, subsequent_indent="  ")
+    if outcome.level is not None:
+        lines += [
+            line for text in lines_of(outcome.level) for line in textwrap.wrap(text, WIDTH, subsequent_indent="  ")
+        ]
     return "\n".join([*lines, summary(outcome)])
 
 

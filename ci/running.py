@@ -7,14 +7,17 @@ from dataclasses import dataclass, field
 
 from autarch.decisions import Decisions
 from autarch.errors import AutarchError, UndecidedError
+from autarch.evaluation import decide_blocks
 from autarch.manifest import StrategySource
 from autarch.market.load import load_market
 from autarch.market.types import Market
-from ci.candidate import Candidate
+from autarch.sandbox.values import SandboxLevel
+from ci.candidate import Candidate, Incumbent
 from ci.checklist import Checklist
 from ci.checks import backtest, causality, determinism, memory, referee, risk, warmup
 from ci.checks.referee import Refereeing
 from ci.context import Answer, Evaluated, GateInputs, Judged
+from ci.lanes import Lane, may_ask, relation
 from ci.workers import Workers, asking_threads, started_workers
 
 
@@ -30,8 +33,8 @@ class StrategyRun:
     market: Market | None = None
     decisions: Decisions | None = None
     judged: Judged | None = None
-    sandbox: str = "no strategy code was run"
-    confined: bool = True
+    may_ask: Lane | None = None
+    level: SandboxLevel | None = None
     _stack: ExitStack = field(default_factory=ExitStack)
     _evaluated: Evaluated | None = None
     _refereeing: Refereeing | None = None
@@ -52,10 +55,30 @@ class StrategyRun:
                     pool.submit(self.checklist.ask, "memory", lambda: memory.check(evaluated, decisions)),
                 ]
                 self.checklist.ask("causality", lambda: causality.check(evaluated, decisions))
+                self.may_ask = self._lane(evaluated, decisions)
                 for check in beside:
                     check.result()
             self.checklist.ask("backtest", lambda: self._backtest(evaluated, decisions))
         self.checklist.ask("risk", self._risk)
+
+    def _lane(self, evaluated: Evaluated, decisions: Decisions) -> Lane | None:
+        """Return the lane that train bars allow to ask for; none where the two cannot be compared."""
+        incumbent = self.candidate.incumbent
+        if incumbent is None or not may_ask(self.candidate):
+            return None
+        with suppress(AutarchError):  # main's own version may not run any more
+            return relation(decisions, decide_blocks(evaluated.other, incumbent.source, self._seen_by(incumbent)))
+        return None
+
+    def _seen_by(self, incumbent: Incumbent) -> Market:
+        """Return the train bars that main's version is asked about: those at hand, if they hold its context."""
+        manifest, market = incumbent.source.manifest, self.market
+        wanted = (*manifest.symbols, *manifest.context)
+        if market is not None and set(wanted) <= set(market.symbols):
+            return market
+        return load_market(
+            self.inputs.lock, split="train", symbols=wanted, interval=manifest.interval, stores=self.inputs.stores
+        )
 
     def _determinism(self) -> Answer:
         self._evaluated = evaluated = self._prepare()
@@ -80,7 +103,8 @@ class StrategyRun:
                     f"a worker's numeric self-test is {found}, this process has {inputs.numerics}: their arithmetic "
                     "differs; run through the command line, which sets the numeric pin"
                 )
-        self.sandbox, self.confined = workers.confinement()
+        self._stack.enter_context(workers.under(inputs.policy.sandbox))
+        self.level = workers.level
         return Evaluated(
             candidate=self.candidate,
             source=self.source,

@@ -13,6 +13,7 @@ from autarch.repo.git import GitRepo
 from autarch.repo.strategies import BYTES_MAX, REQUIRED_FILES, classify, folder_problems, strategy_tree
 from ci.candidate import Candidate
 from ci.incumbent import incumbent_of
+from ci.waiving import waiver_problems
 
 CACHES = ("__pycache__",)
 """What importing a strategy leaves beside it; Git ignores it and so does a folder target."""
@@ -48,6 +49,8 @@ def candidate_of_commits(repo: GitRepo, *, base: str, head: str) -> Candidate:
         base=base,
         head=head,
     )
+    if change.kind == "platform":
+        return replace(candidate, problems=(*change.problems, *waiver_problems(repo, head, change.paths)))
     if change.kind != "strategy" or change.slug is None or change.problems or change.removal:
         return candidate
     tree = strategy_tree(repo, head, change.slug)

@@ -8,7 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from autarch.referee.process import RefereeProcess
+from autarch.sandbox.budget import Budget
+from autarch.sandbox.layers import DEMANDS
+from autarch.sandbox.level import weakest
+from autarch.sandbox.values import SandboxLevel
 from autarch.sandbox.worker import Worker
+from ci.policy_tables import SandboxPolicy
 
 OTHER_HASH_SEED = 4_211
 OTHER_CLOCK_SHIFT_S = 86_400 * 1_009
@@ -28,13 +33,22 @@ class Workers:
         """The numeric self-test as each of them computed it."""
         return self.main.numerics, self.other.numerics
 
-    def confinement(self) -> tuple[str, bool]:
-        """Return the confinement both reach, in words, and whether a verdict may rest on it."""
-        levels = (self.main.level, self.other.level)
-        missing = sorted({layer.name for level in levels for layer in level.missing})
-        if missing:
-            return f"weak, not a verdict: no {', '.join(missing)} (kernel {levels[0].kernel})", False
-        return f"full, {len(levels[0].layers)} layers, kernel {levels[0].kernel}", True
+    @property
+    def level(self) -> SandboxLevel:
+        """The confinement that both reach."""
+        return weakest(self.main.level, self.other.level)
+
+    @contextmanager
+    def under(self, policy: SandboxPolicy) -> Iterator[None]:
+        """Hold both to one policy's demands, and to one budget together, for one verdict."""
+        budget, demands = Budget(policy.strategy_seconds), policy.demands()
+        for worker in (self.main, self.other):
+            worker.budget, worker.demands = budget, demands
+        try:
+            yield
+        finally:
+            for worker in (self.main, self.other):
+                worker.budget, worker.demands = None, DEMANDS
 
 
 @contextmanager

@@ -103,7 +103,7 @@ def _line(sealed: Sealed) -> str:
     entry = sealed.entry
     when = dt.datetime.fromtimestamp(entry.recorded_ms / 1000, tz=dt.UTC).strftime("%Y-%m-%d %H:%M:%S")
     about = f"PR {entry.pr}" if entry.pr is not None else "-"
-    said = entry.verdict or (f"stopped by {entry.stopped}" if entry.stopped else "")
+    said = entry.verdict or (f"stopped by {entry.stopped}" if entry.stopped else "") or (entry.lane or "")
     inner = f"{entry.inner.count} inner trials" if entry.inner is not None else ""
     evidence = f"evidence {entry.evidence[:12]}" if entry.evidence else ""
     parts = [f"{entry.seq:>6}  {when}  {entry.kind:<11}  {about:<7}  {entry.slug or '-':<24}", said, evidence, inner]

@@ -34,6 +34,8 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class Attestation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a signer says about one claim. `sandbox` is the level the parent read, not the worker's word.
 
+    `layers` names every layer of it: "reached", or why not.
+
     `wall_s` is elapsed seconds by check; `judged_ms` the signer's clock, in epoch ms.
     """
 
@@ -44,6 +46,7 @@ class Attestation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     wall_s: dict[str, float]
     judged_ms: int
     signer: str
+    layers: dict[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

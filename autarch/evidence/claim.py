@@ -14,7 +14,7 @@ import msgspec
 
 from autarch.canonical import Sha256, canonical_json, sha256_hex
 from autarch.errors import DeployError
-from autarch.verdict import CheckClass, CheckResult, CheckVerdict, Comparison, GateVerdict
+from autarch.verdict import CheckClass, CheckResult, CheckVerdict, Comparison, GateVerdict, LaneWord
 
 CLAIM_BYTES_MAX = 1_000_000
 SCHEMA = 1
@@ -30,11 +30,15 @@ class ClaimedStrategy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
 
 class ClaimedPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The policy file by path in the project and digest of its bytes."""
+    """The policy file by path in the project and digest of its bytes.
+
+    `preset` names the preset that has the same limits, "own" without one.
+    """
 
     path: str
     sha256: str
     walkthrough: bool
+    preset: str
 
 
 class ClaimedDataset(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -74,7 +78,11 @@ class ClaimedDigests(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One verdict and all it rests on. `ledger` is the head of the ledger that `trials` was counted at."""
+    """One verdict and all it rests on. `ledger` is the head of the ledger that `trials` was counted at.
+
+    `as_of` is the UTC day that waivers were held against, ISO 8601: that of the base commit or of the
+    ledger's newest entry, whichever is later. `lane` is the word about hidden bars that the ledger holds.
+    """
 
     schema: Literal[1]
     kind: Literal["strategy"]
@@ -90,6 +98,8 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     metrics: dict[str, dict[str, float | None]]
     verdict: GateVerdict
     waived: tuple[str, ...]
+    as_of: str | None
+    lane: LaneWord | None
 
 
 def claimed_check(result: CheckResult) -> ClaimedCheck:

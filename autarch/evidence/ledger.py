@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from autarch.evidence.ledger_count import count_trials, final_answer, find_reservation
+from autarch.evidence.ledger_count import count_trials, final_answer, find_reservation, lane_of
 from autarch.evidence.ledger_entry import LedgerEntry, LedgerError, Sealed, entry_body, entry_path, record_digest
 from autarch.evidence.ledger_read import ChainReader
 from autarch.repo.git import GitRepo, Remote, StaleRefError
@@ -177,6 +177,16 @@ class Ledger:
                     "not reproducible here. Compare with `autarch verify`, then push a new head"
                 )
         return found[0]
+
+    def lane(self, reserved: Sealed, word: Callable[[], LedgerEntry], *, key: Path) -> Sealed:
+        """Return the lane entry of a reservation; `word` is asked for one only where there is none yet.
+
+        Raises:
+            LedgerError: as `append`.
+            PushRefusedError: as `append`.
+        """
+        known = lane_of(self.entries(self.sync()), reservation=reserved.digest)
+        return known or self.append(word(), key=key)
 
     # Inside
 

@@ -1,8 +1,10 @@
 """How many trials a ledger holds: pure arithmetic over its entries.
 
 Every reservation counts one, and the trials of the study behind it, unless it was closed as stopped
-before any score. One without a result counts: whoever killed the run may have read the score.
-Reservations whose decisions are the same bytes count once, since the same bet was looked at once.
+before any score, or its lane held: then main's own version was looked at, and not a new bet. One without
+a result counts: whoever killed the run may have read the score. Reservations whose decisions are the same
+bytes count once, since the same bet was looked at once; but one whose lane did not hold counts by itself,
+whatever its train decisions are, since it asked about hidden bars.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from autarch.evidence.ledger_entry import LedgerEntry, Sealed
+from autarch.verdict import LaneWord
 
 STOPPING_CHECKS = ("scope", "policy", "determinism", "causality")
 CAUSALITY_FREE = 2
@@ -20,6 +23,7 @@ def count_trials(entries: Iterable[Sealed]) -> int:
     """Return the number of trials."""
     kept = list(entries)
     answers = _answers(kept)
+    lanes = {s.entry.reservation: s.entry.lane for s in kept if s.entry.kind == "lane"}
     groups: dict[str, int] = {}
     studies: dict[str, int] = {}
     for sealed in kept:
@@ -30,9 +34,11 @@ def count_trials(entries: Iterable[Sealed]) -> int:
             given = answers.get(sealed.digest, [])
             if any(answer.kind == "closed" for answer in given):
                 continue
+            lane = lanes.get(sealed.digest)
             known = [answer.decisions for answer in given if answer.decisions is not None]
-            group = known[-1] if known else entry.decisions
-            groups[group if group is not None else sealed.digest] = 1
+            group = (known[-1] if known else entry.decisions) if lane is None else sealed.digest
+            if lane not in {"same", "less"}:
+                groups[group if group is not None else sealed.digest] = 1
             _add_study(studies, group if group is not None else sealed.digest, entry)
     return sum(groups.values()) + sum(studies.values())
 
@@ -55,6 +61,23 @@ def final_answer(entries: Iterable[Sealed], *, reservation: str) -> Sealed | Non
     found = [sealed for sealed in entries if sealed.entry.reservation == reservation]
     final = [s for s in found if s.entry.kind == "closed" or s.entry.verdict in {"accepted", "rejected"}]
     return final[-1] if final else None
+
+
+def lane_of(entries: Iterable[Sealed], *, reservation: str) -> Sealed | None:
+    """Return the lane of a reservation, or None while nobody has asked about hidden bars for it."""
+    return next((s for s in entries if s.entry.kind == "lane" and s.entry.reservation == reservation), None)
+
+
+def lane_word(entries: Iterable[Sealed], *, tree: str, base: str) -> LaneWord | None:
+    """Return the newest word about the candidate `tree` as judged on `base`, or None."""
+    found = [s.entry for s in entries if s.entry.kind == "lane" and (s.entry.tree, s.entry.base) == (tree, base)]
+    return found[-1].lane if found else None
+
+
+def lanes_asked(entries: Iterable[Sealed], *, slug: str, dataset: str, epoch: str) -> int:
+    """Return how often hidden bars of an epoch were asked about for one strategy, whatever the word was."""
+    asked = (slug, dataset, epoch)
+    return sum(1 for s in entries if s.entry.kind == "lane" and (s.entry.slug, s.entry.dataset, s.entry.epoch) == asked)
 
 
 def causality_failures(entries: Iterable[Sealed], *, pr: int) -> int:

@@ -8,11 +8,13 @@ import msgspec
 
 from autarch.canonical import Sha256, sha256_hex
 from autarch.errors import RefusedError
-from autarch.verdict import GateVerdict
+from autarch.verdict import GateVerdict, LaneWord
 
 SCHEMA = 1
 SEQ_MAX = 99_999_999
-EntryKind = Literal["reservation", "result", "closed", "study"]
+EntryKind = Literal["reservation", "lane", "result", "closed", "study"]
+ADDED_LATER = frozenset({"lane"})
+"""Keys that entries written before they existed leave out."""
 
 
 class LedgerError(RefusedError):
@@ -34,7 +36,8 @@ class InnerTrials(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One fact, signed. What does not apply is None.
 
-    A `reservation` is written before any score exists. A `result` names the reservation it answers,
+    A `reservation` is written before any score exists. A `lane` holds the one word about the hidden bars
+    that its reservation's candidate was told. A `result` names the reservation it answers,
     a `closed` entry one whose proposal was stopped before any score, by the check `stopped`. A `study`
     is trials without a proposal. `prev` and `reservation` are SHA-256 of whole signed records, `dataset`
     is name@digest, `recorded_ms` the writer's clock.
@@ -58,6 +61,7 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     stopped: str | None = None
     inner: InnerTrials | None = None
     reservation: str | None = None
+    lane: LaneWord | None = None
 
 
 class Sealed(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,7 +102,7 @@ def parse_entry(body: dict[str, object]) -> LedgerEntry:
         raise LedgerError(f"a ledger entry does not parse: {error}") from error
     if entry.schema != SCHEMA:
         raise LedgerError(f"a ledger entry has schema {entry.schema}; this version reads {SCHEMA}")
-    if len(body) != len(LedgerEntry.__struct_fields__):
+    if set(LedgerEntry.__struct_fields__) - set(body) - ADDED_LATER:
         raise LedgerError(f"ledger entry {entry.seq} leaves out keys; every key must be written, None as null")
     problem = _problem(entry)
     if problem is not None:
@@ -113,8 +117,13 @@ def record_digest(record: bytes) -> Sha256:
 
 def _problem(entry: LedgerEntry) -> str | None:
     answers = entry.kind in {"result", "closed"}
+    follows = answers or entry.kind == "lane"
     rules = (
-        (answers == (entry.reservation is not None), "only results and closings name a reservation, and they must"),
+        (
+            follows == (entry.reservation is not None),
+            "only lanes, results and closings name a reservation, and they must",
+        ),
+        ((entry.kind == "lane") == (entry.lane is not None), "a lane has its word and nothing else has one"),
         ((entry.kind == "result") == (entry.verdict is not None), "a result has a verdict and nothing else has one"),
         ((entry.kind == "closed") == (entry.stopped is not None), "only a closing names the check that stopped it"),
         (entry.kind != "study" or entry.inner is not None, "a study states its trials"),

@@ -14,7 +14,7 @@ import msgspec
 
 from autarch.repo import signing
 from autarch.repo.signing import SignatureError, Trust
-from autarch.verdict import CheckClass, CheckVerdict
+from autarch.verdict import CheckClass, CheckVerdict, LaneWord
 
 PREFIX = "refs/autarch/checks/"
 REF = re.compile(r"refs/autarch/checks/([0-9a-f]{40})/([0-9a-f]{40})/([a-z][a-z0-9_-]{0,39})\Z")
@@ -27,7 +27,8 @@ class CheckRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """One check's answer on `head` merged onto `base`.
 
     `tree` is the Git tree id of strategies/<strategy> at `head`, None for a removal or a platform
-    change; `evidence` the claim's id; `policy` the SHA-256 of the policy file's bytes on `base`.
+    change; `lane` the word about hidden bars by which limits may be waived;
+    `evidence` the claim's id; `policy` the SHA-256 of the policy file's bytes on `base`.
     """
 
     schema: Literal[1] = 1
@@ -44,6 +45,7 @@ class CheckRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     policy: str
     policy_path: str
     dataset: str | None
+    lane: LaneWord | None = None
 
     @property
     def ref(self) -> str:

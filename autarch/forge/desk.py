@@ -63,7 +63,7 @@ class Desk:
 
     def book(self, account: Account, repo: GitRepo | None = None) -> Rulebook:
         """Return the rules as they apply to `account`; `repo` shows objects that are not accepted yet."""
-        return Rulebook(repo=repo or self.repo, pusher=account, policy_path=self.policy_path)
+        return Rulebook(repo=repo or self.repo, pusher=account, policy_path=self.policy_path, now_ms=self.clock())
 
     def pull(self, number: int) -> PullRecord:
         """Return one pull request.

@@ -33,11 +33,12 @@ class Move:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rulebook:
-    """All that a judgement looks at: the repository, who asks, and where main keeps its policy."""
+    """All that a judgement looks at: the repository, who asks, where main keeps its policy, and epoch ms."""
 
     repo: GitRepo
     pusher: Account
     policy_path: str
+    now_ms: int
 
     def main(self) -> str:
         """Return where main is now.
@@ -135,12 +136,16 @@ _NAMESPACE_WHY = "the forge keeps main, agent/<agent>/..., human/..., tags v*, a
 
 
 def _judge_agent_branch(book: Rulebook, move: Move, *, owner: str) -> None:
+    from autarch.forge import rules_waivers  # noqa: PLC0415  it is loaded by the push it judges
+
     need_role(book, ("agent", "human") if move.new is None else ("agent",), "a branch under agent/")
     login = book.pusher.login
     if book.pusher.role == "agent" and login not in {owner, SHARED_AGENT}:
         fix = f"push to agent/{login}/... instead"
         raise refuse("branch-owner", f"the branch belongs to agent {owner}; you are {login}", fix)
     _need_commit(book, move)
+    if move.new is not None:
+        rules_waivers.judge_agent_paths(book, move.new)
 
 
 def _need_commit(book: Rulebook, move: Move) -> None:

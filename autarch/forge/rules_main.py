@@ -9,9 +9,11 @@ from autarch.canonical import Sha256, parse_toml, sha256_hex
 from autarch.forge import checks, pulls
 from autarch.forge.checks import CI_SIGNERS, CheckRecord
 from autarch.forge.rules import LEDGER, Move, Rulebook, need_role, refuse
+from autarch.forge.rules_waivers import judge_waived, judge_waiver_files
 from autarch.repo.objects import Commit, format_message
 from autarch.repo.signing import SignatureError
 from autarch.repo.strategies import classify, strategy_tree
+from autarch.verdict import LAWS
 
 NONE = "none"
 """Value of a trailer that has nothing to name."""
@@ -87,6 +89,7 @@ def judge_head(book: Rulebook, *, base: str, head: str, number: int) -> Approval
         raise refuse("kind", " ".join(change.problems), "make one pull request for each kind")
     if change.problems:
         raise refuse("up-to-date", " ".join(change.problems), "push a branch that passes the check scope")
+    judge_waiver_files(book, pull, head=head, paths=change.paths)
     kind: Literal["strategy", "platform"] = "strategy" if change.kind == "strategy" else "platform"
     records = _required_records(book, base=base, head=head, names=required.of(kind), policy=required.digest)
     tree = strategy_tree(book.repo, head, change.slug) if change.slug is not None else None
@@ -94,6 +97,8 @@ def judge_head(book: Rulebook, *, base: str, head: str, number: int) -> Approval
         if (record.kind, record.strategy, record.tree) != (kind, change.slug, tree):
             why = f"check {record.name} speaks of {record.kind} {record.strategy}, the diff is {kind} {change.slug}"
             raise refuse("required-checks", f"{why}, or of another tree", _WAIT)
+        if record.verdict == "waived":
+            judge_waived(book, record, base=base)
     if kind == "platform" and not pull.approved_at(head):
         why = f"a platform change needs a human's approval of {head[:12]}, and has none"
         raise refuse("approval", why, f"read it, then: autarch pr merge {number} --approve")
@@ -197,7 +202,7 @@ def _problem_of(record: CheckRecord, *, head: str, base: str, name: str, policy:
         return "wrong-subject"
     if record.policy != policy:
         return "other-policy"
-    if record.verdict == "waived" and record.klass == "law":
+    if record.verdict == "waived" and (record.klass != "limit" or record.name in LAWS):
         return "law-waived"
     return "" if record.verdict in {"passed", "waived"} else record.verdict
 

@@ -22,6 +22,11 @@ class StrategyRunError(StrategyError):
         self.cause: Cause = cause
         self.line = line
 
+    @property
+    def is_of_machine(self) -> bool:
+        """True when another machine may come to another end: time and memory are this one's as well as the code's."""
+        return self.cause in {"timeout", "cpu", "memory"}
+
     def __str__(self) -> str:
         return str(self.args[0])
 

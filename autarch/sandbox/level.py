@@ -120,6 +120,13 @@ def warnings_of(level: SandboxLevel) -> tuple[str, ...]:
     )
 
 
+def lines_of(level: SandboxLevel) -> tuple[str, ...]:
+    """Return which layers were reached and, a line each, what is missing, for whoever reads a verdict."""
+    reached = ", ".join(x.name for x in level.layers if x.reached) or "nothing"
+    missing = (f"MISSING required layer {x.name} ({x.detail}; {REMEDIES[x.name]})" for x in level.missing)
+    return f"confined on {level.kernel} by {reached}", *missing, *(f"warning: {text}" for text in warnings_of(level))
+
+
 def weakest(*levels: SandboxLevel) -> SandboxLevel:
     """Return what all of them reach: a layer that one lacks is missing, with its reason."""
     first, *others = levels

@@ -13,6 +13,7 @@ from autarch.errors import SandboxError, StrategyError, UsageError
 from autarch.manifest import ParamValue, StrategySource
 from autarch.sandbox import answers, protocol
 from autarch.sandbox.answers import ERROR_BYTES_MAX, Group
+from autarch.sandbox.budget import Budget
 from autarch.sandbox.failure import StrategyRunError, printable
 from autarch.sandbox.forked import Child, death, reported
 from autarch.sandbox.pipes import PIPE_BYTES, PipeClosedError, PipeGarbageError, PipeTimeoutError
@@ -39,7 +40,7 @@ class Session:
         awaited: Sets whose answers were awaited last; after a death one of them is the cause.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  all are named at the one call
         self,
         child: Child,
         source: StrategySource,
@@ -47,8 +48,10 @@ class Session:
         params: Sequence[Mapping[str, ParamValue]],
         limits: WorkerLimits,
         forget: Callable[[Session], None],
+        budget: Budget | None = None,
     ) -> None:
-        self._child, self._limits, self._forget = child, limits, forget
+        self._child, self._limits, self._forget, self._budget = child, limits, forget, budget
+        self._charged, self._expected = 0.0, 0
         self._manifest, self._code, self._params = source.manifest, source.code, params
         self._streams = (*source.manifest.symbols, *source.manifest.context)
         self._numbers = {symbol: number for number, symbol in enumerate(self._streams)}
@@ -161,6 +164,10 @@ class Session:
         if len(self.failed) == len(self._params):
             self._fail(self.failed[sets[0]])
 
+    def expect(self, windows: int) -> None:
+        """Tell how many answers will be asked for, so that who is too slow for the budget is found out early."""
+        self._expected = windows
+
     def close(self) -> None:
         """Kill and reap the child. Twice is fine."""
         if self._failure is None:
@@ -190,7 +197,8 @@ class Session:
             return answers.decode_group(content, count=count, keep=keep, columns=columns)
 
         began = time.monotonic()
-        group = self._guarded(DECIDING, min(self._limits.request_seconds, self._seconds_left), exchange)
+        seconds = min(self._limits.request_seconds, self._seconds_left)
+        group = self._guarded(DECIDING, seconds, exchange, windows=count)
         spent = time.monotonic() - began
         self._seconds_left -= spent
         self._seconds_an_answer = spent / count
@@ -250,13 +258,21 @@ class Session:
         new = [question.column(symbol, name)[new_from - first :] for name in self._columns] if new_from < end else []
         return Stream(index=self._numbers[symbol], drop=drop, n_rows=end - new_from, columns=new)
 
-    def _guarded(self, doing: str, seconds: float, work: Callable[[float], T]) -> T:
-        """Return `work(deadline)`; whatever the child does meanwhile ends the session with its cause."""
+    def _guarded(self, doing: str, seconds: float, work: Callable[[float], T], *, windows: int = 0) -> T:
+        """Return `work(deadline)`; whatever the child does meanwhile ends the session with its cause.
+
+        The budget, where there is one, is charged for `windows` answers.
+        """
         if self._failure is not None:
             raise self._failure
+        self._require_budget(0)
+        seconds = seconds if self._budget is None else min(seconds, self._budget.patience)
+        began = time.monotonic()
         try:
-            return work(time.monotonic() + seconds)
+            done = work(began + seconds)
         except PipeTimeoutError:
+            self._charge(time.monotonic() - began, 0)
+            self._require_budget(0)
             self._fail(self._too_slow(doing, seconds))
         except (PipeGarbageError, ValueError) as error:
             self._fail(StrategyRunError(f"{doing} wrote what is no answer ({error})", "garbage"))
@@ -265,6 +281,21 @@ class Session:
             self._fail(death(status, doing=doing, spent_seconds=self._child.cpu_seconds, cpu_seconds=limit))
         except OSError as error:
             self._fail(SandboxError(f"the pipe to a worker broke: {error}"))
+        self._charge(time.monotonic() - began, windows)
+        self._require_budget(self._expected)
+        return done
+
+    def _charge(self, waited: float, windows: int) -> None:
+        if self._budget is not None:
+            used = self._child.processor_seconds()
+            self._budget.charge(processor=used - self._charged, waited=waited, windows=windows)
+            self._charged, self._expected = used, max(0, self._expected - windows)
+
+    def _require_budget(self, windows: int) -> None:
+        """End the session when the budget does not allow `windows` more."""
+        refusal = None if self._budget is None else self._budget.refusal(windows=windows)
+        if refusal is not None:
+            self._fail(refusal)
 
     def _too_slow(self, doing: str, seconds: float) -> StrategyRunError:
         if self.is_spent and doing == DECIDING:

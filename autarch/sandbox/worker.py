@@ -22,6 +22,7 @@ from autarch.errors import SandboxError
 from autarch.manifest import ParamValue, StrategySource
 from autarch.numerics import pinned_environment
 from autarch.sandbox import control, kernel, level
+from autarch.sandbox.budget import Budget
 from autarch.sandbox.control import HELLO_BYTES_MAX, HELLO_HEADER, REPLY, REQUEST, Hello
 from autarch.sandbox.failure import printable
 from autarch.sandbox.forked import Child
@@ -40,6 +41,9 @@ class Worker:
 
     The zygote and every child end when this is closed or its process dies, however it dies. Sessions
     may be opened from several threads; each session belongs to one.
+
+    Attributes:
+        budget: What sessions opened from now on may use together; None for no such limit.
 
     Args:
         hash_seed: PYTHONHASHSEED of all its children.
@@ -67,6 +71,7 @@ class Worker:
         self.limits = limits or WorkerLimits()
         self.hash_seed, self.clock_shift_s, self.allow_weak = hash_seed, clock_shift_s, allow_weak
         self.demands = demands
+        self.budget: Budget | None = None
         self._python, self.shifted_addresses = python, shifted_addresses
         self._lock = threading.RLock()
         self._process: subprocess.Popen[bytes] | None = None
@@ -74,6 +79,7 @@ class Worker:
         self._stderr: IO[bytes] | None = None
         self._hello: Hello | None = None
         self._level: SandboxLevel | None = None
+        self._measured_for = demands
         self._sessions: set[Session] = set()
 
     def __enter__(self) -> Self:
@@ -132,10 +138,10 @@ class Worker:
             SandboxError: the zygote did not start, or a required layer is missing and weak is not allowed.
         """
         with self._lock:
-            if self._level is None:
+            if self._level is None or self._measured_for != self.demands:
                 with self._child() as child:
                     measured = child.level
-                self._level = measured
+                self._level, self._measured_for = measured, self.demands
             return self._level
 
     @property
@@ -158,7 +164,14 @@ class Worker:
 
     def session_of_sets(self, source: StrategySource, params: Sequence[Mapping[str, ParamValue]]) -> Session:
         """Return a session that answers each question for every one of these parameter sets; see `session`."""
-        session = Session(self._child(), source, params=params, limits=self.limits, forget=self._sessions.discard)
+        session = Session(
+            self._child(),
+            source,
+            params=params,
+            limits=self.limits,
+            forget=self._sessions.discard,
+            budget=self.budget,
+        )
         with self._lock:
             self._sessions.add(session)
         session.open()

@@ -42,11 +42,9 @@ def test_another_failure_leaves_warm_workers_open() -> None:
 
 
 def test_both_workers_reach_full_confinement_and_the_same_arithmetic(workers) -> None:
-    words, full = workers.confinement()
-
-    assert full, words
+    assert workers.level.is_full
     assert workers.numerics[0] == workers.numerics[1]
-    assert words.startswith("full, ")
+    assert workers.level.summary().startswith("full on Linux ")
 
 
 def test_the_workers_memory_is_laid_out_otherwise_so_that_a_strategy_of_addresses_disagrees_with_itself(

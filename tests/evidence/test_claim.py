@@ -41,7 +41,7 @@ def a_claim(**changes: object) -> Claim:
         "strategy": ClaimedStrategy(name="ema_trend", tree="a" * 40, manifest_sha256="b" * 64, code_sha256="c" * 64),
         "base": "d" * 40,
         "engine": "e" * 64,
-        "policy": ClaimedPolicy(path="ci/policy.toml", sha256="f" * 64, walkthrough=False),
+        "policy": ClaimedPolicy(path="ci/policy.toml", sha256="f" * 64, walkthrough=False, preset="standard"),
         "dataset": ClaimedDataset(name="synthetic", digest="0" * 64),
         "ledger": None,
         "trials": 7,
@@ -50,6 +50,8 @@ def a_claim(**changes: object) -> Claim:
         "metrics": {"train": {"sharpe": None, "net_return": 0.25}},
         "verdict": "accepted",
         "waived": (),
+        "as_of": "2026-03-10",
+        "lane": None,
     }
     return Claim(**{**fields, **changes})
 

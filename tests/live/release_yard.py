@@ -147,7 +147,9 @@ class ReleaseYard:
             ),
             base=base,
             engine=ENGINE,
-            policy=ClaimedPolicy(path=policy_path, sha256=sha256_hex(policy), walkthrough=b"= true" in policy),
+            policy=ClaimedPolicy(
+                path=policy_path, sha256=sha256_hex(policy), walkthrough=b"= true" in policy, preset="own"
+            ),
             dataset=ClaimedDataset(name=lock.name, digest=lock.digest),
             ledger=self.ledger().head(),
             trials=1,
@@ -158,6 +160,8 @@ class ReleaseYard:
             metrics={"train": {"sharpe": 1.0}},
             verdict="accepted",
             waived=(),
+            as_of=None,
+            lane=None,
         )
         return msgspec.structs.replace(claim, **changes)
 
