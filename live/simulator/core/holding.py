@@ -1,0 +1,259 @@
+"""One account's position in one perpetual: the engine's own functions, told in the exchange's terms."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from decimal import Decimal
+
+import numpy as np
+
+from autarch.canonical import EpochMs
+from autarch.engine import layout as at
+from autarch.engine import rules
+from autarch.engine.position import (
+    apply_fill,
+    fill_market,
+    inside_bar,
+    jumped_at_open,
+    own_equity,
+    pay_funding,
+    settle_delisted,
+)
+from autarch.engine.state import new_state
+from live.lines import to_decimal
+from live.simulator.core.contract import Contract
+
+DEFAULT_LEVERAGE = Decimal(10)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filled:
+    """One fill of a position. `kind` as in `autarch.engine.layout`; `steps` signed, `closed` those that lowered."""
+
+    kind: float
+    steps: float
+    closed: float
+    price: float
+    fee: float
+    realised: float
+
+
+class Holding:
+    """A position, flat to begin with, and the triggers that protect it."""
+
+    def __init__(self, contract: Contract, leverage: Decimal = DEFAULT_LEVERAGE) -> None:
+        """Hold nothing at `leverage`."""
+        self.contract = contract
+        self.state = new_state()
+        self.leverage = leverage
+        self.created_ms = EpochMs(0)
+        self._terms = contract.at_leverage(leverage)
+        self._out = np.empty((at.EVENTS_A_BAR, at.N_EVENT))
+
+    def list_as(self, contract: Contract) -> None:
+        """Go on under changed filters; the position stays what it is in coins.
+
+        Raises:
+            ValueError: the position is not a multiple of the new step.
+        """
+        coins = self.qty
+        if not contract.is_on_step(coins):
+            raise ValueError(f"{contract.symbol}: {coins} is not a multiple of {contract.instrument.qty_step}")
+        self.contract = contract
+        self._terms = contract.at_leverage(self.leverage)
+        self.state[at.POSITION] = contract.steps(coins)
+
+    def set_leverage(self, leverage: Decimal) -> None:
+        """Take another leverage; an open position's margin and liquidation move with it."""
+        self.leverage = leverage
+        self._terms = self.contract.at_leverage(leverage)
+        if self.is_open:
+            self._refresh()
+
+    @property
+    def is_open(self) -> bool:
+        """Return whether anything is held."""
+        return bool(self.state[at.POSITION] != 0.0)
+
+    @property
+    def qty(self) -> Decimal:
+        """Signed coins."""
+        return self.contract.qty(self.state[at.POSITION])
+
+    @property
+    def entry(self) -> Decimal | None:
+        """Average entry price."""
+        return _price(self.state[at.ENTRY])
+
+    @property
+    def stop_loss(self) -> Decimal | None:
+        """The stop's trigger."""
+        return _price(self.state[at.STOP])
+
+    @property
+    def take_profit(self) -> Decimal | None:
+        """The take-profit's trigger."""
+        return _price(self.state[at.TAKE])
+
+    @property
+    def liq_price(self) -> Decimal | None:
+        """The price at which the venue takes over."""
+        return _price(self.state[at.LIQUIDATION])
+
+    @property
+    def bust_price(self) -> Decimal | None:
+        """The price at which the margin is gone."""
+        if not self.is_open:
+            return None
+        return to_decimal(
+            rules.bankruptcy_price(
+                abs(self._coins()),
+                float(self.state[at.ENTRY]),
+                rules.sign(self.state[at.POSITION]),
+                float(self.leverage),
+                float(self.state[at.DRAINED]),
+            )
+        )
+
+    @property
+    def realised(self) -> Decimal:
+        """Realised profit less fees and funding since the account was opened, USDT."""
+        return to_decimal(self.state[at.REALISED] - self.state[at.FEES] - self.state[at.FUNDING])
+
+    def unrealised(self, price: float) -> Decimal:
+        """Open profit at `price`, USDT."""
+        return to_decimal(own_equity(self.state, self._terms, price)) - self.realised if self.is_open else Decimal(0)
+
+    def margins(self, mark: float) -> tuple[Decimal, Decimal]:
+        """Return initial and maintenance margin at `mark`, USDT, each with the fee to close at bankruptcy."""
+        if not self.is_open:
+            return Decimal(0), Decimal(0)
+        bust = self.bust_price
+        size, fee = abs(self.qty), self.contract.instrument.taker_fee
+        to_close = size * (bust if bust is not None else Decimal(0)) * fee
+        value = size * to_decimal(mark)
+        kept = to_decimal(rules.maintenance(float(value), 0.0, self.contract.tiers))
+        return value / self.leverage + to_close, kept + to_close
+
+    def set_triggers(self, *, stop_loss: Decimal | None, take_profit: Decimal | None) -> None:
+        """Protect the position by these prices; None takes one away."""
+        self.state[at.STOP] = math.nan if stop_loss is None else float(stop_loss)
+        self.state[at.TAKE] = math.nan if take_profit is None else float(take_profit)
+
+    def fill_taker(self, steps: float, reference: float, depth: float, *, at_open: bool) -> list[Filled]:
+        """Fill a market order of signed `steps` whole; one that crosses zero is two fills.
+
+        The triggers that protect the position stay as they are: the venue moves them only when told to.
+        """
+        return [self._taker(kind, part, reference, depth, at_open=at_open) for kind, part in self._parts(steps)]
+
+    def taker_price(self, steps: float, reference: float, depth: float, *, at_open: bool) -> float:
+        """Return the price at which `fill_taker` would fill the whole order, without filling it."""
+        before = self.state.copy()
+        filled = self.fill_taker(steps, reference, depth, at_open=at_open)
+        self.state[:] = before
+        return filled[-1].price
+
+    def fill_maker(self, steps: float, price: float) -> list[Filled]:
+        """Fill a resting limit order at its own price, for the maker fee."""
+        filled = []
+        for kind, part in self._parts(steps):
+            fee = abs(self.contract.coins(part)) * price * float(self.contract.instrument.maker_fee)
+            filled.append(self._booked(kind, part, price, fee))
+        return filled
+
+    def force(self, kind: float, steps: float, price: float, *, fee_rate: float) -> Filled:
+        """Book a close that nobody ordered, at exactly `price`: deleveraging, or a settlement."""
+        fee = abs(self.contract.coins(steps)) * price * fee_rate
+        return self._booked(kind, steps, price, fee)
+
+    def jump(self, price: float, depth: float) -> Filled | None:
+        """Meet the triggers at a bar's open; begins the bar's count for impact."""
+        count = jumped_at_open(self.state, self._terms, self.contract.tiers, price, depth, self._out, 0)
+        return self._event(0) if count else None
+
+    def sweep(self, open_: float, high: float, low: float, depth: float) -> Filled | None:
+        """Meet the triggers between a bar's extremes, or at one trade when all three are its price."""
+        count = inside_bar(self.state, self._terms, self.contract.tiers, open_, high, low, depth, self._out, 0)
+        return self._event(0) if count else None
+
+    def settle(self, price: float) -> Filled | None:
+        """Close what is held as a delisting does; None when flat."""
+        count = settle_delisted(self.state, self._terms, self.contract.tiers, price, self._out, 0)
+        return self._event(0) if count else None
+
+    def fund(self, rate: float, mark: float, *, at_open: bool) -> float | None:
+        """Settle funding and return what was paid, USDT; None when flat."""
+        phase = at.AT_OPEN if at_open else at.INSIDE
+        count = pay_funding(self.state, self._terms, self.contract.tiers, rate, mark, phase, self._out, 0)
+        return float(self._out[0, at.E_FEE]) if count else None
+
+    def _coins(self) -> float:
+        return self.contract.coins(self.state[at.POSITION])
+
+    def _parts(self, steps: float) -> list[tuple[float, float]]:
+        held = float(self.state[at.POSITION])
+        lowers = math.copysign(min(abs(held), abs(steps)), steps) if held * steps < 0.0 else 0.0
+        parts = [(at.CLOSE if abs(lowers) == abs(held) else at.REDUCE, lowers)] if lowers else []
+        rest = steps - lowers
+        return [*parts, (at.ENTRY_FILL, rest)] if rest else parts
+
+    def _taker(self, kind: float, steps: float, reference: float, depth: float, *, at_open: bool) -> Filled:
+        stop, take = self.state[at.STOP], self.state[at.TAKE]
+        fill_market(
+            self.state,
+            self._terms,
+            self.contract.tiers,
+            kind,
+            at.AT_OPEN if at_open else at.INSIDE,
+            steps,
+            reference,
+            depth,
+            math.nan,
+            math.nan,
+            self._out,
+            0,
+        )
+        self._keep_triggers(stop, take)
+        return self._event(0)
+
+    def _booked(self, kind: float, steps: float, price: float, fee: float) -> Filled:
+        stop, take = self.state[at.STOP], self.state[at.TAKE]
+        realised = apply_fill(self.state, self._terms, self.contract.tiers, kind, steps, price, fee, math.nan, math.nan)
+        self._keep_triggers(stop, take)
+        closed = steps if kind != at.ENTRY_FILL else 0.0
+        return Filled(kind=kind, steps=steps, closed=closed, price=price, fee=fee, realised=realised)
+
+    def _keep_triggers(self, stop: float, take: float) -> None:
+        if self.is_open:
+            self.state[at.STOP], self.state[at.TAKE] = stop, take
+        self.state[at.LATCH] = 0.0  # a latch is the executor's; the venue knows none
+
+    def _refresh(self) -> None:
+        self.state[at.LIQUIDATION] = rules.liquidation_price(
+            abs(self._coins()),
+            float(self.state[at.ENTRY]),
+            rules.sign(self.state[at.POSITION]),
+            float(self.leverage),
+            float(self.contract.instrument.taker_fee),
+            self.contract.tiers,
+            float(self.state[at.DRAINED]),
+        )
+
+    def _event(self, row: int) -> Filled:
+        event = self._out[row]
+        kind, steps = float(event[at.E_KIND]), float(event[at.E_STEPS])
+        self.state[at.LATCH] = 0.0
+        return Filled(
+            kind=kind,
+            steps=steps,
+            closed=steps if kind != at.ENTRY_FILL else 0.0,
+            price=float(event[at.E_PRICE]),
+            fee=float(event[at.E_FEE]),
+            realised=float(event[at.E_REALISED]),
+        )
+
+
+def _price(value: float) -> Decimal | None:
+    return None if math.isnan(value) else to_decimal(value)
