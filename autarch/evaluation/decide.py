@@ -91,6 +91,7 @@ def decide_at(  # noqa: PLR0913  all but four are named at the call
     found = {name: np.full((len(cuts), *width), np.nan) for name in _NAMES}
     order = sorted(range(len(cuts)), key=lambda i: (cuts[i].row, cuts[i].symbol_index))
     with worker.session(source, params) as session:
+        session.expect(len(cuts))
         for index in order:
             answer = _last_row(session, frames, frames.targets()[cuts[index].symbol_index], blocks[index])
             for name in _NAMES:

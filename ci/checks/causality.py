@@ -31,7 +31,8 @@ def check(evaluated: Evaluated, decisions: Decisions) -> Answer:
     Exposure and both distances are compared to the last bit.
 
     Raises:
-        StrategyError: `decide` fails on a shorter window, or on poisoned bars that are numbers.
+        StrategyError: `decide` fails on a shorter window, or on poisoned bars that are numbers, or is too slow for
+            so many of them.
     """
     limits = evaluated.policy.causality
     asking = _Asking(
@@ -39,6 +40,7 @@ def check(evaluated: Evaluated, decisions: Decisions) -> Answer:
     )
     plan = asking.plan(limits.cuts)
     cuts = plan.in_order()
+    evaluated.afford(len(cuts) + limits.fresh_cuts + limits.poisoned_blocks)
     halves = cuts[: len(cuts) // 2], cuts[len(cuts) // 2 :]  # of the time, one for each core
     with asking_threads(2, evaluated.main, evaluated.other) as pool:
         prefix = [pool.submit(asking.at_cuts, half) for half in halves if half]
@@ -63,6 +65,7 @@ class _Asking:
     def at_cuts(self, cuts: Sequence[Cut]) -> list[Peek]:
         """Ask one child in ascending order, of all symbols: it never holds a later bar than it is asked about."""
         with self.evaluated.main.session(self.evaluated.source) as session:
+            session.expect(len(cuts))
             return self._compare(session, cuts, how="when the window ends there")
 
     def in_fresh_children(self, cuts: Sequence[Cut], budget: int) -> list[Peek]:
