@@ -1,4 +1,4 @@
-"""What the simulated exchange does with orders: acceptance, life, reductions, triggers, margin, forced closes."""
+"""What the simulated exchange does with orders: acceptance, life, reductions, settings."""
 
 from __future__ import annotations
 
@@ -7,59 +7,11 @@ from decimal import Decimal
 
 import pytest
 
-from live.simulator.core.exchange import Exchange
-from live.simulator.core.prices import BarOpened, BarSwept, Delisted, FundingDue, MarkMoved, Script, Traded
-from live.simulator.core.requests import AmendOrder, CreateOrder, Refused
+from live.simulator.core.prices import BarOpened, BarSwept, MarkMoved
+from live.simulator.core.requests import AmendOrder, Refused
 from live.simulator.core.rows import ExecutionRow, OrderRow, PositionRow, WalletRow
 
-from .conftest import COSTS, instrument
-from .simulator_client import contracts_of
-
-START = 1_700_006_400_000
-FREE = replace(COSTS, half_spread_bps=0.0, impact_k=0.0)
-
-
-class Floor:
-    """One exchange with one symbol, AAAUSDT at 1000, and one account with 100,000 USDT."""
-
-    def __init__(self, *, price=1000.0, **changes):
-        self.script = Script()
-        market = type("Listed", (), {"instruments": (instrument("AAAUSDT", **changes),), "series": (NoFunding(),)})
-        self.contract = contracts_of(market, FREE, price_limit_frac=Decimal("0.05"))[0]
-        self.exchange = Exchange([self.contract], self.script, start_ms=START)
-        self.account = self.exchange.open_account("me", Decimal(100_000))
-        self.trade(price)
-        self.exchange.drain()
-
-    def trade(self, price):
-        self.play(Traded(time_ms=self.exchange.now_ms + 1000, symbol="AAAUSDT", price=price))
-
-    def play(self, event):
-        self.script.add(event)
-        self.exchange.advance(event.time_ms)
-
-    def order(self, side="Buy", qty="1", **changes):
-        facts = {"symbol": "AAAUSDT", "side": side, "order_type": "Market", "qty": Decimal(qty), **changes}
-        return self.exchange.create("me", CreateOrder(**facts))
-
-    def limit(self, side, qty, price, **changes):
-        return self.order(side, qty, order_type="Limit", price=Decimal(price), **changes)
-
-    def now(self, order):
-        return self.account.orders[order.order_id][-1]
-
-    @property
-    def position(self):
-        return self.account.holdings["AAAUSDT"].qty
-
-    def refused(self, **order):
-        with pytest.raises(Refused) as caught:
-            self.order(**order)
-        return caught.value.code
-
-
-class NoFunding:
-    funding_schedule = ()
+from .simulator_floor import START, Floor
 
 
 @pytest.fixture
@@ -218,58 +170,6 @@ def test_closing_with_quantity_zero_closes_everything(floor):
     assert floor.position == 0
 
 
-def test_a_stop_is_an_order_of_its_own_that_grows_triggers_and_is_cleared_with_the_position(floor):
-    floor.order(qty="1", stop_loss=Decimal(950), take_profit=Decimal(1100), order_link_id="entry")
-    floor.order(qty="1")
-    stop, take = (next(o for o in floor.account.orders_of("AAAUSDT") if o.stop_order_type == kind)
-                  for kind in ("StopLoss", "TakeProfit"))  # fmt: skip
-    assert (stop.status, stop.qty, stop.trigger_direction, stop.parent_link_id) == ("Untriggered", 2, 2, "entry")
-    assert (take.qty, take.trigger_direction) == (2, 1)
-
-    floor.trade(949.0)
-
-    assert floor.position == 0
-    assert [r.status for r in floor.account.orders[stop.order_id]] == [
-        "Untriggered",
-        "Untriggered",
-        "Triggered",
-        "Filled",
-    ]
-    last = floor.account.executions[-1]
-    assert (last.create_type, last.stop_order_type, last.order_link_id) == ("CreateByStopLoss", "StopLoss", "")
-    assert last.exec_price == Decimal(949)  # the price had jumped the trigger
-    assert (floor.now(take).status, floor.now(take).cancel_type) == ("Deactivated", "CancelByTpSlTsClear")
-
-
-def test_moving_a_stop_says_when_nothing_changes_and_refuses_the_wrong_side(floor):
-    with pytest.raises(Refused, match="zero position"):
-        floor.exchange.set_triggers("me", "AAAUSDT", stop_loss=Decimal(950), take_profit=None)
-    floor.order(qty="1", stop_loss=Decimal(950))
-    floor.exchange.set_triggers("me", "AAAUSDT", stop_loss=Decimal(960), take_profit=None)
-    assert floor.account.holdings["AAAUSDT"].stop_loss == Decimal(960)
-    with pytest.raises(Refused, match="34040"):
-        floor.exchange.set_triggers("me", "AAAUSDT", stop_loss=Decimal(960), take_profit=None)
-    with pytest.raises(Refused, match="should lower"):
-        floor.exchange.set_triggers("me", "AAAUSDT", stop_loss=Decimal(1010), take_profit=None)
-
-    floor.exchange.set_triggers("me", "AAAUSDT", stop_loss=Decimal(0), take_profit=None)
-
-    assert floor.account.holdings["AAAUSDT"].stop_loss is None
-    assert floor.account.open_orders == {}
-
-
-def test_cancelling_the_stop_order_takes_the_stop_away(floor):
-    floor.order(qty="1", stop_loss=Decimal(950))
-    kept = floor.exchange.cancel_all("me", active_only=True)
-    assert kept == []
-
-    stop = floor.account.orders_of("AAAUSDT")[0]
-    floor.exchange.cancel("me", "AAAUSDT", order_id=stop.order_id)
-    floor.trade(910.0)
-
-    assert floor.position == 1
-
-
 def test_a_conditional_order_waits_for_its_trigger(floor):
     order = floor.order(qty="1", trigger_price=Decimal(1050), trigger_direction=1)
     floor.trade(1049.0)
@@ -305,56 +205,6 @@ def test_amending_changes_a_resting_order_and_a_price_that_crosses_fills_it(floo
     assert (floor.now(order).status, floor.position) == ("Filled", 2)
     with pytest.raises(Refused, match="110001"):
         floor.exchange.cancel("me", "AAAUSDT", order_link_id="a-1")
-
-
-def test_a_liquidation_closes_at_bankruptcy_under_the_venues_own_order(floor):
-    floor.order(qty="10")
-    # Margin 10 x 1000 / 10 = 1000, gone at 900: bankruptcy. Liquidated above that, by maintenance 0.5 % and the fee.
-    assert floor.account.holdings["AAAUSDT"].bust_price == Decimal(900)
-    assert Decimal(904) < floor.account.holdings["AAAUSDT"].liq_price < Decimal(906)
-
-    floor.trade(905.0)
-
-    last = floor.account.executions[-1]
-    assert (last.exec_type, last.create_type, last.order_link_id) == ("BustTrade", "CreateByTakeOver_PassThrough", "")
-    assert last.exec_price == Decimal(900)
-    assert floor.position == 0
-
-
-def test_deleveraging_takes_part_of_a_position_without_a_fee(floor):
-    floor.order(qty="4", stop_loss=Decimal(950))
-
-    floor.exchange.deleverage("me", "AAAUSDT", Decimal(1))
-
-    last = floor.account.executions[-1]
-    assert (last.exec_type, last.exec_qty, last.exec_fee, last.side) == ("AdlTrade", 1, 0, "Sell")
-    assert floor.position == 3
-    assert floor.account.orders_of("AAAUSDT")[0].qty == 3
-
-
-def test_funding_is_an_execution_row_that_is_no_fill(floor):
-    floor.order("Sell", "3")
-    due = {"symbol": "AAAUSDT", "rate": 0.0001, "mark": 990.0, "at_open": True}
-    before = floor.account.balance
-
-    floor.play(FundingDue(time_ms=floor.exchange.now_ms + 1, **due))
-
-    row = floor.account.executions[-1]
-    assert (row.exec_type, row.order_type, row.order_link_id, row.exec_qty) == ("Funding", "UNKNOWN", "", 3)
-    assert float(row.exec_fee) == pytest.approx(-0.297)  # a short receives 3 x 990 x 0.0001
-    assert floor.account.balance - before == pytest.approx(Decimal("0.297"), abs=Decimal("1e-9"))
-    assert floor.position == -3
-
-
-def test_a_delisting_settles_the_position_and_cancels_what_rests(floor):
-    floor.order(qty="2", stop_loss=Decimal(900))
-    resting = floor.limit("Buy", "1", "950")
-
-    floor.play(Delisted(time_ms=floor.exchange.now_ms + 1, symbol="AAAUSDT", price=1005.0))
-
-    assert floor.position == 0
-    assert floor.account.executions[-1].exec_type == "Settle"
-    assert floor.now(resting).status == "Cancelled"
 
 
 def test_modes_and_leverage_say_when_nothing_changes_and_when_they_may_not(floor):
