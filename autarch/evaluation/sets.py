@@ -107,7 +107,8 @@ def _ask_all(
     session: Session, plan: BlockPlan, *, n_sets: int
 ) -> tuple[Sequence[Decisions | StrategyError | None], list[list[int]]]:
     """Return what came of each set, and those to ask again, by those that share a child."""
-    table, ended = _Table(plan, n_sets), None
+    table, ended = Table(plan, n_sets), None
+    session.expect(n_sets * sum(len(targets) for _, targets in plan.asked))
     try:
         for block, targets in plan.asked:
             question = plan.frames.question(targets, block)
@@ -133,7 +134,7 @@ def _apart(left: list[int], session: Session) -> list[list[int]]:
     return [*([place] for place in suspects), *([others] if others else [])]
 
 
-class _Table:
+class Table:
     """Answers of many sets, (n_sets, n_bars, n_symbols); distances only once one is given."""
 
     def __init__(self, plan: BlockPlan, n_sets: int) -> None:

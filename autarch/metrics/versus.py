@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from autarch.decisions import Decisions
-from autarch.market.types import Floats
+from autarch.market.types import Bools, Floats
 
 ALIKE_TOLERANCE: Final = 0.05
 """Two exposures this share of max_leverage apart are still alike (own choice)."""
@@ -46,6 +46,21 @@ def alike(one: Decisions, other: Decisions) -> float | None:
     Returns:
         A fraction in [0, 1]; None when the two share no interval, rows, symbol or counting bar.
     """
+    found = _compared(one, other)
+    return None if found is None else float(found[0].mean())
+
+
+def alike_when_held(one: Decisions, other: Decisions) -> float | None:
+    """Return the share as `alike`, of those decisions alone of which at least one is not flat; None without any."""
+    found = _compared(one, other)
+    if found is None or not found[1].any():
+        return None
+    same, held = found
+    return float(same[held].mean())
+
+
+def _compared(one: Decisions, other: Decisions) -> tuple[Bools, Bools] | None:
+    """Return where two decide alike, and where either is not flat, over the decisions they share; None for none."""
     shared = [symbol for symbol in one.symbols if symbol in other.symbols]
     if one.interval != other.interval or one.exposure.shape[0] != other.exposure.shape[0] or not shared:
         return None
@@ -57,7 +72,7 @@ def alike(one: Decisions, other: Decisions) -> float | None:
     theirs = (other.exposure[:, right] * other.slice_fraction())[both]
     width = ALIKE_TOLERANCE * min(d.max_leverage * d.slice_fraction() for d in (one, other)) + _ROUNDING
     same = (np.sign(ours) == np.sign(theirs)) & (np.abs(np.abs(ours) - np.abs(theirs)) <= width)
-    return float(same.mean())
+    return same, (ours != 0.0) | (theirs != 0.0)
 
 
 def _paired(returns: Floats, other: Floats) -> tuple[Floats, Floats] | None:

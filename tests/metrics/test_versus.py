@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from autarch.metrics import alike, beta, correlation
+from autarch.metrics.versus import alike_when_held
 
 from .by_hand import decisions_of, market_of, series
 
@@ -83,3 +84,13 @@ def test_nothing_in_common_is_not_the_same_as_nothing_alike():
     assert alike(one, decisions_of(other, [1.0, 1.0, 1.0])) is None
     assert alike(one, replace(one, interval="1h")) is None
     assert alike(one, replace(one, counts=np.zeros((3, 1), dtype=np.bool_))) is None
+
+
+def test_alike_when_held_leaves_out_the_bars_on_which_both_are_flat():
+    market = market_of(series("AAAUSDT", [100] * 5))
+    one, other = decisions_of(market, [0, 0, 0, 1.0, 1.0]), decisions_of(market, [0, 0, 0, 1.0, 0])
+
+    assert alike(one, other) == pytest.approx(4 / 5)
+    assert alike_when_held(one, other) == pytest.approx(1 / 2)
+    assert alike_when_held(one, decisions_of(market, [0, 0, 0, -1.0, -1.0])) == 0.0
+    assert alike_when_held(*[decisions_of(market, [0] * 5)] * 2) is None
