@@ -7,7 +7,6 @@ that it would have there; every limit and every share stays the project's own.
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -159,6 +158,6 @@ def _still() -> float:
     return 0.0
 
 
-def proposal_beside(folder: Path, **changes: object) -> Candidate:
-    """Return the strategy in `folder` with fields of the candidate replaced, such as its incumbent."""
-    return dataclasses.replace(proposal(folder), **changes)
+def judged(cage: Cage, canary: Canary) -> GateOutcome:
+    """Return the gate's outcome on a canary as it would be proposed."""
+    return cage.judge(proposal(canary.folder))

@@ -6,7 +6,7 @@ import pytest
 
 from ci.policy import CHECK_NAMES
 
-from .cage import Cage, catchers, miss, proposal
+from .cage import Cage, catchers, judged, miss, proposal
 from .corpus import Canary, canaries
 
 OTHERS = tuple(c for c in canaries() if c.card.kind != "clairvoyant" and c.card.check in CHECK_NAMES)
@@ -19,7 +19,7 @@ def named(found: Canary) -> str:
 @pytest.mark.slow
 @pytest.mark.parametrize("cheat", [c for c in OTHERS if not c.card.through], ids=named)
 def test_a_cheat_is_caught_by_its_check(cage: Cage, cheat: Canary) -> None:
-    outcome = cage.judge(proposal(cheat.folder))
+    outcome = judged(cage, cheat)
 
     assert miss(cheat, outcome.checks) == ""
 

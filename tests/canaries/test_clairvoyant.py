@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .cage import Cage, catchers, miss, proposal, source_of
+from .cage import Cage, catchers, judged, miss, proposal, source_of
 from .corpus import Canary, canaries
 
 SEERS = tuple(c for c in canaries() if c.card.kind == "clairvoyant")
@@ -19,7 +19,7 @@ def named(found: Canary) -> str:
 @pytest.mark.slow
 @pytest.mark.parametrize("cheat", [c for c in SEERS if not c.card.through], ids=named)
 def test_a_cheat_that_sees_the_future_is_caught_by_its_check(cage: Cage, cheat: Canary) -> None:
-    outcome = cage.judge(proposal(cheat.folder))
+    outcome = judged(cage, cheat)
 
     assert miss(cheat, outcome.checks) == ""
     assert outcome.metrics == {}  # and no score has been told to whoever tries

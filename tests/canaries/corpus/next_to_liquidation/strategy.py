@@ -1,0 +1,18 @@
+"""Strike seldom and hard.
+
+Thesis: size is an edge of its own.
+Source: own choice.
+Dies when: the habit it rests on ends.
+"""
+
+import numpy as np
+import talib
+
+from autarch.strategy import Bars, Params, Targets, ops
+
+
+def decide(bars: Bars, p: Params) -> Targets:
+    """Answer with the position wanted after each bar."""
+    gap = talib.EMA(bars.close, 20) / talib.EMA(bars.close, 80) - 1.0
+    start = ops.crossed(gap, 0.0) > 0.0
+    return Targets(exposure=np.where(ops.hold(start, 4), 9.8, 0.0), stop_loss=0.004)
