@@ -6,6 +6,7 @@ tagged; tag and evidence then arrive at the forge together or not at all.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from autarch.errors import RefusedError, UndecidedError, UsageError
 from autarch.evidence.attestation import evidence_ref, sign_attestation, store_evidence
 from autarch.evidence.ledger import Ledger
 from autarch.evidence.released import VERSION, Released, ReleasedStrategy, render_release
+from autarch.evidence.waiver import day_of
 from autarch.repo.engine import engine_digest_at
 from autarch.repo.git import GitRepo, Remote
 from autarch.repo.mainline import fetch_main
@@ -136,6 +138,7 @@ def _judged(desk: ReleaseDesk, commit: str, slugs: Sequence[str], inputs: GateIn
             desk.progress(f"judging {slug} on {commit[:12]}")
             outcome = ask(candidate_of_tree(desk.repo, slug=slug, tree=tree, base=commit), inputs)
             _require_green(slug, outcome)
+            _require_in_time(slug, outcome, day_of(desk.clock_ms()))
             outcomes[slug] = outcome
     return outcomes
 
@@ -154,6 +157,16 @@ def _require_green(slug: str, outcome: GateOutcome) -> None:
             raise UndecidedError(text) if outcome.verdict == "undecided" else RefusedError(text)
     if outcome.verdict != "accepted" or outcome.claim is None:
         raise RefusedError(f"{slug} cannot be released: the gate says {outcome.verdict} under {outcome.policy.path}")
+
+
+def _require_in_time(slug: str, outcome: GateOutcome, today: dt.date) -> None:
+    """Refuse a waiver that is over by the clock: a verdict is held against the ledger's time, a release is made now."""
+    late = next((waiver for waiver in outcome.waivers if not waiver.granted <= today <= waiver.expires), None)
+    if late is not None:
+        raise RefusedError(
+            f"{slug} cannot be released: its waiver of {late.check} ended {late.expires}, and this is {today}; "
+            f"cure what it waives, or make a new one with: autarch waive {slug} --check {late.check}"
+        )
 
 
 def _released(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from autarch.sandbox.level import lines_of
 from autarch.verdict import CheckResult
 from ci.outcome import GateOutcome
-from ci.report_text import comparison, number, short, short_ref, summary
+from ci.report_text import comparison, lane_words, number, short, short_ref, summary
 
 MARKDOWN_CHARS_MAX = 60_000
 THESIS_CHARS_MAX = 2_000
@@ -86,7 +86,7 @@ def _what_it_does(outcome: GateOutcome) -> str:
 def _checks_table(checks: tuple[CheckResult, ...]) -> str:
     rows = ["| check | class | verdict | measured | in words |", "|---|---|---|---|---|"]
     for check in checks:
-        word = f"**{check.verdict}**" if check.verdict in {"failed", "undecided"} else check.verdict
+        word = f"**{check.verdict}**" if check.verdict in {"failed", "undecided", "waived"} else check.verdict
         measured = "<br>".join(f"{escaped(m.name)} {escaped(comparison(m))}" for m in check.measures)
         rows.append(f"| {check.name} | {check.klass} | {word} | {measured} | {escaped(check.detail)} |")
     return "### Checks\n\n" + "\n".join(rows)
@@ -117,7 +117,8 @@ def provenance(outcome: GateOutcome) -> dict[str, str]:
         "head": candidate.head or "a folder of a work tree",
         "tree": candidate.tree or "none",
         "dataset": outcome.dataset or "none",
-        "policy": f"{outcome.policy.path} {outcome.policy.digest}",
+        "policy": f"{outcome.policy.path} {outcome.policy.digest}, preset {outcome.preset}",
+        "lane": lane_words(outcome) or "none",
         "engine": outcome.engine,
         "decisions": (claim.digests.decisions if claim else None) or "none",
         "ledger": (claim.ledger if claim else None) or "none",

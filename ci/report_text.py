@@ -52,7 +52,8 @@ def summary(outcome: GateOutcome) -> str:
     failed = [check.name for check in outcome.checks if check.verdict == "failed"]
     undecided = [check.name for check in outcome.checks if check.verdict == "undecided"]
     n = len(outcome.checks)
-    why = f"all {n} checks passed"
+    waived = [check.name for check in outcome.checks if check.verdict == "waived"]
+    why = f"{n - len(waived)} of {n} checks passed, {', '.join(waived)} waived" if waived else f"all {n} checks passed"
     if failed:
         why = f"{len(failed)} of {n} checks failed ({', '.join(failed)})"
     elif undecided:
@@ -62,8 +63,17 @@ def summary(outcome: GateOutcome) -> str:
     parts = [f"{outcome.verdict}: {why}", f"dataset {short_ref(outcome.dataset)}"]
     parts.append(f"evidence {short(outcome.evidence)}")
     parts.append(f"trials {outcome.trials}")
+    parts += [f"preset {outcome.preset}"] if outcome.preset != "standard" else []
+    parts += [lane_words(outcome)] if lane_words(outcome) else []
     parts += [f"WAIVED {text}" for text in outcome.waived]
     return "  ".join(parts)
+
+
+def lane_words(outcome: GateOutcome) -> str:
+    """Return what lane a change has, or would have if hidden bars agreed; nothing for any other candidate."""
+    if outcome.lane is not None:
+        return f"lane {outcome.lane}"
+    return f"lane would be {outcome.may_ask}, if hidden bars agree: only the forge asks" if outcome.may_ask else ""
 
 
 def short(digest: str | None) -> str:
@@ -81,8 +91,9 @@ def short_ref(dataset: str | None) -> str:
 
 def _check_lines(check: CheckResult) -> list[str]:
     lines = [_line(check.name, check.verdict, check.detail)]
+    missed = "waived" if check.verdict == "waived" else "failed"
     for measure in check.measures:
-        word = "shown" if measure.limit is None else ("passed" if measure.holds else "failed")
+        word = "shown" if measure.limit is None else ("passed" if measure.holds else missed)
         lines.append(_line(f"  {measure.name}", word, comparison(measure)))
     return lines
 

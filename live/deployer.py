@@ -27,7 +27,7 @@ from autarch.repo.signers import trust_at
 from autarch.repo.signing import SignatureError, verify_tag
 from autarch.repo.signing import Trust as SigningTrust
 from autarch.repo.strategies import read_strategy, strategy_tree
-from live.evidence_check import Expected, check_claim, is_walkthrough
+from live.evidence_check import Expected, check_claim, is_paper_only
 from live.host import Host
 from live.installed import RECORD, SCHEMA, Installed, InstalledRecord, install, read_installed, release_content
 from live.portfolio import PORTFOLIO_PATH, Portfolio, check_portfolio, parse_portfolio
@@ -352,14 +352,14 @@ def require_policy(
             f"{released.policy_path} at {released.tag} has SHA-256 {found}, the tag says {released.policy}; "
             "release again"
         )
-    paper_only = is_walkthrough(content)
+    paper_only = is_paper_only(content)
     for account in portfolio.accounts:
         known = trust.require_policy(released.policy, released.policy_path, venue=account.venue)
         paper_only = paper_only or known.paper_only
         if paper_only and account.venue != "paper":
             raise DeployError(
-                f"{released.tag} was judged under {released.policy_path}, a walk-through's; account "
-                f"{account.name} is {account.venue}: release again under ci/policy.toml"
+                f"{released.tag} was judged under {released.policy_path}, which is for paper only; account "
+                f"{account.name} is {account.venue}: release again under preset standard or strict"
             )
         if demo and account.venue != "paper":
             raise DeployError(f"{released.tag} is signed by a demo key; account {account.name} is not paper")

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import tomllib
 from dataclasses import dataclass
 
 from autarch.canonical import parse_toml
-from autarch.errors import DeployError
+from autarch.errors import ConfigError, DeployError
 from autarch.evidence.attestation import Evidence, load_evidence, read_attestation_by_any
 from autarch.evidence.claim import Claim
 from autarch.evidence.released import Released, ReleasedStrategy
+from autarch.evidence.waiver import parse_waivers, void_reason, waived_text, waiver_path
 from autarch.repo.git import GitRepo
 from autarch.repo.signing import SignatureError, Trust
+from autarch.verdict import LAWS, Measure
 
 _AGAIN = "release again with `autarch release`"
 
@@ -45,6 +48,7 @@ def check_claim(repo: GitRepo, expected: Expected, signers: tuple[Trust, ...]) -
                 f"the release says {wanted}; {_AGAIN}"
             )
     _require_green(evidence.claim, expected)
+    _require_waivers(repo, evidence.claim, expected)
 
 
 def _require_attested(evidence: Evidence, item: ReleasedStrategy, signers: tuple[Trust, ...]) -> None:
@@ -86,6 +90,34 @@ def _require_green(claim: Claim, expected: Expected) -> None:
             raise DeployError(f"{item.strategy}: check {check.name} is {check.verdict}: {check.detail}")
 
 
+def _require_waivers(repo: GitRepo, claim: Claim, expected: Expected) -> None:
+    """Refuse a waived check unless the released commit holds its waiver, which covers it, and the tag names it."""
+    item, released = expected.item, expected.released
+    waived = [check for check in claim.checks if check.verdict == "waived"]
+    if not waived:
+        return
+    path = waiver_path(item.strategy)
+    content = repo.blob_at(released.commit, path)
+    if content is None:
+        raise DeployError(f"{item.strategy}: check {waived[0].name} is waived, and there is no {path}; {_AGAIN}")
+    try:
+        day = dt.date.fromisoformat(claim.as_of or "never")
+        known = {waiver.check: waiver for waiver in parse_waivers(content, path=path)}
+    except (ConfigError, ValueError) as error:
+        raise DeployError(f"{item.strategy}: {error}; {_AGAIN}") from error
+    for check in waived:
+        measures = [Measure(name=m.name, value=m.value, op=m.op, limit=m.limit, unit=m.unit) for m in check.measures]
+        waiver = known.get(check.name)
+        if waiver is None or check.name in LAWS:
+            raise DeployError(f"{item.strategy}: check {check.name} is waived, and {path} does not waive it; {_AGAIN}")
+        void = void_reason(waiver, measures, decisions=item.decisions, day=day)
+        if void is not None:
+            raise DeployError(f"{item.strategy}: the waiver of {check.name} is void: {void}; {_AGAIN}")
+        text = waived_text(item.strategy, waiver, measures)
+        if text not in released.waivers:
+            raise DeployError(f"{item.strategy}: waiver {text!r} is not listed in the tag; {_AGAIN}")
+
+
 def required_checks(policy: bytes, path: str) -> tuple[str, ...]:
     """Return the checks that the policy in these bytes requires of a strategy.
 
@@ -101,9 +133,10 @@ def required_checks(policy: bytes, path: str) -> tuple[str, ...]:
     return tuple(names)
 
 
-def is_walkthrough(policy: bytes | None) -> bool:
-    """Return whether the policy in these bytes says of itself that it is a walk-through's, limits wide open."""
+def is_paper_only(policy: bytes | None) -> bool:
+    """Return whether the policy in these bytes says of itself that it is for paper alone, as a walk-through's is."""
     try:
-        return bool(parse_toml(policy or b"").get("walkthrough", False))
+        said = parse_toml(policy or b"")
+        return bool(said.get("paper_only", False)) or bool(said.get("walkthrough", False))
     except (UnicodeDecodeError, tomllib.TOMLDecodeError):
         return True

@@ -6,7 +6,7 @@ from autarch.canonical import sha256_hex
 from autarch.errors import ConfigError
 from autarch.market.lock import read_lock
 from autarch.repo.git import GitRepo
-from live.evidence_check import is_walkthrough
+from live.evidence_check import is_paper_only
 from live.trust import PolicyTrust, Trust
 
 
@@ -36,4 +36,4 @@ def pin_policy(trust: Trust, repo: GitRepo, path: str) -> Trust:
     content = repo.blob_at(repo.rev_parse("refs/heads/main"), path)
     if content is None:
         raise ConfigError(f"main has no {path}; name a policy that it holds, such as ci/policy.toml")
-    return trust.with_policy(PolicyTrust(sha256=sha256_hex(content), path=path, paper_only=is_walkthrough(content)))
+    return trust.with_policy(PolicyTrust(sha256=sha256_hex(content), path=path, paper_only=is_paper_only(content)))

@@ -227,9 +227,11 @@ def _claim_facts(claim: Claim) -> tuple[tuple[str, str], ...]:
         ("verdict", claim.verdict),
         ("checks", _checks_text(claim)),
         ("policy", _policy_text(claim.policy.path, claim.policy.sha256, walkthrough=claim.policy.walkthrough)),
+        ("preset", claim.policy.preset),
         ("decisions", str(claim.digests.decisions)),
         ("trials", f"{claim.trials} counted up to ledger {claim.ledger}"),
         ("waived", "; ".join(claim.waived) or "none"),
+        ("lane", claim.lane or "none"),
     )
 
 
@@ -347,5 +349,5 @@ def _sleeve(order: Event, opened: Event) -> Mapping[str, Any]:
 
 
 def _policy_text(path: str, digest: str, *, walkthrough: bool) -> str:
-    note = ", a walk-through's: limits wide open, paper only" if walkthrough else ""
+    note = ", limits opened: for paper only" if walkthrough else ""
     return f"{path} {digest}{note}"

@@ -58,7 +58,7 @@ def verify(tag: Annotated[str, typer.Argument(help="A release, such as v0.1.0.")
     for item in record.released.strategies:
         print(f"  {item.account}: {item.strategy}  {item.tier}  weight {item.weight}  evidence {item.evidence[:12]}")
     if record.walkthrough:
-        print(f"  judged under {record.released.policy_path}: limits wide open, paper only")
+        print(f"  judged under {record.released.policy_path}, which is for paper only")
     return 0
 
 

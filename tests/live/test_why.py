@@ -162,7 +162,7 @@ def test_a_walkthrough_policy_is_named(yard, journal):
 
     steps = {step.what: step for step in explain(found, yard.repo)}
 
-    assert "a walk-through's: limits wide open" in dict(steps["release"].facts)["policy"]
+    assert "limits opened: for paper only" in dict(steps["release"].facts)["policy"]
 
 
 @pytest.mark.parametrize(
