@@ -13,7 +13,7 @@ from .features import features_of
 from .ground import CHECKS, Ground, candidate_of, slugs
 
 SLUGS = slugs()
-A_FEW = ("rsi_pullback",)
+A_FEW = ("funding_settlement", "pairs_log_ratio", "rsi_pullback")
 """Asked in the fast suite too."""
 
 KINDS = (

@@ -1,0 +1,68 @@
+"""What docs/strategy_authoring.md shows can be copied: snippets pass every check, refusals are quoted as they are."""
+
+from __future__ import annotations
+
+import pytest
+
+from autarch.sandbox.source_policy import check_source
+from autarch.strategy import ops
+
+from .features import features_of
+from .ground import CHECKS, Ground
+from .guide import candidate_of_body, rows_under, snippets, source_of_body
+
+SNIPPETS = snippets()
+RETURN_FLAT = "\nreturn Targets(exposure=np.zeros(len(bars)))"
+FAULTS = {
+    "expected a finite number": "return Targets(exposure=np.sign(bars.close - talib.SMA(bars.close, 200)))",
+    "clip it in decide()": "return Targets(exposure=2.0 * np.sign(bars.close - bars.open))",
+    "one value for each bar given": "return Targets(exposure=np.sign(np.diff(bars.close)))",
+    "assignment destination is read-only": f"bars.close[0] = 1.0{RETURN_FLAT}",
+    "when later bars are there": "return Targets(exposure=np.where(bars.close > bars.close.mean(), 1.0, 0.0))",
+    "depends on history beyond warmup": "return Targets(exposure=np.sign(bars.close - talib.EMA(bars.close, 90)))",
+    "lower warmup, or judge on a longer data set": f"x = 4000{RETURN_FLAT}",
+    "a decision may rest on ratios": "return Targets(exposure=np.where(bars.close > 100.0, 1.0, 0.0))",
+    "is never read as p.slow": f"x = 1{RETURN_FLAT}",
+}
+"""By the beginning of what is said of it: a body that does it."""
+
+
+def test_the_cookbook_is_there_and_shows_most_helpers() -> None:
+    shown = {feature for each in SNIPPETS for feature in features_of(each.candidate().source)}
+
+    assert len(SNIPPETS) >= 15
+    assert len({f"ops.{name}" for name in ops.__all__} & shown) >= 8
+    assert {"panel", "context", "bars.resample", "pandas.groupby", "loop"} <= shown
+
+
+@pytest.mark.parametrize("snippet", SNIPPETS, ids=lambda each: each.words[:40])
+def test_a_snippet_of_the_cookbook_passes_the_policy(snippet) -> None:
+    assert [str(finding) for finding in check_source(snippet.candidate().source)] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("snippet", SNIPPETS, ids=lambda each: each.words[:40])
+def test_a_snippet_of_the_cookbook_passes_every_check(ground: Ground, snippet) -> None:
+    answers = ground.ask(snippet.candidate())
+
+    assert {answer.name for answer in answers} >= set(CHECKS)
+    assert [f"{answer.name}: {answer.detail}" for answer in answers if answer.verdict != "passed"] == []
+
+
+@pytest.mark.parametrize(("wrote", "says"), rows_under("you wrote", 2))
+def test_a_refusal_is_quoted_as_the_policy_says_it(wrote, says) -> None:
+    found = check_source(source_of_body(wrote.strip("`") + RETURN_FLAT))
+
+    assert says.strip("`") in [f"{finding.construct}: {finding.message}" for finding in found]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("check", "says", "cure"), rows_under("check", 3))
+def test_what_a_check_says_is_quoted_as_it_says_it(ground: Ground, check, says, cure) -> None:
+    quoted = says.strip("`")
+    (body,) = [body for part, body in FAULTS.items() if part in quoted]
+    params = "[params]\nslow = 20\n" if check == "policy" else ""
+    answers = ground.ask(candidate_of_body(body, warmup=4000 if "4000" in body else 100, params=params))
+
+    assert cure
+    assert [answer.name for answer in answers if answer.verdict == "failed" and quoted in answer.detail] == [check]
