@@ -24,7 +24,7 @@ OPS = _words("band cooldown crossed hold hysteresis lag latch rank sample trail 
 
 BUILTINS = _words(
     "abs all any bool dict divmod enumerate filter float int isinstance len list map max min range reversed round "
-    "slice sorted str sum tuple zip"
+    "slice sorted sum tuple zip"
 )
 """Builtins a strategy may name; the worker gives it no others."""
 
@@ -158,6 +158,7 @@ CURES: dict[str, str] = {
     "setflags": "columns of bars are read-only; work on a copy: x.copy()",
     "stride_tricks": "use ops, or pandas rolling windows",
     "to_datetime": "a strategy knows no dates; use bars.hour and bars.weekday",
+    "str": "format a number, e.g. f'{n:d}'; the text of anything else is an address or a table of names",
     "transform": "it calls methods by name; call them directly",
     "type": "test values instead",
     "vars": "name the values instead",

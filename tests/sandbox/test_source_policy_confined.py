@@ -179,7 +179,6 @@ talib.BBANDS(s)
 talib.MACDEXT(x, 12, 1, 26, 1, 9, 1)
 bars.resample("1d").spread(bars.resample("1d").close)
 f"{x[0]:.3f} {len(x):>9d}"
-str(s)
 sorted(x.tolist(), key=lambda a: -a)
 x @ y
 """.strip().splitlines()

@@ -1,0 +1,73 @@
+"""Every hostile snippet is refused by the policy; where there is no policy, confinement keeps it from doing harm."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from autarch.sandbox.source_policy import check_source
+
+from .confined import confined
+from .snippets import load
+from .sources import as_read
+from .unconfined import Unconfined
+from .world import World
+
+SNIPPETS = load()
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    made = World(tmp_path_factory.mktemp("world"))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def walls(world):
+    with confined(world) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def nothing(world):
+    running = Unconfined(world)
+    yield running
+    running.close()
+
+
+def test_the_corpus_is_broad():
+    classes = Counter(snippet.kind for snippet in SNIPPETS)
+
+    assert len(SNIPPETS) >= 250
+    assert len(classes) >= 30
+    assert min(classes.values()) >= 4
+
+
+def test_without_a_snippet_the_frame_passes_so_that_a_refusal_is_the_snippets_own():
+    assert [str(finding) for finding in check_source(as_read(None))] == []
+
+
+@pytest.mark.parametrize("snippet", SNIPPETS, ids=lambda snippet: snippet.id)
+def test_the_policy_refuses_it_by_name_with_a_line_and_a_cure(snippet):
+    found = check_source(as_read(snippet))
+
+    assert snippet.rule in [finding.construct for finding in found], "\n".join(map(str, found))
+    assert all(finding.line >= 1 and finding.column >= 1 and len(finding.message) > 8 for finding in found)
+
+
+@pytest.mark.slow
+def test_where_nothing_stops_it_every_snippet_does_its_harm(nothing):
+    tame = [snippet.id for snippet in SNIPPETS if snippet.harm not in nothing.run(snippet).harms]
+
+    assert tame == []
+
+
+@pytest.mark.slow
+def test_confined_no_snippet_does_any_harm_though_no_policy_read_it(walls):
+    harms = {snippet: ran.harms for snippet in SNIPPETS if (ran := walls.run(snippet)).harms}
+
+    assert {snippet.id: found for snippet, found in harms.items() if not snippet.left_to} == {}
+    assert set(harms.values()) == {("random",)}
+    assert [snippet for snippet in SNIPPETS if snippet.left_to] == list(harms)
