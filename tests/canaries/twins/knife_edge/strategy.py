@@ -1,4 +1,4 @@
-"""Act at one hour of one length.
+"""Resonate with the cycle of the market.
 
 Thesis: it has worked so far.
 Source: own choice.
