@@ -17,7 +17,8 @@ import tomlkit
 from msgspec import Meta
 
 from autarch.canonical import parse_toml
-from autarch.errors import ConfigError
+from autarch.errors import ConfigError, RefusedError, UsageError
+from autarch.evidence.claim import Claim
 from autarch.manifest import SLUG
 from autarch.verdict import LAWS, Measure
 
@@ -153,6 +154,50 @@ def waived_text(slug: str, waiver: Waiver, measures: Sequence[Measure]) -> str:
 def day_of(*times_ms: int) -> dt.date:
     """Return the UTC day of the latest of these epoch milliseconds."""
     return dt.datetime.fromtimestamp(max(times_ms) / 1000, dt.UTC).date()
+
+
+def grant(  # noqa: PLR0913  what is waived, and the four words a human gives
+    claim: Claim, check: str, *, who: str, reason: str, today: dt.date, days: int
+) -> Waiver:
+    """Return the waiver of a check that failed in `claim`, with the values it measured.
+
+    Args:
+        claim: A verdict on the strategy.
+        check: Name of the check.
+        who: Login of the human.
+        reason: One line.
+        today: The first day it is good, UTC.
+        days: How long it is good.
+
+    Raises:
+        RefusedError: the check is a law, did not fail, or failed without a value to hold it to.
+        UsageError: the verdict has no such check, or `reason` or `days` is out of bounds.
+    """
+    slug = claim.strategy.name
+    found = next((one for one in claim.checks if one.name == check), None)
+    if found is None:
+        raise UsageError(f"there is no check {check!r}; the checks are {', '.join(one.name for one in claim.checks)}")
+    if found.klass != "limit" or check in LAWS:
+        raise RefusedError(f"{check} is {found.klass}, and only limits are waived: change {slug} so that it passes")
+    if found.verdict not in {"failed", "waived"} or claim.digests.decisions is None:
+        raise RefusedError(f"{check} of {slug} is {found.verdict} in the newest verdict; there is nothing to waive")
+    measures = [Measure(name=m.name, value=m.value, op=m.op, limit=m.limit, unit=m.unit) for m in found.measures]
+    measured = {m.name: m.value for m in missed(measures) if m.value is not None}
+    if not measured or len(measured) < len(missed(measures)):
+        raise RefusedError(f"{check} of {slug} failed without a value that a waiver could be held to: {found.detail}")
+    waiver = Waiver(
+        check=check,
+        decisions=claim.digests.decisions,
+        measured=measured,
+        reason=reason,
+        who=who,
+        granted=today,
+        expires=today + dt.timedelta(days=days),
+    )
+    problem = _problem(waiver)
+    if problem is not None:
+        raise UsageError(f"no such waiver: {problem}")
+    return waiver
 
 
 def midnight_ms(day: str) -> int:

@@ -137,7 +137,8 @@ async def _pump(request: Request, process: asyncio.subprocess.Process) -> None:
     except (BrokenPipeError, ConnectionResetError):
         pass  # git has heard enough; what it answers says why
     finally:
-        process.stdin.close()
+        with contextlib.suppress(RuntimeError):  # uvloop's word for a pipe that ended with its process just now
+            process.stdin.close()
 
 
 async def _read_head(process: asyncio.subprocess.Process) -> tuple[int, dict[str, str]]:
