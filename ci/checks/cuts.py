@@ -47,10 +47,11 @@ class CutPlan:
 def plan_cuts(decisions: Decisions, paths: tuple[Path, ...], *, blocks: Ints, budget: int, seed: bytes) -> CutPlan:
     """Spend `budget` cuts on the counting bars of `decisions`.
 
-    Half go to changes: of the exposure's sign, the larger ones first for one half of them (other moves when
-    those are few), and an eighth of all to moves of a distance where there are any. A quarter goes to bars
-    where a suppressed or advanced change of exposure, or another stop or take-profit, would have paid most.
-    The rest goes to chance with at least one in every block. What a share cannot use, chance uses.
+    Half go to changes: at most an eighth of all each to moves of a distance, to the largest moves that the next
+    bar takes back, the largest changes of sign, the largest other moves; what is left of the half to changes of
+    sign, or to other moves when those are few. A quarter goes to bars where a suppressed or advanced change of
+    exposure, or another stop or take-profit, would have paid most. The rest goes to chance with at least one in
+    every block. What a share cannot use, chance uses.
 
     Args:
         decisions: Block form, (n_bars, n_symbols).
@@ -75,7 +76,8 @@ class _Scores:
 
     counting: Bools
     flip_size: Floats  # 0.0 where no sign changes
-    moves: Bools
+    move_size: Floats  # of moves that keep the sign; 0.0 elsewhere
+    blip_size: Floats  # of moves that the next bar takes back; 0.0 elsewhere
     distance_moves: Bools
     exposures_paid: Floats
     distances_paid: Floats
@@ -85,22 +87,26 @@ def _scores(decisions: Decisions, paths: tuple[Path, ...], columns: tuple[int, .
     step = STEP_OF_MAX_LEVERAGE * decisions.max_leverage
     n_bars = decisions.exposure.shape[0]
     flip_size, exposures_paid, distances_paid = np.zeros(n_bars), np.zeros(n_bars), np.zeros(n_bars)
-    moves, distance_moves = np.zeros(n_bars, dtype=np.bool_), np.zeros(n_bars, dtype=np.bool_)
+    move_size, blip_size = np.zeros(n_bars), np.zeros(n_bars)
+    distance_moves = np.zeros(n_bars, dtype=np.bool_)
     for column in columns:
         exposure, path = decisions.exposure[:, column], paths[column]
         stop, take = decisions.stop_loss[:, column], decisions.take_profit[:, column]
         coarse = np.round(exposure / step)
-        moved = np.concatenate([[0.0], np.abs(np.diff(coarse))])
+        change = np.diff(coarse, prepend=coarse[:1])
+        moved, back = np.abs(change), np.append(-change[1:], 0.0)
         flips = np.concatenate([[False], np.diff(np.sign(coarse)) != 0.0])
         flip_size = np.maximum(flip_size, np.where(flips, moved, 0.0))
-        moves |= moved > 0.0
+        move_size = np.maximum(move_size, np.where(flips, 0.0, moved))
+        blip_size = np.maximum(blip_size, np.where(change * back > 0.0, np.minimum(moved, np.abs(back)), 0.0))
         distance_moves |= (coarse != 0.0) & (_moved(stop) | _moved(take))
         exposures_paid += payoff_of_exposures(exposure, path.close, coarse=coarse)
         distances_paid += payoff_of_distances(exposure, stop, take, path, coarse=coarse)
     return _Scores(
         counting=np.asarray(decisions.counts[:, list(columns)].any(axis=1)),
         flip_size=flip_size,
-        moves=moves,
+        move_size=move_size,
+        blip_size=blip_size,
         distance_moves=distance_moves,
         exposures_paid=exposures_paid,
         distances_paid=distances_paid,
@@ -114,15 +120,16 @@ def _moved(distance: Floats) -> Bools:
 
 
 def _choose(scores: _Scores, blocks: Ints, *, budget: int, rng: np.random.Generator) -> Ints:
-    counting = scores.counting
+    counting, moves = scores.counting, (scores.flip_size > 0.0) | (scores.move_size > 0.0)
     taken = np.zeros(counting.size, dtype=np.bool_)
 
     _sample(taken, counting & scores.distance_moves, budget // 8, rng)
-    _take_best(taken, counting, scores.flip_size, budget // 4, rng)
+    for size in (scores.blip_size, scores.flip_size, scores.move_size):
+        _take_best(taken, counting, size, budget // 8, rng)
     _sample(taken, counting & (scores.flip_size > 0.0), budget // 2 - int(taken.sum()), rng)
-    _sample(taken, counting & scores.moves, budget // 2 - int(taken.sum()), rng)
+    _sample(taken, counting & moves, budget // 2 - int(taken.sum()), rng)
 
-    put_off = np.concatenate([scores.moves[1:], [False]])
+    put_off = np.concatenate([moves[1:], [False]])
     parts = [np.where(put_off, scores.exposures_paid, 0.0), scores.exposures_paid]
     parts += [scores.distances_paid] if scores.distances_paid.any() else []
     for paid in parts:

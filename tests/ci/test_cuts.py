@@ -128,9 +128,22 @@ def test_large_changes_of_sign_are_asked_before_a_crowd_of_small_ones() -> None:
     real = np.arange(101, 3900, 200)
     exposure[real] = 1.0
 
-    plan = plan_cuts(decisions_of(exposure), walk(4000, 1), blocks=blocks(4000), budget=160, seed=b"base")
+    plan = plan_cuts(decisions_of(exposure), walk(4000, 1), blocks=blocks(4000), budget=320, seed=b"base")
 
     assert set(real) <= set(plan.rows[0].tolist())
+
+
+def test_a_single_bar_of_another_size_is_asked_among_moves_on_every_bar() -> None:
+    # A size that drifts by a twentieth a bar, and four single bars on which half of it is gone.
+    exposure = 0.6 + 0.3 * np.sin(np.arange(4000) / 6.0)[:, None]
+    odd = np.array([333, 1234, 2500, 3777])
+    exposure[odd] *= 0.5
+
+    plan = plan_cuts(
+        decisions_of(exposure), paths_of(np.full((4000, 1), 9.0)), blocks=blocks(4000), budget=64, seed=b""
+    )
+
+    assert set(odd) <= set(plan.rows[0].tolist())
 
 
 def test_the_one_entry_whose_stop_was_moved_out_of_a_fall_s_way_is_asked() -> None:
