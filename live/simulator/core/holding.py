@@ -257,3 +257,19 @@ class Holding:
 
 def _price(value: float) -> Decimal | None:
     return None if math.isnan(value) else to_decimal(value)
+
+
+def warm_up(contract: Contract) -> None:
+    """Compile every function that a holding calls, so that no order waits for it."""
+    holding = Holding(contract)
+    holding.taker_price(1.0, 1.0, 0.0, at_open=True)
+    holding.fill_taker(2.0, 1.0, 0.0, at_open=False)
+    holding.fill_maker(1.0, 1.0)
+    holding.fund(0.0, 1.0, at_open=True)
+    holding.set_leverage(contract.max_leverage)
+    holding.margins(1.0)
+    holding.unrealised(1.0)
+    holding.jump(1.0, 0.0)
+    holding.sweep(1.0, 1.0, 1.0, 0.0)
+    holding.force(at.REDUCE, -1.0, 1.0, fee_rate=0.0)
+    holding.settle(1.0)

@@ -1,0 +1,81 @@
+"""Bars of every interval, made from the bars that the market moves in."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from autarch.canonical import EpochMs
+from live.simulator.core.rows import KlineRow
+
+BARS_MAX = 200_000
+
+
+@dataclass(slots=True, kw_only=True)
+class Bars:
+    """Final bars of one symbol, oldest first, and the one that is being made."""
+
+    base_ms: int
+    final: list[KlineRow] = field(default_factory=list)
+    open_bar: KlineRow | None = None
+
+    def take(self, row: KlineRow) -> None:
+        """Note a bar's newest state."""
+        if not row.confirm:
+            self.open_bar = row
+            return
+        self.final.append(row)
+        self.open_bar = None
+        if len(self.final) > 2 * BARS_MAX:
+            del self.final[:BARS_MAX]
+
+    def between(self, start_ms: int, end_ms: int, *, interval_ms: int, limit: int) -> list[KlineRow]:
+        """Return at most `limit` of the newest bars that open within [start, end], newest first."""
+        starts = [row.start_ms for row in self.final]
+        found: list[KlineRow] = []
+        for bucket in self._buckets(start_ms, end_ms, interval_ms, starts):
+            found.append(joined(bucket, interval_ms))
+            if len(found) == limit:
+                break
+        return found
+
+    def newest(self, interval_ms: int) -> KlineRow | None:
+        """Return the newest bar of an interval, made or being made."""
+        last = self.open_bar or (self.final[-1] if self.final else None)
+        if last is None:
+            return None
+        if interval_ms == self.base_ms:
+            return last
+        start = last.start_ms - last.start_ms % interval_ms
+        parts = [row for row in self.final[-(interval_ms // self.base_ms) :] if row.start_ms >= start]
+        return joined([*parts, *([last] if not last.confirm else [])], interval_ms)
+
+    def _buckets(self, start_ms: int, end_ms: int, interval_ms: int, starts: Sequence[int]) -> list[list[KlineRow]]:
+        rows = self.final[bisect_left(starts, start_ms - start_ms % interval_ms) :]
+        if self.open_bar is not None:
+            rows = [*rows, self.open_bar]
+        buckets: dict[int, list[KlineRow]] = {}
+        for row in rows:
+            bucket = row.start_ms - row.start_ms % interval_ms
+            if start_ms <= bucket <= end_ms:
+                buckets.setdefault(bucket, []).append(row)
+        return [buckets[key] for key in sorted(buckets, reverse=True)]
+
+
+def joined(rows: Sequence[KlineRow], interval_ms: int) -> KlineRow:
+    """Return one bar of `interval_ms` from those that lie in it; final once the last of them has closed."""
+    first, last = rows[0], rows[-1]
+    start = first.start_ms - first.start_ms % interval_ms
+    ends = last.start_ms + last.interval_ms >= start + interval_ms
+    return replace(
+        last,
+        interval_ms=interval_ms,
+        start_ms=EpochMs(start),
+        open=first.open,
+        high=max(row.high for row in rows),
+        low=min(row.low for row in rows),
+        volume=sum((row.volume for row in rows[1:]), first.volume),
+        turnover=sum((row.turnover for row in rows[1:]), first.turnover),
+        confirm=last.confirm and ends,
+    )
