@@ -6,8 +6,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autarch.evidence.ledger_count import causality_failures, count_trials, final_answer, find_reservation
-from autarch.evidence.ledger_entry import InnerTrials, LedgerEntry, LedgerError, Sealed, entry_path, parse_entry
+from autarch.evidence.ledger_count import (
+    causality_failures,
+    count_trials,
+    final_answer,
+    find_reservation,
+    lane_of,
+    lane_word,
+    lanes_asked,
+)
+from autarch.evidence.ledger_entry import (
+    InnerTrials,
+    LedgerEntry,
+    LedgerError,
+    Sealed,
+    entry_body,
+    entry_path,
+    parse_entry,
+)
 
 
 def sealed(number, kind, **fields):
@@ -146,3 +162,62 @@ def test_a_body_that_leaves_keys_out_is_refused():
 
     with pytest.raises(LedgerError, match="leaves out keys"):
         parse_entry(short)
+
+
+def lane(number, reservation, word, **fields):
+    return sealed(number, "lane", reservation=reservation, lane=word, **fields)
+
+
+@pytest.mark.parametrize("word", ["same", "less"])
+def test_a_lane_that_holds_is_no_trial_and_its_study_still_counts(word):
+    entries = [
+        sealed(1, "reservation", inner=inner(40)),
+        lane(2, "d1", word),
+        sealed(3, "result", reservation="d1", verdict="accepted", decisions="x"),
+    ]
+
+    assert count_trials(entries) == 40
+
+
+def test_a_lane_that_does_not_hold_counts_by_itself_whatever_its_train_decisions():
+    entries = [
+        sealed(1, "reservation"),
+        sealed(2, "result", reservation="d1", verdict="accepted", decisions="x"),
+        sealed(3, "reservation"),
+        lane(4, "d3", "ordinary"),
+        sealed(5, "result", reservation="d3", verdict="accepted", decisions="x"),
+    ]
+
+    assert count_trials(entries) == 2
+
+
+def test_a_reservation_counts_until_its_lane_is_in_the_ledger():
+    entries = [sealed(1, "reservation"), lane(2, "d1", "same")]
+
+    assert [count_trials(entries[:1]), count_trials(entries)] == [1, 0]
+    assert lane_of(entries, reservation="d1") == entries[1]
+    assert lane_of(entries, reservation="d9") is None
+    assert final_answer(entries, reservation="d1") is None
+
+
+def test_the_newest_word_about_a_tree_on_a_base_is_found_and_questions_are_counted():
+    asked = {"tree": "t", "base": "b", "dataset": "x@1", "epoch": "1"}
+    entries = [
+        lane(1, "d0", "same", **asked),
+        lane(2, "d1", "ordinary", **asked),
+        lane(3, "d2", "less", **(asked | {"tree": "u"})),
+        lane(4, "d3", "less", **(asked | {"epoch": "2", "tree": "v"})),
+    ]
+
+    assert lane_word(entries, tree="t", base="b") == "ordinary"
+    assert lane_word(entries, tree="u", base="b") == "less"
+    assert lane_word(entries, tree="t", base="c") is None
+    assert lanes_asked(entries, slug="abc", dataset="x@1", epoch="1") == 3
+    assert lanes_asked(entries, slug="other", dataset="x@1", epoch="1") == 0
+
+
+def test_an_entry_written_before_there_were_lanes_is_still_read():
+    body = entry_body(sealed(1, "reservation").entry)
+    assert body.pop("lane") is None
+
+    assert parse_entry(body).lane is None
