@@ -7,12 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from ci.workers import started_workers
-
-from .ground import Ground, quick_policy
+from .ground import Ground, opened_ground
 
 
 @pytest.fixture(scope="package")
 def ground(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
-    with started_workers() as workers:
-        yield Ground(folder=tmp_path_factory.mktemp("ground"), policy=quick_policy(root), workers=workers)
+    with opened_ground(root, tmp_path_factory.mktemp("ground")) as opened:
+        yield opened

@@ -6,7 +6,8 @@ Nothing here knows a strategy: whatever folder lies in `strategies/` beside this
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from ci.context import GateInputs
 from ci.gate import judge
 from ci.policy import CHECK_NAMES, Policy, parse_policy
 from ci.target import candidate_of_folder
-from ci.workers import Workers
+from ci.workers import Workers, started_workers
 
 FOLDER = Path(__file__).parent / "strategies"
 WANTED = ("policy", "determinism", "causality", "warmup", "memory")
@@ -45,6 +46,18 @@ _COINS = (
     replace(SYMBOLS[2], symbol="XRPUSDT", price=0.6, price_decimals=4, common=0.5, sigma=0.0034),
     replace(SYMBOLS[2], symbol="DOGEUSDT", price=0.09, price_decimals=5, common=0.5, sigma=0.0042),
 )
+
+
+@contextmanager
+def opened_ground(root: Path, folder: Path) -> Iterator[Ground]:
+    """Start two workers and yield a ground that keeps its data sets in `folder`.
+
+    Args:
+        root: Of the project, whose policy judges.
+        folder: Empty; takes some 20 MB.
+    """
+    with started_workers() as workers:
+        yield Ground(folder=folder, policy=quick_policy(root), workers=workers)
 
 
 def slugs() -> tuple[str, ...]:

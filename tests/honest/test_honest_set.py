@@ -11,6 +11,8 @@ from autarch.strategy.contract import CALENDAR, COLUMNS
 
 from .features import features_of
 from .ground import CHECKS, Ground, candidate_of, slugs
+from .guide import candidate_of_body
+from .table import row_of
 
 SLUGS = slugs()
 A_FEW = ("funding_settlement", "pairs_log_ratio", "rsi_pullback")
@@ -29,21 +31,24 @@ KINDS = (
 """What the set must use somewhere."""
 
 
-def refusals(ground: Ground, slug: str) -> list[str]:
-    answers = ground.ask(candidate_of(slug))
-    assert {answer.name for answer in answers} >= set(CHECKS)
-    return [f"{answer.name} {answer.verdict}: {answer.detail}" for answer in answers if answer.verdict != "passed"]
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("slug", SLUGS)
 def test_an_honest_strategy_meets_no_false_alarm(ground: Ground, slug: str) -> None:
-    assert refusals(ground, slug) == []
+    row = row_of(ground, slug)
+
+    assert row.alarms == ()
+    assert row.verdicts == dict.fromkeys(CHECKS, "passed")
 
 
 @pytest.mark.parametrize("slug", A_FEW)
 def test_a_few_honest_strategies_meet_no_false_alarm(ground: Ground, slug: str) -> None:
-    assert refusals(ground, slug) == []
+    assert row_of(ground, slug).alarms == ()
+
+
+def test_a_strategy_that_is_not_honest_raises_an_alarm(ground: Ground) -> None:
+    peeking = candidate_of_body("return Targets(exposure=np.where(bars.close < bars.close[-1], 1.0, 0.0))")
+
+    assert {answer.name for answer in ground.ask(peeking) if answer.verdict == "failed"} >= {"causality"}
 
 
 def test_the_set_is_large_and_uses_the_whole_contract() -> None:
