@@ -37,7 +37,7 @@ def ways(folder: Path, work: Work, *, bars: int) -> dict[str, Callable[[], Any]]
     ours = engine_autarch.prepare(prices, work)
     qty = engine_autarch.wanted(ours, work.pairs[0])
     ready = prepare(ours.market, ours.market.symbols, costs=engine_autarch.FREE, max_leverage=1.0, mode="panel")
-    wish = ready.wish(qty, ours.stops, ours.takes, in_coins=True)
+    wish = ready.wish(qty, ours.stops, None, in_coins=True)
     bare = floor.prepare(prices, work)
     return {
         "bare": lambda: floor.run(bare, Laps()),

@@ -2,372 +2,293 @@
 
 The rules live in `rules`, `decision`, `position` and `margin`, and `autarch.engine.state` writes down their
 order. This module knows when they have to be asked: a bar is played by the rules for the symbols to which
-something may happen in it, and every other stretch is marked as a whole (`quiet`). A test plays the same
-markets by the rules alone, every bar of every symbol, and compares bit by bit.
-"""
+something may happen in it, and every other stretch is marked as a whole (`quiet`, `marks`). A test plays the
+same markets by the rules alone, every bar of every symbol, and compares bit by bit.
 
-# ruff: noqa: PLR0913, PLR0917  compiled code takes positional scalars and arrays, no objects
+Rows are played a chunk at a time and marked afterwards. Where the marks show a ruin, the chunk is played once
+more by whoever knows of it, since a ruined sleeve decides otherwise.
+"""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from autarch.engine.decision import on_decision, on_wanted_quantity
-from autarch.engine.jit import apart, compiled, inlined, internal
-from autarch.engine.layout import (
-    AT_OPEN,
-    DECIDED,
-    E_ROW,
-    E_SYMBOL,
-    E_TIME,
-    EVENTS_A_BAR,
-    INSIDE,
-    N_EVENT,
-    NOTHING,
-    PENDING,
-    POSITION,
-)
-from autarch.engine.margin import is_called, take_over, worst_at_open, worst_inside
-from autarch.engine.memory import Played, Run, new_played, new_run
-from autarch.engine.position import inside_bar, market_depth, pay_funding, settle_delisted
-from autarch.engine.quiet import (
-    first_broke,
-    mark_drawdown,
-    mark_equity,
-    mark_notional,
-    mark_shares,
-    next_change,
-    next_trigger,
-    note_gap,
-)
-from autarch.engine.rules import differs
-from autarch.engine.state import open_bar
-from autarch.engine.tape import (
-    CLOSE,
-    FACTOR,
-    HIGH,
-    LEAD,
-    LOW,
-    OPEN,
-    TURNOVER,
-    Book,
-    Tape,
-    Wish,
-    borrowed,
+from autarch.engine.desk import (
+    Desk,
+    bytes_at,
     column,
+    column_of,
+    floats_at,
+    ints_at,
+    lay_log,
+    log_of,
+    new_desk,
+    opens,
+    orders_of,
+    state_of,
+    terms_of,
+    tiers_of,
 )
-from autarch.market.types import Floats, Ints
+from autarch.engine.jit import apart, compiled, internal
+from autarch.engine.layout import AT_OPEN, DECIDED, E_ROW, E_SYMBOL, E_TIME, INSIDE, N_STATE, NOTHING, PENDING, POSITION
+from autarch.engine.marks import equity_now, finish_chunk, mark_chunk, mark_symbol, note_ruin
+from autarch.engine.memory import CHUNK, N_CURSORS, Played, new_played, new_run
+from autarch.engine.position import inside_bar, market_depth, pay_funding, settle_delisted
+from autarch.engine.quiet import next_change, next_trigger, note_gap
+from autarch.engine.rules import differs
+from autarch.engine.shared import all_due, call, is_called_between
+from autarch.engine.state import open_bar
+from autarch.engine.tape import CLOSE, FACTOR, HIGH, LEAD, LOW, N_DEPTH, OPEN, TURNOVER, Book, Tape, Wish
+from autarch.engine.terms import IMPACT_K
 
-_LOG_ROWS: Final = 4096
 _LOOK: Final = 128
 """Rows one look ahead covers; what is decided meanwhile makes the rest of it wasted."""
 
 
-@compiled
 def play(tape: Tape, book: Book, wish: Wish) -> Played:
     """Play every bar and return what happened."""
-    own, made = new_run(tape, book), new_played(tape, book)  # these keep what is lent to the rules
-    lent, by, asked, run, out = borrowed(tape), borrowed(book), borrowed(wish), borrowed(own), borrowed(made)
-    n = tape.n_bars
-    log = np.empty((_LOG_ROWS, N_EVENT))
-    nil = int(np.int64(0))  # a bare 0 is a type of its own to numba: every callee would be compiled twice
-    used, row, played = nil, nil, False
-    change = next_change(asked.wanted, nil)
-    while row < n:
-        event = _first_due(run)
-        if not played:
-            if book.shared and event > row and _is_called(lent, by, run, row):
-                _all_due(run, row)
-                event = row
-            if event == row:
-                most = _events_max(lent, run, row)
-                if used + most > log.shape[0]:
-                    log = _longer(log, used, most)
-                used = _play_row(lent, by, run, row, borrowed(log), used)
-                played = True
-                continue
-        end = min(event, change + 1, row + 1 if book.shared else n)
-        end = _mark(lent, by, run, out, row, end)
-        row = end - 1
-        if row < n - 1 and (row == change or _has_broken(run, row)):
-            _decide(lent, by, run, asked, out, row)
-        if row == change:
-            change = next_change(asked.wanted, row + 1)
-        row, played = end, False
-    for j in range(run.due.size):
-        note_gap(lent, run.states[j], j, run.noted[j], n)
-    return Played(made.equity, made.account, made.exposure, made.drawdown, log[:used], own.states, own.broke)
+    run = new_run(tape, book)
+    made = new_played(tape, book, run)
+    desk = new_desk(tape, book, wish, run, made)
+    while not advance(desk):
+        log = np.empty((2 * made.events.shape[0], made.events.shape[1]))
+        log[: desk[0].used] = made.events[: desk[0].used]
+        made = made._replace(events=log)
+        lay_log(desk, log)
+    return made._replace(events=made.events[: desk[0].used])
 
 
-@inlined
-def _all_due(run: Run, row: int) -> None:
-    for j in range(run.due.size):
-        run.due[j], run.looking[j] = row, False
+@compiled
+def advance(desk: Any) -> bool:
+    """Play on to the last bar and return True, or to where the log lacks room and return False."""
+    d = desk[0]
+    if d.change < 0:
+        d.change = next_change(d, d.row)
+    while d.row < d.n_bars:
+        if d.row == d.begin:
+            _save(d)
+        end = min(d.begin + CHUNK, d.n_bars)
+        if not _play_rows(d, end):
+            return False
+        for j in range(d.symbols):
+            note_gap(d, j, end)
+            mark_symbol(d, j, end)
+        ruined = mark_chunk(d, end)
+        if ruined < end:
+            _go_back(d)
+            note_ruin(d, ruined)
+            continue
+        finish_chunk(d, end)
+        d.begin = end
+    return True
 
 
-@inlined
-def _first_due(run: Run) -> int:
-    first = run.due[0]
-    for j in range(1, run.due.size):
-        first = min(first, run.due[j])
+@apart
+def _save(d: Desk) -> None:
+    """Remember how everything stands before the chunk's first row."""
+    d.saved_change, d.saved_used = d.change, d.used
+    _copy(d.run_states, d.run_saved_states, d.symbols * N_STATE)
+    _copy(d.run_cursors, d.run_saved_cursors, d.symbols * N_CURSORS)
+    _copy(d.run_broke, d.run_saved_broke, d.sleeves + 1)
+
+
+@apart
+def _go_back(d: Desk) -> None:
+    """Stand again where `_save` did."""
+    d.change, d.used, d.row = d.saved_change, d.saved_used, d.begin
+    _copy(d.run_saved_states, d.run_states, d.symbols * N_STATE)
+    _copy(d.run_saved_cursors, d.run_cursors, d.symbols * N_CURSORS)
+    _copy(d.run_saved_broke, d.run_broke, d.sleeves + 1)
+
+
+@internal
+def _copy(source: int, target: int, count: int) -> None:
+    given, taken = ints_at(source), ints_at(target)
+    for i in range(count):
+        taken[i] = given[i]
+
+
+@apart
+def _play_rows(d: Desk, end: int) -> bool:
+    """Play the rows before `end`; return False, standing before a row, where the log lacks room for it."""
+    n, shared = d.n_bars, d.shared != 0
+    row = d.row
+    while row < end:
+        event = _first_due(d)
+        if shared and event > row and is_called_between(d, row):
+            all_due(d, row)
+            event = row
+        if event == row:
+            if d.used + d.row_events > d.log_rows:
+                d.row = row
+                return False
+            _play_row(d, row)
+            event = _first_due(d)
+        until = _first_ruin(d, row, min(end, event, d.change + 1, row + 1 if shared else n))
+        row = until - 1
+        if row < n - 1 and (row == d.change or _first_ruin(d, row, n) == until):
+            _decide(d, row)
+        if row == d.change:
+            d.change = next_change(d, row + 1)
+        row = until
+    d.row = row
+    return True
+
+
+@internal
+def _first_due(d: Desk) -> int:
+    due = ints_at(d.run_due)
+    first = due[0]
+    for j in range(1, d.symbols):
+        first = min(first, due[j])
     return int(first)
 
 
-@inlined
-def _mark(tape: Tape, book: Book, run: Run, out: Played, begin: int, end: int) -> int:
-    """Write what the closes of rows [begin, end) are worth; return the end, moved up to the first ruin."""
-    g = book.capitals.size
-    alone = g == 1 and book.spare == 0.0
-    if run.broke[g] == begin:
-        end = begin + 1  # a shared margin was liquidated in this row
-    for sleeve in range(g):
-        mark_equity(tape, book, run.states, sleeve, begin, end, out.equity)
-        if run.broke[sleeve] < 0:
-            end = min(end, first_broke(out.equity[sleeve], begin, end) + 1)
-    if not alone:
-        _mark_account(book, out, begin, end)
-        if run.broke[g] < 0:
-            end = min(end, first_broke(out.account, begin, end) + 1)
-    _note_ruin(run, out, end - 1)
-    for j in range(run.due.size):
-        mark_notional(tape, book, run.states[j], j, begin, end, out.exposure)
-    if alone:
-        mark_shares(out.account, out.exposure, begin, end)
-    for sleeve in range(g):
-        run.peaks[sleeve] = mark_drawdown(out.equity[sleeve], run.peaks[sleeve], begin, end, out.drawdown[sleeve])
+@internal
+def _first_ruin(d: Desk, row: int, end: int) -> int:
+    """Return the row after the first ruin known from `row` on, `end` where none is before it."""
+    broke = ints_at(d.run_broke)
+    for sleeve in range(d.sleeves + 1):
+        if broke[sleeve] >= row:
+            end = min(end, broke[sleeve] + 1)
     return end
 
 
-@inlined
-def _mark_account(book: Book, out: Played, begin: int, end: int) -> None:
-    for row in range(begin, end):
-        out.account[row] = book.spare
-        for sleeve in range(book.capitals.size):
-            out.account[row] += out.equity[sleeve, row]
-
-
-@inlined
-def _note_ruin(run: Run, out: Played, row: int) -> None:
-    """Note who has no equity at the close of `row`; an account without any takes its sleeves along."""
-    g = run.peaks.size
-    if run.broke[g] < 0 and out.account[row] <= 0.0:
-        run.broke[g] = row
-    for sleeve in range(g):
-        if run.broke[sleeve] < 0 and (run.broke[g] >= 0 or out.equity[sleeve, row] <= 0.0):
-            run.broke[sleeve] = row
-
-
-@inlined
-def _has_broken(run: Run, row: int) -> bool:
-    broken = False
-    for sleeve in range(run.broke.size):
-        broken |= run.broke[sleeve] == row
-    return broken
-
-
-@inlined
-def _decide(tape: Tape, book: Book, run: Run, wish: Wish, out: Played, row: int) -> None:
+@apart
+def _decide(d: Desk, row: int) -> None:
     """Take every symbol's decision at the close of `row`; after ruin each is to be flat."""
-    stop_row = 0 if wish.stops.shape[0] == 1 else row
-    take_row = 0 if wish.takes.shape[0] == 1 else row
-    for sleeve in range(run.peaks.size):
-        for j in range(book.sleeves[sleeve], book.sleeves[sleeve + 1]):
-            target = 0.0 if run.broke[sleeve] >= 0 else wish.wanted[row, j]
-            s, terms = run.states[j], book.terms[j]
+    width = d.symbols
+    wanted, firsts, broke = (
+        floats_at(d.wish_wanted + 8 * row * width),
+        ints_at(d.book_sleeves),
+        ints_at(d.run_broke),
+    )
+    stops, takes = floats_at(d.wish_stops + 8 * row * d.stop_step), floats_at(d.wish_takes + 8 * row * d.take_step)
+    due, looking = ints_at(d.run_due), ints_at(d.run_looking)
+    for sleeve in range(d.sleeves):
+        ruined, equity = broke[sleeve] >= 0 and broke[sleeve] <= row, np.nan
+        for j in range(firsts[sleeve], firsts[sleeve + 1]):
+            target = 0.0 if ruined else wanted[j]
+            s, terms = state_of(d, j), terms_of(d, j)
             if not differs(target, s[DECIDED]):
                 continue  # a short cut: nothing new, and a latch always is the side last decided
-            close = column(tape, j, CLOSE)[row]
-            stop, take = wish.stops[stop_row, j], wish.takes[take_row, j]
-            if wish.in_coins:
-                on_wanted_quantity(s, terms, target, stop, take, close)
+            close = column(d, j, CLOSE, row)[0]
+            if d.in_coins != 0:
+                on_wanted_quantity(s, terms, target, stops[j], takes[j], close)
             else:
-                on_decision(s, terms, target, stop, take, out.equity[sleeve, row], close)
-            run.due[j], run.looking[j] = row + 1, False
+                if np.isnan(equity):
+                    equity = equity_now(d, sleeve, row)
+                on_decision(s, terms, target, stops[j], takes[j], equity, close)
+            due[j], looking[j] = row + 1, 0
 
 
-@inlined
-def _play_row(tape: Tape, book: Book, run: Run, row: int, log: Floats, used: int) -> int:
+@apart
+def _play_row(d: Desk, row: int) -> None:
     """Play one bar by the rules for every symbol that is due, all opens before all insides."""
-    m = run.due.size
+    m, shared = d.symbols, d.shared != 0
+    due, looking, noted = ints_at(d.run_due), ints_at(d.run_looking), ints_at(d.run_noted)
     for j in range(m):
-        if run.due[j] == row and run.looking[j]:
-            _look(tape, run, j, row)
-        if run.due[j] == row:
-            note_gap(tape, run.states[j], j, run.noted[j], row)
-            run.stamp[j] = _skip_to(tape.stamps, run.stamp[j], tape.offsets[j + 1], _opens(tape, row))
-            used = _settle(tape, book, run, j, row, _opens(tape, row) + 1, AT_OPEN, log, used)
-    if book.shared:
-        used = _call(tape, book, run, row, AT_OPEN, log, used)
+        if due[j] == row and looking[j] != 0:
+            _look(d, j, row)
+        if due[j] == row:
+            note_gap(d, j, row)
+            mark_symbol(d, j, row)
+            _skip_stamps(d, j, opens(d, row))
+            _settle(d, j, row, opens(d, row) + 1, AT_OPEN)
+    if shared:
+        call(d, row, AT_OPEN)
     for j in range(m):
-        if run.due[j] == row:
-            used = _open(tape, book, run, j, row, log, used)
-    if book.shared:
-        used = _call(tape, book, run, row, INSIDE, log, used)
+        if due[j] == row:
+            _open(d, j, row)
+    if shared:
+        call(d, row, INSIDE)
     for j in range(m):
-        if run.due[j] == row:
-            used = _inside(tape, book, run, j, row, log, used)
-            run.noted[j] = row + 1
-            _look(tape, run, j, row + 1)
-    return used
+        if due[j] == row:
+            _inside(d, j, row)
+            noted[j] = row + 1
+            _look(d, j, row + 1)
 
 
-@inlined
-def _look(tape: Tape, run: Run, j: int, row: int) -> None:
+@apart
+def _look(d: Desk, j: int, row: int) -> None:
     """Find the row from `row` on in which symbol j has to be played next, or looked on from."""
-    n = tape.n_bars
-    s = run.states[j]
-    run.looking[j] = False
+    n, s = d.n_bars, state_of(d, j)
+    due, looking = ints_at(d.run_due), ints_at(d.run_looking)
+    looking[j] = 0
     if s[PENDING] != NOTHING:
-        run.due[j] = row
+        due[j] = row
     elif s[POSITION] == 0.0:
-        run.due[j] = n
+        due[j] = n
     else:
-        known = min(n, tape.settled[j])
-        if run.stamp[j] < tape.offsets[j + 1]:
-            known = min(known, (tape.stamps[run.stamp[j]] - tape.first_ms) // tape.interval_ms)
+        known = min(n, ints_at(d.tape_settled)[j])
+        stamp = ints_at(d.run_stamp)[j]
+        if stamp < ints_at(d.tape_offsets)[j + 1]:
+            known = min(known, (ints_at(d.tape_stamps)[stamp] - d.first_ms) // d.interval_ms)
         known = max(known, row)
         until = min(known, row + _LOOK)
-        run.due[j] = next_trigger(tape, s, j, row, until)
-        run.looking[j] = run.due[j] == until and until < known
+        due[j] = next_trigger(d, j, row, until)
+        looking[j] = 1 if due[j] == until and until < known else 0
 
 
-@inlined
-def _open(tape: Tape, book: Book, run: Run, j: int, row: int, log: Floats, used: int) -> int:
-    terms = book.terms[j]
-    closed = max(0, row - tape.depth[j, LEAD]) // tape.depth[j, FACTOR]
-    run.depth[j] = market_depth(column(tape, j, TURNOVER), closed, terms)
-    first = used
-    price, traded = column(tape, j, OPEN)[row], tape.traded[j, row]
-    used = open_bar(run.states[j], terms, book.tiers[j], price, traded, run.depth[j], run.orders, log, used)
-    _label(log, first, used, row, j, _opens(tape, row))
-    return used
+@internal
+def _open(d: Desk, j: int, row: int) -> None:
+    terms, depth = terms_of(d, j), 0.0
+    if terms[IMPACT_K] != 0.0:
+        clock = ints_at(d.tape_depth + 8 * N_DEPTH * j)
+        closed = max(0, row - clock[LEAD]) // clock[FACTOR]
+        depth = market_depth(column_of(d, j, TURNOVER, closed), closed, terms)
+    floats_at(d.run_depth)[j] = depth
+    first = d.used
+    price, traded = column(d, j, OPEN, row)[0], bytes_at(d.tape_traded + j * d.n_bars)[row] != 0
+    d.used = open_bar(state_of(d, j), terms, tiers_of(d, j), price, traded, depth, orders_of(d), log_of(d), first)
+    _label(d, first, row, j, opens(d, row))
 
 
-@inlined
-def _inside(tape: Tape, book: Book, run: Run, j: int, row: int, log: Floats, used: int) -> int:
-    s, terms, tiers = run.states[j], book.terms[j], book.tiers[j]
-    first = used
-    if tape.traded[j, row]:
-        open_, high, low = column(tape, j, OPEN)[row], column(tape, j, HIGH)[row], column(tape, j, LOW)[row]
-        used = inside_bar(s, terms, tiers, open_, high, low, run.depth[j], log, used)
-    _label(log, first, used, row, j, _opens(tape, row))
-    used = _settle(tape, book, run, j, row, _opens(tape, row + 1), INSIDE, log, used)
-    if row == tape.settled[j]:
-        first = used
-        used = settle_delisted(s, terms, tiers, column(tape, j, CLOSE)[row], log, used)
-        _label(log, first, used, row, j, _opens(tape, row))
-    return used
+@internal
+def _inside(d: Desk, j: int, row: int) -> None:
+    s, terms, tiers, log = state_of(d, j), terms_of(d, j), tiers_of(d, j), log_of(d)
+    if bytes_at(d.tape_traded + j * d.n_bars)[row] != 0:
+        open_, high, low = column(d, j, OPEN, row)[0], column(d, j, HIGH, row)[0], column(d, j, LOW, row)[0]
+        first = d.used
+        d.used = inside_bar(s, terms, tiers, open_, high, low, floats_at(d.run_depth)[j], log, first)
+        _label(d, first, row, j, opens(d, row))
+    _settle(d, j, row, opens(d, row + 1), INSIDE)
+    if row == ints_at(d.tape_settled)[j]:
+        first = d.used
+        d.used = settle_delisted(s, terms, tiers, column(d, j, CLOSE, row)[0], log, first)
+        _label(d, first, row, j, opens(d, row))
 
 
-@inlined
-def _settle(
-    tape: Tape, book: Book, run: Run, j: int, row: int, before: int, phase: float, log: Floats, used: int
-) -> int:
+@apart
+def _settle(d: Desk, j: int, row: int, before: int, phase: float) -> None:
     """Settle every funding stamp before `before`, each labelled with its own time."""
-    k, end = run.stamp[j], tape.offsets[j + 1]
-    while k < end and tape.stamps[k] < before:
-        first = used
-        used = pay_funding(run.states[j], book.terms[j], book.tiers[j], tape.rates[k], tape.marks[k], phase, log, used)
-        _label(log, first, used, row, j, tape.stamps[k])
-        k += 1
-    run.stamp[j] = k
-    return used
-
-
-@apart
-def _is_called(tape: Tape, book: Book, run: Run, row: int) -> bool:
-    """Return whether a bar in which no symbol is due liquidates the shared margin; note the distance if not."""
-    capital = _capital(book)
-    _try_at_open(tape, run, row)
-    if is_called(run.states, book.terms, book.tiers, run.worst, capital):
-        return True
-    _try_inside(tape, run, row)
-    return is_called(run.states, book.terms, book.tiers, run.worst, capital)
+    stamps, cursor = ints_at(d.tape_stamps), ints_at(d.run_stamp)
+    end = ints_at(d.tape_offsets)[j + 1]
+    while cursor[j] < end and stamps[cursor[j]] < before:
+        k, first = cursor[j], d.used
+        rate, mark = floats_at(d.tape_rates)[k], floats_at(d.tape_marks)[k]
+        d.used = pay_funding(state_of(d, j), terms_of(d, j), tiers_of(d, j), rate, mark, phase, log_of(d), first)
+        _label(d, first, row, j, stamps[k])
+        cursor[j] = k + 1
 
 
 @internal
-def _try_at_open(tape: Tape, run: Run, row: int) -> None:
-    for j in range(run.due.size):
-        run.worst[j] = worst_at_open(run.states[j], column(tape, j, OPEN)[row])
-        run.last[j] = column(tape, j, CLOSE)[max(0, row - 1)]
+def _skip_stamps(d: Desk, j: int, since: int) -> None:
+    """Leave out the stamps before `since`: they met no position."""
+    stamps, cursor = ints_at(d.tape_stamps), ints_at(d.run_stamp)
+    end = ints_at(d.tape_offsets)[j + 1]
+    while cursor[j] < end and stamps[cursor[j]] < since:
+        cursor[j] += 1
 
 
 @internal
-def _capital(book: Book) -> float:
-    capital = book.spare
-    for sleeve in range(book.capitals.size):
-        capital += book.capitals[sleeve]
-    return capital
-
-
-@internal
-def _try_inside(tape: Tape, run: Run, row: int) -> None:
-    for j in range(run.due.size):
-        open_, high, low = column(tape, j, OPEN)[row], column(tape, j, HIGH)[row], column(tape, j, LOW)[row]
-        run.worst[j] = worst_inside(run.states[j], open_, high, low)
-        run.last[j] = open_
-
-
-@apart
-def _call(tape: Tape, book: Book, run: Run, row: int, phase: float, log: Floats, used: int) -> int:
-    """Liquidate the whole account if its shared margin does not hold in this phase of the bar."""
-    if phase == AT_OPEN:
-        _try_at_open(tape, run, row)
-    else:
-        _try_inside(tape, run, row)
-    capital = _capital(book)
-    if not is_called(run.states, book.terms, book.tiers, run.worst, capital):
-        return used
-    first = used
-    used = take_over(run.states, book.terms, book.tiers, run.worst, run.last, capital, phase, log, used)
-    for event in range(first, used):
-        _label(log, event, event + 1, row, int(log[event, E_SYMBOL]), _opens(tape, row))
-    _all_due(run, row)
-    run.broke[book.capitals.size] = row
-    return used
-
-
-@inlined
-def _opens(tape: Tape, row: int) -> int:
-    return tape.first_ms + row * tape.interval_ms
-
-
-@inlined
-def _events_max(tape: Tape, run: Run, row: int) -> int:
-    """Return how many events a row can have at most."""
-    most = 0
-    for j in range(run.due.size):
-        k = run.stamp[j]
-        while k < tape.offsets[j + 1] and tape.stamps[k] < _opens(tape, row + 1):
-            k += 1
-        most += EVENTS_A_BAR + k - run.stamp[j]
-    return most
-
-
-@internal
-def _longer(log: Floats, used: int, more: int) -> Floats:
-    """Return a copy of `log` more than twice as long, with room for `more` events behind the `used` rows."""
-    longer = np.empty((2 * log.shape[0] + more, log.shape[1]))
-    for event in range(used):
-        for field in range(log.shape[1]):
-            longer[event, field] = log[event, field]
-    return longer
-
-
-@inlined
-def _label(log: Floats, first: int, end: int, row: int, symbol: int, time: int) -> None:
-    """Say when and to whom events first to end happened."""
-    for event in range(first, end):
+def _label(d: Desk, first: int, row: int, symbol: int, time: int) -> None:
+    """Say when and to whom the events from `first` on happened."""
+    log = log_of(d)
+    for event in range(first, d.used):
         log[event, E_ROW] = row
         log[event, E_SYMBOL] = symbol
         log[event, E_TIME] = time
-
-
-@inlined
-def _skip_to(stamps: Ints, cursor: int, end: int, since: int) -> int:
-    """Return the first stamp at or after `since`: earlier ones met no position."""
-    while cursor < end and stamps[cursor] < since:
-        cursor += 1
-    return cursor

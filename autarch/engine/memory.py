@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
-from autarch.engine.jit import inlined
-from autarch.engine.layout import (
-    ENTRY,
-    LIQUIDATION,
-    LIQUIDATION_GAP,
-    N_EVENT,
-    N_STATE,
-    ORDERS_MAX,
-    STOP,
-    STOP_DISTANCE,
-    TAKE,
-    TAKE_DISTANCE,
-)
+from autarch.engine.layout import EVENTS_A_BAR, N_EVENT, ORDERS_MAX, new_state
 from autarch.engine.tape import Book, Tape
-from autarch.market.types import Bools, Floats, Ints
+from autarch.market.types import Floats, Ints
+
+CHUNK: Final = 1024
+"""Rows that are played before they are marked: few enough to be still in the processor's cache."""
+
+N_CURSORS: Final = 5
+_BARS_AN_EVENT: Final = 16
+_LOG_ROWS: Final = 4096
 
 
 class Run(NamedTuple):
@@ -28,15 +23,21 @@ class Run(NamedTuple):
 
     states: Floats  # (m, N_STATE)
     due: Ints  # (m,) next row to play a symbol in; n for never
-    looking: Bools  # (m,) nothing is known to happen in row `due`: it is only to be looked on from there
+    looking: Ints  # (m,) 1 where nothing is known to happen in row `due`: it is only to be looked on from there
     stamp: Ints  # (m,) next funding stamp
     noted: Ints  # (m,) first row whose distance to liquidation is not noted
+    marked: Ints  # (m,) first row in which the symbol is not marked
     depth: Floats  # (m,) of the row being played
     worst: Floats  # (m,) prices that a shared margin is tried at
     last: Floats  # (m,) prices at which it was last known to hold
     orders: Floats  # (ORDERS_MAX, 2) scratch
     broke: Ints  # (g + 1,) row whose close left a sleeve, and at g the account, without equity; -1 if none
     peaks: Floats  # (g,) highest equity so far
+    parts: Floats  # (m, CHUNK) what each symbol adds to its sleeve's equity at the closes of a chunk
+    cursors: Ints  # (N_CURSORS, m) the memory of due, looking, stamp, noted and marked
+    saved_states: Floats  # as they were before the chunk's first row: a ruin found in it is gone back for
+    saved_cursors: Ints
+    saved_broke: Ints
 
 
 class Played(NamedTuple):
@@ -51,33 +52,49 @@ class Played(NamedTuple):
     broke: Ints  # (g + 1,)
 
 
-@inlined
 def new_run(tape: Tape, book: Book) -> Run:
     """Return everyone flat before the first bar."""
-    m = tape.offsets.size - 1
-    states = np.zeros((m, N_STATE))
-    for j in range(m):
-        for field in (STOP_DISTANCE, TAKE_DISTANCE, ENTRY, STOP, TAKE, LIQUIDATION):
-            states[j, field] = np.nan
-        states[j, LIQUIDATION_GAP] = np.inf
-    due, stamp, noted = np.empty(m, np.int64), np.empty(m, np.int64), np.zeros(m, np.int64)
-    for j in range(m):
-        due[j], stamp[j] = tape.n_bars, tape.offsets[j]
-    g = book.capitals.size
-    broke, peaks = np.empty(g + 1, np.int64), np.empty(g)
-    broke[g] = -1
-    for sleeve in range(g):
-        broke[sleeve], peaks[sleeve] = -1, book.capitals[sleeve]
-    looking, prices = np.zeros(m, np.bool_), np.zeros((3, m))
-    orders = np.empty((ORDERS_MAX, 2))
-    return Run(states, due, looking, stamp, noted, prices[0], prices[1], prices[2], orders, broke, peaks)
+    m, g = tape.offsets.size - 1, book.capitals.size
+    cursors = np.zeros((N_CURSORS, m), dtype=np.int64)
+    due, looking, stamp, noted, marked = cursors
+    due[:] = tape.n_bars
+    stamp[:] = tape.offsets[:-1]
+    prices = np.zeros((3, m))
+    broke = np.full(g + 1, -1, dtype=np.int64)
+    states = np.tile(new_state(), (m, 1))
+    return Run(
+        states=states,
+        due=due,
+        looking=looking,
+        stamp=stamp,
+        noted=noted,
+        marked=marked,
+        depth=prices[0],
+        worst=prices[1],
+        last=prices[2],
+        orders=np.empty((ORDERS_MAX, 2)),
+        broke=broke,
+        peaks=book.capitals.copy(),
+        parts=np.empty((m, CHUNK)),
+        cursors=cursors,
+        saved_states=states.copy(),
+        saved_cursors=cursors.copy(),
+        saved_broke=broke.copy(),
+    )
 
 
-@inlined
-def new_played(tape: Tape, book: Book) -> Played:
-    """Return room for what will have happened; what is not an array of bars comes later."""
+def new_played(tape: Tape, book: Book, run: Run) -> Played:
+    """Return room for what will have happened, its log long enough for most markets."""
     g, m, n = book.capitals.size, tape.offsets.size - 1, tape.n_bars
     equity = np.empty((g, n))
     account = equity[0] if g == 1 and book.spare == 0.0 else np.empty(n)
-    later = np.empty((0, N_EVENT))
-    return Played(equity, account, np.empty((n, m)), np.empty((g, n)), later, later, np.empty(0, np.int64))
+    rows = max(_LOG_ROWS, n * m // _BARS_AN_EVENT, events_max(tape))
+    log = np.empty((rows, N_EVENT))
+    return Played(equity, account, np.empty((n, m)), np.empty((g, n)), log, run.states, run.broke)
+
+
+def events_max(tape: Tape) -> int:
+    """Return how many events one row can have at most."""
+    rows = (tape.stamps - tape.first_ms) // tape.interval_ms
+    stamps = int(np.unique(rows, return_counts=True)[1].max()) if rows.size else 0
+    return EVENTS_A_BAR * (tape.offsets.size - 1) + stamps

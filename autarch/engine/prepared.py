@@ -87,14 +87,14 @@ class Prepared:
         return played.account, fills, None if played.broke[0] < 0 else int(played.broke[0])
 
     def wish(self, wanted: Floats, stops: Floats | None, takes: Floats | None, *, in_coins: bool = False) -> Wish:
-        """Return decisions as the kernel takes them.
+        """Return decisions as the kernel takes them; distances of one row stand for every bar.
 
         Raises:
             DataError: an array's shape is not (n_bars, n_symbols).
         """
         shape = (self.packed.tape.n_bars, len(self.symbols))
         for name, array in (("decision", wanted), ("stop_loss", stops), ("take_profit", takes)):
-            if array is not None and array.shape != shape:
+            if array is not None and array.shape != shape and (name == "decision" or array.shape != (1, shape[1])):
                 raise DataError(f"the {name} array has shape {array.shape}; the market needs {shape}: bars, symbols")
         none = np.full((1, shape[1]), np.nan)
         stop, take = (none if array is None else floats(array) for array in (stops, takes))

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from autarch.canonical import Sha256, canonical_json
 from autarch.engine import layout as at
-from autarch.market.types import Bools, Floats
+from autarch.engine.sorting import copy_events, count_events
+from autarch.market.types import Floats
 
 Table = NDArray[Any]
 """A numpy structured array; its columns are listed where it is defined."""
@@ -144,29 +145,28 @@ def tables_of(events: Floats, *, first_symbol: int = 0, n_symbols: int | None = 
     `seq` counts all events given; those of other than `n_symbols` columns from `first_symbol` on are left
     out, and the columns count from there.
     """
-    kinds = events[:, at.E_KIND]
-    if n_symbols is not None and events.size:
-        column = events[:, at.E_SYMBOL] - first_symbol
-        kinds = np.where((column >= 0) & (column < n_symbols), kinds, np.nan)
-    tables = Tables(
-        fills=_table(events, kinds <= at.SETTLED, FILL, _FILL_COLUMNS),
-        funding=_table(events, kinds == at.FUNDING_PAID, FUNDING, _FUNDING_COLUMNS),
-        skipped=_table(events, kinds >= at.SKIP_TOO_SMALL, SKIP, _SKIP_COLUMNS),
+    end = np.inf if n_symbols is None else float(first_symbol + n_symbols)
+    fills, funding, skipped = (
+        _table(events, kinds, (float(first_symbol), end), columns, sources)
+        for kinds, columns, sources in (
+            ((-np.inf, at.SETTLED), FILL, _FILL_COLUMNS),
+            ((at.FUNDING_PAID, at.FUNDING_PAID), FUNDING, _FUNDING_COLUMNS),
+            ((at.SKIP_TOO_SMALL, np.inf), SKIP, _SKIP_COLUMNS),
+        )
     )
-    for table in (tables.fills, tables.funding, tables.skipped):
-        table["symbol"] -= first_symbol
-    return tables
+    return Tables(fills=fills, funding=funding, skipped=skipped)
 
 
-def _table(events: Floats, chosen: Bools, columns: np.dtype[np.void], sources: dict[str, int]) -> Table:
-    places = np.flatnonzero(chosen)
-    names = list(columns.names or ())
-    cells = np.empty((places.size, len(names)))  # every column is eight bytes: filled as a block, read as a table
-    whole = cells.view(np.int64)
-    picked = events[places] + 0.0  # -0.0 and 0.0 are one number and must be one byte string
-    for block, kind in ((whole, "i"), (cells, "f")):
-        own = [name for name in names if columns[name].kind == kind and name != "seq"]
-        block[:, [names.index(name) for name in own]] = picked[:, [{**_WHEN_COLUMNS, **sources}[n] for n in own]]
-    whole[:, names.index("seq")] = places
+def _table(
+    events: Floats,
+    kinds: tuple[float, float],
+    symbols: tuple[float, float],
+    columns: np.dtype[np.void],
+    sources: dict[str, int],
+) -> Table:
+    known = {"seq": -1, **_WHEN_COLUMNS, **sources}
+    chosen = np.array([(known[name], columns[name].kind == "i") for name in columns.names or ()], dtype=np.int64)
+    cells = np.empty((count_events(events, kinds, symbols), chosen.shape[0]))
+    copy_events(events, kinds, symbols, chosen, cells, cells.view(np.int64))
     table: Table = cells.view(columns).reshape(-1)
     return table

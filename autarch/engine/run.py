@@ -16,8 +16,8 @@ from autarch.market.types import Floats, Market
 class WantedQuantities:
     """Wanted positions in signed coins instead of exposures, each array (n_bars, n_symbols).
 
-    For callers that size by themselves; everything else is as for `Decisions`. None for distances means
-    none on any bar.
+    For callers that size by themselves; everything else is as for `Decisions`. Distances may be one row
+    (1, n_symbols) that stands for every bar; None means none on any bar.
     """
 
     symbols: tuple[str, ...]

@@ -7,12 +7,8 @@ float64 (`packing.Packed`).
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from numba import carray, types  # type: ignore[attr-defined]
-from numba.core import cgutils
-
-from autarch.engine.jit import generated, internal
 from autarch.market.types import Bools, Floats, Ints
 
 OPEN, HIGH, LOW, CLOSE, TURNOVER = 0, 1, 2, 3, 4
@@ -55,53 +51,3 @@ class Wish(NamedTuple):
     stops: Floats  # (n, m) or (1, m), NaN for none
     takes: Floats  # likewise
     in_coins: bool
-
-
-@generated
-def _pointer(_context: Any, _address: Any) -> Any:
-    signature = types.CPointer(types.float64)(types.int64)  # type: ignore[no-untyped-call]
-
-    def generate(context: Any, builder: Any, called: Any, arguments: Any) -> Any:
-        return builder.inttoptr(arguments[0], context.get_value_type(called.return_type))
-
-    return signature, generate
-
-
-@generated
-def borrowed(_context: Any, counted: Any) -> Any:
-    """Return an array, or a tuple with all its arrays, without counting another reference to their memory.
-
-    Counting is atomic, and a bar's rules pass dozens of arrays on: it would take nearly all of the
-    kernel's time. The caller keeps what is counted until the borrowed one is of no more use.
-    """
-
-    def uncounted(context: Any, builder: Any, kind: Any, value: Any) -> Any:
-        if not isinstance(kind, types.Array):
-            return value
-        view = cgutils.create_struct_proxy(kind)(context, builder, value)  # type: ignore[no-untyped-call]
-        view.meminfo = context.get_constant_null(types.MemInfoPointer(types.voidptr))  # type: ignore[no-untyped-call]
-        return view._getvalue()  # noqa: SLF001  numba's own way to read a struct
-
-    def generate(context: Any, builder: Any, called: Any, arguments: Any) -> Any:
-        kind = called.return_type
-        if not isinstance(kind, types.NamedTuple):
-            return uncounted(context, builder, kind, arguments[0])
-        parts = cgutils.unpack_tuple(builder, arguments[0])  # type: ignore[no-untyped-call]
-        lent = [uncounted(context, builder, own, part) for own, part in zip(kind.types, parts, strict=True)]
-        return context.make_tuple(builder, kind, lent)
-
-    return counted(counted), generate
-
-
-@internal
-def column(tape: Tape, symbol: int, which: int) -> Floats:
-    """Return a column of a symbol's bars, (n,)."""
-    values: Floats = carray(_pointer(tape.columns[symbol, which]), tape.n_bars)
-    return values
-
-
-@internal
-def flat(array: Floats) -> Floats:
-    """Return a contiguous array's values in one row, as `reshape(-1)` does by a call for each."""
-    values: Floats = carray(_pointer(array.ctypes.data), array.size)
-    return values

@@ -33,12 +33,11 @@ FREE = CostModel(half_spread_bps=0.0, impact_k=0.0, impact_cap_bps=0.0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """A market and the distances of its stops."""
+    """A market and the distance of its stops, one row for every bar; None without any."""
 
     work: Work
     market: Market
-    stops: Floats
-    takes: Floats
+    stops: Floats | None
 
 
 def symbol_series(prices: Prices, column: int, *, ts: np.ndarray, funding: bool) -> SymbolSeries:
@@ -105,10 +104,8 @@ def market_of(prices: Prices, work: Work) -> Market:
 
 def prepare(prices: Prices, work: Work) -> Prepared:
     """Return the market as the engine takes it."""
-    shape = prices.close.shape
-    return Prepared(
-        work=work, market=market_of(prices, work), stops=np.full(shape, work.stop), takes=np.full(shape, np.nan)
-    )
+    stops = None if np.isnan(work.stop) else np.full((1, work.symbols), work.stop)
+    return Prepared(work=work, market=market_of(prices, work), stops=stops)
 
 
 def wanted(prepared: Prepared, pair: tuple[int, int]) -> Floats:
@@ -128,7 +125,7 @@ def play(prepared: Prepared, qty: Floats) -> Backtest:
         max_leverage=1.0,
         qty=qty,
         stop_loss=prepared.stops,
-        take_profit=prepared.takes,
+        take_profit=None,
     )
     return backtest_quantities(prepared.market, asked, costs=FREE, capital=CASH)
 

@@ -1,4 +1,4 @@
-"""The kernel looks ahead, marks whole stretches and lends arrays; the rules played plainly give the same bits."""
+"""The kernel looks ahead, marks whole chunks and goes back for a ruin; the rules played plainly give the same bits."""
 
 from __future__ import annotations
 

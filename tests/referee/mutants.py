@@ -15,11 +15,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import autarch.engine as engine_package
-from autarch.engine import rules, tape
+from autarch.engine import rules
 from autarch.referee import disagreement, referee
 
 HERE = Path(__file__).resolve().parent
+MEMORY = 2**40  # items an address may be the first of; nothing is looked at beyond the kernel's own tables
 
 FAULTS: dict[str, tuple[str, Callable[[Any], Callable[..., Any]]]] = {
     "funding sign": ("funding_payment", lambda right: lambda *a: -right(*a)),
@@ -81,11 +84,16 @@ def said(pitch: Any) -> str | None:
 
 
 def interpret() -> None:
-    """Let Python do what two compiled primitives of the kernel's memory do: lend an array, read an address."""
+    """Let Python do what compiled primitives of the kernel do: read an address, give its memory a shape."""
+
+    def at(kind: Any) -> Callable[[int], Any]:
+        return lambda address: np.ctypeslib.as_array((kind * MEMORY).from_address(int(address)))
+
+    memory = {"floats_at": at(ctypes.c_double), "ints_at": at(ctypes.c_int64), "bytes_at": at(ctypes.c_uint8)}
+    memory["carray"] = lambda values, shape: values[: int(np.prod(shape))].reshape(shape)
     for module in [m for n, m in sys.modules.items() if n.startswith(engine_package.__name__)]:
-        if hasattr(module, "borrowed"):
-            module.borrowed = lambda counted: counted
-    tape._pointer = lambda address: ctypes.cast(int(address), ctypes.POINTER(ctypes.c_double))
+        for name in memory.keys() & vars(module).keys():
+            setattr(module, name, memory[name])
 
 
 def main() -> int:
