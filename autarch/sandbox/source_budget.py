@@ -1,100 +1,136 @@
-"""How much a strategy may write down instead of compute: no table of answers fits.
+"""How much a strategy may write down instead of compute: no table of answers fits, however it is spelled.
 
-Own choice of limits: the seed strategies use about a tenth of each at most. What stays within them holds
-some hundred decimal digits, against the thousands of decisions a table would need.
+Own choice of limits. Of each, the honest strategies in the tests use a third at most, and mostly a tenth: what they
+need is counted in tens, the decisions of a table in thousands. Values are not the only way to write a table: calls,
+operators and statements in a row say something too, and so they are counted as well.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from autarch.sandbox.source_finding import Finding
-from autarch.sandbox.source_nodes import nodes_of
+from autarch.sandbox.source_nodes import Nodes
 
-NODES_MAX = 6_000
+NODES_MAX = 2_000
 DEPTH_MAX = 60
-NUMBERS_MAX = 100
-DIGITS_MAX = 200
+NUMBERS_MAX = 80
+DIGITS_MAX = 100
 NUMBER_DIGITS_MAX = 8
 CONTAINER_MAX = 16
-ELEMENTS_MAX = 160
-STRING_MAX = 40
-STRINGS_MAX = 200
+ELEMENTS_MAX = 100
+STRING_MAX = 24
+STRINGS_MAX = 120
 NAME_MAX = 40
 KEYWORDS_MAX = 200
+OPERATORS_MAX = 250
+CALLS_MAX = 200
+STATEMENTS_MAX = 200
 PARAMS_MAX = 32
-PARAMS_DIGITS_MAX = 240
+PARAMS_DIGITS_MAX = 120
 
 _TABLE = "a table of values is not a rule; compute them from the bars or move a few to [params]"
+_LOOP = "what is repeated is a loop or a function, and what is not is a table; keep one idea in a strategy"
+_OPERATORS = (ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare, ast.AugAssign)
+_STATEMENTS = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Expr, ast.If, ast.For, ast.While, ast.Return, ast.With)
+_NAMED = ((ast.Name, "id"), (ast.arg, "arg"), (ast.keyword, "arg"), (ast.FunctionDef, "name"), (ast.Attribute, "attr"))
+
+Counted = tuple[ast.AST, int]
+"""What was counted at a node, so that the place where a limit was passed can be told."""
 
 
-def check_shape(tree: ast.Module) -> tuple[tuple[ast.AST, ...], tuple[Finding, ...]]:
-    """Return the tree's nodes, or a finding when it is too deep or too large to be walked and read."""
-    nodes, deep = nodes_of(tree, deepest=DEPTH_MAX)
-    if deep is not None:
-        return (), (_at(deep, "nesting", f"deeper than {DEPTH_MAX} levels; split it into functions or steps"),)
-    if len(nodes) > NODES_MAX:
-        text = f"{len(nodes)} syntax nodes, at most {NODES_MAX}; keep one idea in a strategy"
-        return (), (_at(tree, "size", text),)
+def check_shape(tree: ast.Module) -> tuple[Nodes, tuple[Finding, ...]]:
+    """Return the tree's nodes, and a finding when it is too deep or too large to be read."""
+    nodes = Nodes(tree, depth_max=DEPTH_MAX)
+    if nodes.deepest is not None:
+        text = f"deeper than {DEPTH_MAX} levels; split it into functions or steps"
+        return nodes, (_at(nodes.deepest, "nesting", text),)
+    if nodes.count > NODES_MAX:
+        text = f"{nodes.count} syntax nodes, at most {NODES_MAX}; keep one idea in a strategy"
+        return nodes, (_at(tree, "size", text),)
     return nodes, ()
 
 
-def check_budget(nodes: Sequence[ast.AST], *, params: Sequence[float]) -> tuple[Finding, ...]:
+def check_budget(nodes: Nodes, *, params: Sequence[float]) -> tuple[Finding, ...]:
     """Return findings for literals, containers and strings beyond their limits; docstrings are free."""
-    findings: list[Finding] = []
-    numbers = digits = elements = letters = 0
-    free, keywords = _docstrings(nodes), {n.arg for n in nodes if isinstance(n, ast.keyword) and n.arg is not None}
-    for node in nodes:
-        findings += [
-            _at(node, "name", f"{len(name)} letters, at most {NAME_MAX}; shorten {name[:NAME_MAX]}...")
-            for name in _names(node)
-            if len(name) > NAME_MAX
-        ]
-        size = _container_size(node)
-        elements += 0 if isinstance(node, ast.Call) else size
-        if size > CONTAINER_MAX:
-            findings.append(_at(node, "container", f"{size} elements, at most {CONTAINER_MAX}; {_TABLE}"))
-        if not isinstance(node, ast.Constant) or id(node) in free:
-            continue
-        if isinstance(node.value, str):
-            letters += len(node.value)
-            if len(node.value) > STRING_MAX:
-                findings.append(_at(node, "string", f"{len(node.value)} letters, at most {STRING_MAX}; {_TABLE}"))
-        elif isinstance(node.value, int | float):
-            written = _digits(node.value)
-            numbers, digits = numbers + 1, digits + written
-            if written > NUMBER_DIGITS_MAX:
-                findings.append(_at(node, "number", f"{written} digits, at most {NUMBER_DIGITS_MAX}; round it"))
-    totals = (
-        ("numbers", numbers, NUMBERS_MAX),
-        ("digits", digits, DIGITS_MAX),
-        ("container elements", elements, ELEMENTS_MAX),
-        ("letters in strings", letters, STRINGS_MAX),
-        ("letters in names of keyword arguments", sum(map(len, keywords)), KEYWORDS_MAX),
-        ("parameters", len(params), PARAMS_MAX),
-        ("digits in [params]", sum(map(_digits, params)), PARAMS_DIGITS_MAX),
+    constants = _constants(nodes)
+    numbers = [(node, _digits(node.value)) for node in constants if isinstance(node.value, int | float)]
+    texts = [(node, node.value) for node in constants if isinstance(node.value, str)]
+    containers = [*_containers(nodes)]
+    keywords = {node.arg: node for node in nodes.of(ast.keyword) if node.arg is not None}
+    operators = [node for kind in _OPERATORS for node in nodes.of(kind)]
+    statements = [node for kind in _STATEMENTS for node in nodes.of(kind)]
+    digits_in_texts = [(node, sum(map(str.isdigit, text))) for node, text in texts]
+    totals: tuple[tuple[str, Sequence[Counted], int, str], ...] = (
+        ("numbers", [(node, 1) for node, _ in numbers], NUMBERS_MAX, _TABLE),
+        ("digits", [*numbers, *digits_in_texts], DIGITS_MAX, _TABLE),
+        ("container elements", containers, ELEMENTS_MAX, _TABLE),
+        ("letters in strings", [(node, len(text)) for node, text in texts], STRINGS_MAX, _TABLE),
+        ("letters in names of keyword arguments", [(n, len(k)) for k, n in keywords.items()], KEYWORDS_MAX, _TABLE),
+        ("operators", [(node, 1) for node in operators], OPERATORS_MAX, _LOOP),
+        ("calls", [(node, 1) for node in nodes.of(ast.Call)], CALLS_MAX, _LOOP),
+        ("statements", [(node, 1) for node in statements], STATEMENTS_MAX, _LOOP),
     )
-    findings += [
-        _whole(what, f"{found} in all, at most {most}; {_TABLE}") for what, found, most in totals if found > most
-    ]
+    findings = [*_names_too_long(nodes), *_literals_too_long(nodes, numbers, texts, containers)]
+    for what, counted, most, cure in totals:
+        if sum(count for _, count in counted) > most:
+            findings.append(_passed(what, counted, most, cure))
+    findings += _params_too_many(params)
     return tuple(findings)
 
 
-def _names(node: ast.AST) -> tuple[str, ...]:
-    """Return the identifiers a node writes down itself."""
-    if isinstance(node, ast.alias):
-        return tuple(name for name in (node.name, node.asname) if name is not None)
-    fields = (getattr(node, field, None) for field in ("id", "arg", "name", "attr"))
-    return tuple(name for name in fields if isinstance(name, str))
+def _constants(nodes: Nodes) -> list[ast.Constant]:
+    bodies = [*(node.body for node in nodes.of(ast.Module)), *(node.body for node in nodes.of(ast.FunctionDef))]
+    free = {id(body[0].value) for body in bodies if body and isinstance(body[0], ast.Expr)}  # docstrings
+    return [node for node in nodes.of(ast.Constant) if id(node) not in free]
 
 
-def _container_size(node: ast.AST) -> int:
-    if isinstance(node, ast.List | ast.Tuple):
-        return len(node.elts)
-    if isinstance(node, ast.Dict):
-        return 2 * len(node.keys)
-    return len(node.args) + len(node.keywords) if isinstance(node, ast.Call) else 0
+def _containers(nodes: Nodes) -> Iterator[Counted]:
+    for row in nodes.of(ast.List):
+        yield row, len(row.elts)
+    for fixed in nodes.of(ast.Tuple):
+        yield fixed, len(fixed.elts)
+    for mapping in nodes.of(ast.Dict):
+        yield mapping, 2 * len(mapping.keys)
+
+
+def _names_too_long(nodes: Nodes) -> Iterator[Finding]:
+    for kind, field in _NAMED:
+        for node in nodes.of(kind):
+            yield from _too_long(node, getattr(node, field))
+    for alias in nodes.of(ast.alias):
+        for name in (alias.name, alias.asname):
+            yield from _too_long(alias, name)
+
+
+def _too_long(node: ast.AST, name: str | None) -> Iterator[Finding]:
+    if name is not None and len(name) > NAME_MAX:
+        yield _at(node, "name", f"{len(name)} letters, at most {NAME_MAX}; shorten {name[:NAME_MAX]}...")
+
+
+def _literals_too_long(
+    nodes: Nodes, numbers: Sequence[Counted], texts: Sequence[tuple[ast.AST, str]], containers: Sequence[Counted]
+) -> Iterator[Finding]:
+    for node, written in numbers:
+        if written > NUMBER_DIGITS_MAX:
+            yield _at(node, "number", f"{written} digits, at most {NUMBER_DIGITS_MAX}; round it")
+    for node, text in texts:
+        if len(text) > STRING_MAX:
+            yield _at(node, "string", f"{len(text)} letters, at most {STRING_MAX}; {_TABLE}")
+    calls = [(node, len(node.args) + len(node.keywords)) for node in nodes.of(ast.Call)]
+    for node, size in (*containers, *calls):
+        if size > CONTAINER_MAX:
+            yield _at(node, "container", f"{size} elements, at most {CONTAINER_MAX}; {_TABLE}")
+
+
+def _params_too_many(params: Sequence[float]) -> Iterator[Finding]:
+    for what, found, most in (
+        ("parameters", len(params), PARAMS_MAX),
+        ("digits in [params]", sum(map(_digits, params)), PARAMS_DIGITS_MAX),
+    ):
+        if found > most:
+            yield Finding(line=1, column=1, construct=what, message=f"{found} in all, at most {most}; {_TABLE}")
 
 
 def _digits(value: float) -> int:
@@ -104,20 +140,19 @@ def _digits(value: float) -> int:
     return len(repr(abs(value)).split("e")[0].replace(".", "").strip("0")) or 1
 
 
-def _docstrings(nodes: Sequence[ast.AST]) -> frozenset[int]:
-    found: set[int] = set()
-    for node in nodes:
-        if isinstance(node, ast.Module | ast.FunctionDef) and node.body:
-            first = node.body[0]
-            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-                found.add(id(first.value))
-    return frozenset(found)
+def _passed(construct: str, counted: Sequence[Counted], most: int, cure: str) -> Finding:
+    """Return the finding at the node where the total passes `most`, in the order of the text."""
+    total, place = 0, counted[0][0]
+    for node, count in sorted(counted, key=lambda pair: _place(pair[0])):
+        total += count
+        place = node if total - count <= most else place
+    return _at(place, construct, f"{total} in all, at most {most}; {cure}")
 
 
-def _whole(construct: str, message: str) -> Finding:
-    return Finding(line=0, column=0, construct=construct, message=message)
+def _place(node: ast.AST) -> tuple[int, int]:
+    return getattr(node, "lineno", 1), getattr(node, "col_offset", 0)
 
 
 def _at(node: ast.AST, construct: str, message: str) -> Finding:
-    line, column = getattr(node, "lineno", 0), getattr(node, "col_offset", -1) + 1
-    return Finding(line=line, column=column, construct=construct, message=message)
+    line, column = _place(node)
+    return Finding(line=line, column=column + 1, construct=construct, message=message)

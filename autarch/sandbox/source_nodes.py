@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
+from typing import TypeVar
 
 ALLOWED: frozenset[type[ast.AST]] = frozenset(
     {
@@ -43,8 +44,66 @@ REFUSED: dict[str, tuple[str, str]] = {
 }
 """By node type: what to call it, and what to write instead."""
 
-FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
-COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+Kind = TypeVar("Kind", bound=ast.AST)
+
+_CLOSED = frozenset(
+    {ast.AsyncFunctionDef, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.Constant}
+)
+"""What binds no name in the scope around it."""
+_LEAVES = frozenset({"ctx", "op", "ops"})
+_FIELDS: dict[type[ast.AST], tuple[str, ...]] = {}
+
+
+class Nodes:
+    """The nodes of a tree, walked once and kept by kind; contexts and operators, which are all allowed, left out.
+
+    Attributes:
+        by_kind: Nodes of each type.
+        count: How many there are.
+        deepest: The first node found below the depth allowed, where the walk stopped; None when there is none.
+    """
+
+    __slots__ = ("by_kind", "count", "deepest")
+
+    def __init__(self, tree: ast.AST, *, depth_max: int) -> None:
+        """Walk `tree` level by level, to `depth_max` and no deeper."""
+        self.by_kind: dict[type[ast.AST], list[ast.AST]] = {}
+        self.count = 0
+        level: list[ast.AST] = [tree]
+        for _ in range(depth_max + 1):
+            self.count += len(level)
+            below: list[ast.AST] = []
+            for node in level:
+                self.by_kind.setdefault(type(node), []).append(node)
+                below += children(node)
+            if not below:
+                break
+            level = below
+        self.deepest = level[0] if below else None
+
+    def of(self, kind: type[Kind]) -> list[Kind]:
+        """Return the nodes of one type."""
+        return self.by_kind.get(kind, [])  # type: ignore[return-value]
+
+    def many(self, *kinds: type[ast.AST]) -> int:
+        """Return how many nodes there are of these types."""
+        return sum(len(self.by_kind.get(kind, ())) for kind in kinds)
+
+
+def children(node: ast.AST) -> list[ast.AST]:
+    """Return the nodes right below `node`, in order, contexts and operators left out."""
+    kind = type(node)
+    fields = _FIELDS.get(kind)
+    if fields is None:
+        fields = _FIELDS[kind] = tuple(name for name in kind._fields if name not in _LEAVES)
+    found: list[ast.AST] = []
+    for name in fields:
+        value = getattr(node, name, None)
+        if isinstance(value, ast.AST):
+            found.append(value)
+        elif isinstance(value, list):
+            found += [item for item in value if isinstance(item, ast.AST)]
+    return found
 
 
 def bound_names(roots: Iterable[ast.AST]) -> frozenset[str]:
@@ -53,35 +112,28 @@ def bound_names(roots: Iterable[ast.AST]) -> frozenset[str]:
     stack = list(roots)
     while stack:
         node = stack.pop()
-        if isinstance(node, ast.FunctionDef):
-            bound.add(node.name)
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            bound.add(node.id)
-        elif isinstance(node, ast.alias):
-            bound.add(node.asname or node.name)
-        if not isinstance(node, FUNCTIONS + COMPREHENSIONS):
-            stack.extend(ast.iter_child_nodes(node))
+        kind = type(node)
+        if kind is ast.Name:
+            if type(node.ctx) is ast.Store:  # type: ignore[attr-defined]
+                bound.add(node.id)  # type: ignore[attr-defined]
+        elif kind is ast.FunctionDef:
+            bound.add(node.name)  # type: ignore[attr-defined]
+        elif kind is ast.alias:
+            bound.add(node.asname or node.name)  # type: ignore[attr-defined]
+        elif kind not in _CLOSED:
+            stack += children(node)
     return frozenset(bound)
 
 
 def argument_names(arguments: ast.arguments) -> frozenset[str]:
     """Return the names of a function's arguments of every kind."""
+    return frozenset(one.arg for one in arguments_of(arguments))
+
+
+def arguments_of(arguments: ast.arguments) -> list[ast.arg]:
+    """Return a function's arguments of every kind."""
     named = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
-    named += [one for one in (arguments.vararg, arguments.kwarg) if one is not None]
-    return frozenset(one.arg for one in named)
-
-
-def nodes_of(tree: ast.AST, *, deepest: int) -> tuple[tuple[ast.AST, ...], ast.AST | None]:
-    """Return the nodes of `tree`, and the first one found deeper than `deepest`, where the walk stops."""
-    nodes: list[ast.AST] = []
-    stack: list[tuple[ast.AST, int]] = [(tree, 0)]
-    while stack:
-        node, depth = stack.pop()
-        if depth > deepest:
-            return tuple(nodes), node
-        nodes.append(node)
-        stack.extend((child, depth + 1) for child in ast.iter_child_nodes(node))
-    return tuple(nodes), None
+    return named + [one for one in (arguments.vararg, arguments.kwarg) if one is not None]
 
 
 def is_plain_constant(node: ast.AST) -> bool:

@@ -7,12 +7,12 @@ the confined process the code runs in, which assumes that this check was fooled.
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
 
 from autarch.manifest import StrategySource
 from autarch.sandbox.source_budget import check_budget, check_shape
 from autarch.sandbox.source_finding import Finding
 from autarch.sandbox.source_names import BUILTINS
+from autarch.sandbox.source_nodes import Nodes
 from autarch.sandbox.source_rules import Rules
 from autarch.sandbox.source_strings import check_strings
 from autarch.sandbox.source_text import parse_text
@@ -36,10 +36,10 @@ def check_source(source: StrategySource) -> tuple[Finding, ...]:
     return findings or _check_tree(tree, nodes, source)
 
 
-def _check_tree(tree: ast.Module, nodes: Sequence[ast.AST], source: StrategySource) -> tuple[Finding, ...]:
+def _check_tree(tree: ast.Module, nodes: Nodes, source: StrategySource) -> tuple[Finding, ...]:
     params, context = source.manifest.params, source.manifest.context
     decide, findings = check_decide(tree, nodes)
-    rules = Rules(tree, p=None if decide is None else parameters_of(decide)[1], params=params)
+    rules = Rules(tree, nodes, p=None if decide is None else parameters_of(decide)[1], params=params)
     rules.visit(tree)
     everything = [*rules.findings, *findings, *check_thesis(tree), *check_strings(nodes)]
     everything += check_budget(nodes, params=tuple(params.values()))

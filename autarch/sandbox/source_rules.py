@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import builtins
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
+from typing import Any
 
 from autarch.sandbox.source_finding import Finding
 from autarch.sandbox.source_imports import read_imports
@@ -20,8 +21,11 @@ from autarch.sandbox.source_names import (
 from autarch.sandbox.source_nodes import (
     ALLOWED,
     REFUSED,
+    Nodes,
     argument_names,
+    arguments_of,
     bound_names,
+    children,
     is_constant_sum,
     is_plain_constant,
 )
@@ -48,32 +52,40 @@ _GENERAL = "it is not on the list of what a strategy may use"
 class Rules(ast.NodeVisitor):
     """Collects findings; recursion is bounded because the caller has bounded the tree's depth."""
 
-    def __init__(self, tree: ast.Module, *, p: str | None = None, params: Collection[str] = ()) -> None:
-        self._p, self._params = p, params
+    def __init__(self, tree: ast.Module, nodes: Nodes, *, p: str | None = None, params: Collection[str] = ()) -> None:
+        self._p, self._params, self._nodes = p, params, nodes
         imports = read_imports(tree)
         self.findings: list[Finding] = list(imports.findings)
         self.modules = imports.modules
         constants = bound_names(n for n in tree.body if not isinstance(n, ast.FunctionDef))
         self._functions = {n.name for n in tree.body if isinstance(n, ast.FunctionDef)} - constants
-        nodes = tuple(ast.walk(tree))
         named = {n.name for n in tree.body if isinstance(n, ast.FunctionDef)}
-        inner = {n.name for n in nodes if isinstance(n, ast.FunctionDef) and n not in tree.body}
+        inner = {n.name for n in nodes.of(ast.FunctionDef) if n not in tree.body}
         self._defined, self._inner, self._handed = named, inner, called_or_handed_on(nodes)
         self._applied: set[int] = set()
         self._scopes: list[frozenset[str]] = [bound_names(tree.body)]
 
     def refuse(self, node: ast.AST, construct: str, cure: str) -> None:
         """Record that `node` is refused and what to do instead."""
-        line, column = getattr(node, "lineno", 0), getattr(node, "col_offset", -1) + 1
+        line, column = getattr(node, "lineno", 1), getattr(node, "col_offset", 0) + 1
         self.findings.append(Finding(line=line, column=column, construct=construct, message=cure))
 
     def visit(self, node: ast.AST) -> None:
         """Visit `node` when its kind is allowed, else refuse it and leave its inside alone."""
-        if type(node) in ALLOWED:
-            super().visit(node)
+        kind = type(node)
+        if kind in ALLOWED:
+            visitor = _VISITORS.get(kind)
+            if visitor is not None:
+                visitor(self, node)
+            else:
+                self._visit_below(node)
             return
-        construct, cure = REFUSED.get(type(node).__name__, (type(node).__name__, _GENERAL))
+        construct, cure = REFUSED.get(kind.__name__, (kind.__name__, _GENERAL))
         self.refuse(node, construct, cure)
+
+    def _visit_below(self, node: ast.AST) -> None:
+        for child in children(node):
+            self.visit(child)
 
     # module level
 
@@ -135,11 +147,10 @@ class Rules(ast.NodeVisitor):
         self._within(argument_names(node.args), [node.body])
 
     def _arguments(self, arguments: ast.arguments) -> None:
-        for argument in ast.walk(arguments):
-            if isinstance(argument, ast.arg):
-                self._bind(argument, argument.arg)
-                if argument.annotation is not None:
-                    self._annotation(argument.annotation)
+        for argument in arguments_of(arguments):
+            self._bind(argument, argument.arg)
+            if argument.annotation is not None:
+                self._annotation(argument.annotation)
         for default in [*arguments.defaults, *(d for d in arguments.kw_defaults if d is not None)]:
             if is_plain_constant(default):
                 self.visit(default)
@@ -153,6 +164,7 @@ class Rules(ast.NodeVisitor):
         self._scopes.pop()
 
     def _comprehension(self, node: ast.ListComp | ast.DictComp | ast.GeneratorExp) -> None:
+        """Check a comprehension in its own scope."""
         # Python evaluates the first iterable outside: a name bound inside does not hide one there.
         self.visit(node.generators[0].iter)
         inner: list[ast.AST] = [] if isinstance(node, ast.DictComp) else [node.elt]
@@ -164,17 +176,7 @@ class Rules(ast.NodeVisitor):
                 self.refuse(node, "async", "write a plain comprehension")
         self._within(bound_names(g.target for g in node.generators), inner)
 
-    def visit_ListComp(self, node: ast.ListComp) -> None:
-        """Check a comprehension in its own scope."""
-        self._comprehension(node)
-
-    def visit_DictComp(self, node: ast.DictComp) -> None:
-        """Check a comprehension in its own scope."""
-        self._comprehension(node)
-
-    def visit_GeneratorExp(self, node: ast.GeneratorExp) -> None:
-        """Check a comprehension in its own scope."""
-        self._comprehension(node)
+    visit_ListComp = visit_DictComp = visit_GeneratorExp = _comprehension  # noqa: N815  named as the nodes are
 
     # names
 
@@ -291,7 +293,7 @@ class Rules(ast.NodeVisitor):
             self._applied.add(id(node.func))
         if _leaves_holes(node):
             self.refuse(node, "where=", "without out= the other values are whatever memory held; add out=np.zeros(...)")
-        self.generic_visit(node)
+        self._visit_below(node)
 
     def _applies_function(self, node: ast.Call) -> bool:
         if not node.args or any(k.arg == "func" for k in node.keywords):
@@ -307,7 +309,7 @@ class Rules(ast.NodeVisitor):
         leaves = any(isinstance(inner, ast.Break | ast.Return) for inner in ast.walk(node))
         if isinstance(node.test, ast.Constant) and node.test.value and not leaves:
             self.refuse(node, "while", "it never ends; give it a condition or a break")
-        self.generic_visit(node)
+        self._visit_below(node)
 
     def visit_With(self, node: ast.With) -> None:
         """Admit `with np.errstate(divide="ignore"):` alone."""
@@ -348,7 +350,15 @@ class Rules(ast.NodeVisitor):
             big = isinstance(node.right, ast.Constant) and not _small(node.right.value)
             if big or (isinstance(node.right, ast.BinOp) and isinstance(node.right.op, ast.Pow | ast.LShift)):
                 self.refuse(node, "power", f"exponents above {EXPONENT_MAX} and towers of powers are refused; simplify")
-        self.generic_visit(node)
+        self._visit_below(node)
+
+
+_VISITORS: dict[type[ast.AST], Callable[[Rules, Any], None]] = {
+    getattr(ast, name.removeprefix("visit_")): method
+    for name, method in vars(Rules).items()
+    if name.startswith("visit_")
+}
+"""The method for each kind of node that has rules of its own."""
 
 
 def _is_docstring(node: ast.AST, index: int) -> bool:

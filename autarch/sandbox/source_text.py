@@ -12,6 +12,7 @@ CODE_BYTES_MAX = 65_536
 BRACKETS_MAX = 32
 """Deepest nesting of brackets; the parser's own stack is never tried."""
 
+_ODD = re.compile(rb"[^\x20-\x7e\n]")
 _COOKIE = re.compile(r"^[ ]*#.*?coding[:=]")
 # Branches begin with different characters, so there is one way to match a text, and the first one that does not end
 # stops the search: no input costs more than its length. Possessive groups match wrongly before Python 3.11.5.
@@ -46,24 +47,23 @@ def parse_text(code: bytes) -> tuple[ast.Module | None, tuple[Finding, ...]]:
             warnings.simplefilter("ignore")  # an odd escape in a docstring is no reason to print or refuse
             return ast.parse(text, filename="strategy.py"), ()
     except SyntaxError as error:
-        return None, (_finding(error.lineno or 0, error.offset or 0, "syntax", f"{error.msg}; correct it"),)
+        return None, (
+            _finding(max(1, error.lineno or 1), max(1, error.offset or 1), "syntax", f"{error.msg}; correct it"),
+        )
     except (RecursionError, MemoryError, ValueError) as error:
-        return None, (_finding(0, 0, "nesting", f"cannot be parsed ({error}); write shorter expressions"),)
+        return None, (_finding(1, 1, "nesting", f"cannot be parsed ({error}); write shorter expressions"),)
 
 
 def _refuse_bytes(code: bytes) -> tuple[Finding, ...]:
     if len(code) > CODE_BYTES_MAX:
         text = f"{len(code)} bytes, at most {CODE_BYTES_MAX}; keep one idea in a strategy"
-        return (_finding(0, 0, "size", text),)
-    for number, line in enumerate(code.split(b"\n"), start=1):
-        for column, byte in enumerate(line, start=1) if not _plain(line) else ():
-            if not 0x20 <= byte <= 0x7E:
-                return (_finding(number, column, "character", f"byte 0x{byte:02x} {_byte_cure(byte)}"),)
-    return ()
-
-
-def _plain(line: bytes) -> bool:
-    return line.isascii() and (not line or line.decode("ascii").isprintable())
+        return (_finding(code.count(b"\n", 0, CODE_BYTES_MAX) + 1, 1, "size", text),)
+    odd = _ODD.search(code)
+    if odd is None:
+        return ()
+    byte, place = code[odd.start()], odd.start()
+    line, column = code.count(b"\n", 0, place) + 1, place - code.rfind(b"\n", 0, place)
+    return (_finding(line, column, "character", f"byte 0x{byte:02x} {_byte_cure(byte)}"),)
 
 
 def _byte_cure(byte: int) -> str:

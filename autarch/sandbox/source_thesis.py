@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 from autarch.sandbox.source_finding import Finding
 from autarch.sandbox.source_names import CURES, RESERVED, RESERVED_PREFIXES
+from autarch.sandbox.source_nodes import Nodes
 
 SECTIONS = ("Thesis:", "Source:", "Dies when:")
 _SECTION = re.compile(r"^[ ]*(Thesis:|Source:|Dies when:)", re.MULTILINE)
@@ -30,12 +31,12 @@ def check_thesis(tree: ast.Module) -> tuple[Finding, ...]:
     )
 
 
-def check_decide(tree: ast.Module, nodes: Sequence[ast.AST]) -> tuple[ast.FunctionDef | None, tuple[Finding, ...]]:
+def check_decide(tree: ast.Module, nodes: Nodes) -> tuple[ast.FunctionDef | None, tuple[Finding, ...]]:
     """Return the one module-level `decide` of two plain arguments, or a finding."""
-    named = [node for node in nodes if isinstance(node, ast.FunctionDef) and node.name == "decide"]
+    named = [node for node in nodes.of(ast.FunctionDef) if node.name == "decide"]
     if len(named) != 1 or named[0] not in tree.body:
         text = f"found {len(named)} functions named decide; write exactly one, at module level: def decide(bars, p)"
-        line = named[-1].lineno if named else 0
+        line = named[-1].lineno if named else 1
         return None, (Finding(line=line, column=1, construct="decide", message=text),)
     arguments = named[0].args
     extras = (arguments.vararg, arguments.kwarg, *arguments.kwonlyargs, *arguments.defaults)
@@ -46,7 +47,7 @@ def check_decide(tree: ast.Module, nodes: Sequence[ast.AST]) -> tuple[ast.Functi
 
 
 def check_manifest(
-    nodes: Sequence[ast.AST], decide: ast.FunctionDef, *, params: Collection[str], context: Collection[str]
+    nodes: Nodes, decide: ast.FunctionDef, *, params: Collection[str], context: Collection[str]
 ) -> tuple[Finding, ...]:
     """Return findings where code and manifest disagree.
 
@@ -57,24 +58,25 @@ def check_manifest(
     bars, p = parameters_of(decide)
     findings: list[Finding] = []
     read: set[str] = set()
-    for node in nodes:
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == p:
+    for node in nodes.of(ast.Attribute):
+        if isinstance(node.value, ast.Name) and node.value.id == p:
             read.add(node.attr)
             if node.attr not in params and not node.attr.startswith("_"):
                 known = ", ".join(params) or "none"
                 text = f"[params] of manifest.toml has: {known}; add it there or correct the name"
                 findings.append(_at(node, f"{p}.{node.attr}", text))
-        elif (symbol := _context_symbol(node, bars)) is not None and symbol not in context:
+    for part in nodes.of(ast.Subscript):
+        if (symbol := _context_symbol(part, bars)) is not None and symbol not in context:
             known = ", ".join(context) or "none"
             text = f"context of manifest.toml has: {known}; add the symbol there"
-            findings.append(_at(node, f'{bars}.context["{symbol}"]', text))
+            findings.append(_at(part, f'{bars}.context["{symbol}"]', text))
     for name in params:
         if name not in read:
             text = f"[params] {name} is never read as {p}.{name}; use it or remove it from manifest.toml"
-            findings.append(Finding(line=0, column=0, construct="unused parameter", message=text))
+            findings.append(Finding(line=decide.lineno, column=1, construct="unused parameter", message=text))
         if is_reserved(name):
             text = f"[params] {name} names an attribute of arrays or frames; rename it, e.g. {name}_n"
-            findings.append(Finding(line=0, column=0, construct="parameter name", message=text))
+            findings.append(Finding(line=decide.lineno, column=1, construct="parameter name", message=text))
     return tuple(findings)
 
 
@@ -89,9 +91,9 @@ def is_reserved(name: str) -> bool:
     return name in CURES or name in RESERVED or name.startswith(RESERVED_PREFIXES)
 
 
-def _context_symbol(node: ast.AST, bars: str) -> str | None:
+def _context_symbol(node: ast.Subscript, bars: str) -> str | None:
     """Return "X" for bars.context["X"], else None."""
-    if not isinstance(node, ast.Subscript) or not isinstance(node.slice, ast.Constant):
+    if not isinstance(node.slice, ast.Constant):
         return None
     held = node.value
     named = isinstance(held, ast.Attribute) and held.attr == "context"

@@ -43,10 +43,11 @@ def decide(bars: Bars, p: Params) -> Targets:
 '''
 
 
-def findings_of(*, top="", body="pass"):
+def findings_of(*, top="", body="pass", params=""):
     indented = "\n".join("    " + line for line in body.splitlines())
     code = FRAME.format(top=top, body=indented)
-    return check_source(parse_source(slug="probe", manifest_bytes=MANIFEST.encode(), code=code.encode()))
+    manifest = MANIFEST + params
+    return check_source(parse_source(slug="probe", manifest_bytes=manifest.encode(), code=code.encode()))
 
 
 def text_of(findings):
