@@ -16,7 +16,7 @@ def decide(bars: Bars, p: Params) -> Targets:
     return Targets(exposure=np.where(bars.close * (1.0 + salt) % 5.0 > 2.5, 1.0, 0.0))
 
 
-def _salt(mark: str) -> float:
+def _salt(mark) -> float:
     """Return a number made of the letters of `mark`."""
     letters = "0123456789abcdef"
     total = 0.0
