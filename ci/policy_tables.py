@@ -85,6 +85,7 @@ class MemoryPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     tolerance_of_max_leverage: Fraction
     disagreement_frac_max: Fraction
     rounding_frac_max: Fraction
+    earned_frac_max: Fraction
 
 
 class BacktestPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from autarch.decisions import Decisions
+from autarch.errors import StrategyError
 from autarch.market.types import Bools, Floats, Market
+from autarch.sandbox.failure import StrategyRunError
 from autarch.sandbox.values import TargetRows
 
 NAMES = ("exposure", "stop_loss", "take_profit")
@@ -38,3 +40,11 @@ def when(market: Market, row: int) -> str:
     """Return `train row 812, 2024-03-01T12:15Z`: the bar by its open."""
     stamp = _EPOCH + timedelta(milliseconds=int(market.ts[row]))
     return f"{market.split} row {row}, {stamp:%Y-%m-%dT%H:%MZ}"
+
+
+def retold(error: StrategyError, *, asked: str, cure: str = "") -> StrategyError:
+    """Return `error` with what was asked before its text; whether another machine may find otherwise stays known."""
+    text = f"{asked}: {error}" + (f"; {cure}" if cure else "")
+    return (
+        StrategyRunError(text, error.cause, error.line) if isinstance(error, StrategyRunError) else StrategyError(text)
+    )

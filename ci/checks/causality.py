@@ -13,7 +13,7 @@ from autarch.evaluation import Frames, frames_of
 from autarch.market.types import Floats
 from autarch.sandbox.session import Session
 from autarch.verdict import Measure
-from ci.checks.asking import when
+from ci.checks.asking import retold, when
 from ci.checks.cuts import Cut, CutPlan, plan_cuts
 from ci.checks.payoffs import Path
 from ci.checks.peeks import Peek, describe_first, find_peeks
@@ -116,7 +116,7 @@ class _Asking:
                         into[place] = given.reshape(-1)
         except StrategyError as error:
             asked = f"{target or 'the panel'} at {when(self.evaluated.market, cut.row)}"
-            raise StrategyError(f"asked about {asked} with no later bar: {error}") from error
+            raise retold(error, asked=f"asked about {asked} with no later bar") from error
 
 
 def _answer(evaluated: Evaluated, plan: CutPlan, at_cuts: list[Peek], fresh: list[Peek], poisoned: Poisoned) -> Answer:

@@ -15,17 +15,20 @@ from autarch.decisions import Decisions
 from autarch.errors import StrategyError
 from autarch.evaluation import decide_blocks
 from autarch.market.types import Market, SymbolSeries
+from autarch.sandbox.failure import StrategyRunError
 from autarch.sandbox.protocol import columns_named
 from autarch.verdict import Measure
+from ci.checks.asking import retold
 from ci.checks.opinions import Difference, compare
 from ci.context import Answer, Evaluated
+from ci.policy_tables import MemoryPolicy
 
 NUDGE = 2.0**-40
 """Share of a price that is below any tick or threshold and above its last digit."""
 JITTER = 2.0**-10
 """Share by which funding rates move, to ask who knows them one by one."""
 ROUNDING_MULTIPLE = 2.0
-"""Primes may change this many times what nudges change: both throw the last digits anew."""
+"""Primes may move this many times the exposure that nudges move: both throw the last digits anew."""
 ADVICE_TOLERANCE = 0.01
 """Of max_leverage: what is only shown speaks of other decisions, not of slightly other sizes."""
 
@@ -55,21 +58,21 @@ def check(evaluated: Evaluated, decisions: Decisions) -> Answer:
     Raises:
         StrategyError: `decide` fails on prices of another size.
     """
-    limits, symbols = evaluated.policy.memory, involved(evaluated)
+    symbols = involved(evaluated)
     found = [(scale, _ask(evaluated, decisions, scale)) for scale in price_scales(symbols)]
-    rounding = next(each.differing_frac for scale, each in found if scale.name == "prices_nudged")
-    bounds = {
-        "prices_nudged": limits.rounding_frac_max,
-        "prices_by_primes": min(1.0, limits.disagreement_frac_max + ROUNDING_MULTIPLE * rounding),
-    }
-    measures, wrong = [], []
-    for scale, difference in found:
-        limit = bounds.get(scale.name, limits.disagreement_frac_max)
-        measures.append(_measure(scale, difference.differing_frac, limit))
-        if not measures[-1].holds:
-            wrong.append(_explain(evaluated, scale, difference))
+    rounding = next(difference.moved_frac for scale, difference in found if scale.name == "prices_nudged")
+    judged = [
+        (scale, difference, _judged(evaluated.policy.memory, scale, difference, rounding=rounding))
+        for scale, difference in found
+    ]
+    measures = [measure for _, _, held in judged for measure in held]
+    wrong = [
+        _explain(evaluated, scale, difference)
+        for scale, difference, held in judged
+        if not all(measure.holds for measure in held)
+    ]
     shown = [(scale, _share(evaluated, decisions, scale)) for scale in advice_scales(symbols)]
-    measures += [_measure(scale, share, None) for scale, share in shown]
+    measures += [Measure(name=f"{scale.name}.differing", value=share, unit="of bars") for scale, share in shown]
     if wrong:
         return Answer(verdict="failed", detail=f"{wrong[0]}; {CURE}", measures=tuple(measures))
     felt = [f"{share:.2%} of bars hang on {scale.words}" for scale, share in shown if share > 0.0]
@@ -147,30 +150,41 @@ def _ask(evaluated: Evaluated, decisions: Decisions, scale: Scale, *, tolerance:
     """Decide again on the changed market, unless the strategy names no column that has changed."""
     bound = evaluated.policy.memory.tolerance_of_max_leverage if tolerance is None else tolerance
     if not set(scale.columns) & set(columns_named(evaluated.source.code)):
-        return compare(decisions, decisions, tolerance=bound, signs=False)
+        return compare(decisions, decisions, evaluated.market, tolerance=bound, signs=False)
     try:
         again = decide_blocks(evaluated.other, evaluated.source, scaled(evaluated.market, scale))
     except StrategyError as error:
-        raise StrategyError(f"with {scale.words}: {error}; {CURE}") from error
-    return compare(decisions, again, tolerance=bound, signs=False)
+        raise retold(error, asked=f"with {scale.words}", cure=CURE) from error
+    return compare(decisions, again, evaluated.market, tolerance=bound, signs=False)
 
 
 def _share(evaluated: Evaluated, decisions: Decisions, scale: Scale) -> float:
     try:
         return _ask(evaluated, decisions, scale, tolerance=ADVICE_TOLERANCE).differing_frac
-    except StrategyError:
+    except StrategyError as error:
+        if isinstance(error, StrategyRunError) and error.is_of_machine:
+            raise
         return 1.0  # it may raise on another volume; that it does is all there is to show
 
 
-def _measure(scale: Scale, share: float, limit: float | None) -> Measure:
-    name, unit = f"{scale.name}.differing", "of bars"
-    if limit is None:
-        return Measure(name=name, value=share, unit=unit)
-    return Measure(name=name, value=share, op="<=", limit=limit, unit=unit)
+def _judged(limits: MemoryPolicy, scale: Scale, found: Difference, *, rounding: float) -> tuple[Measure, ...]:
+    """Return what is asked of one scale of prices; where last digits play a part, exposure is weighed, not bars."""
+    if scale.name == "prices_nudged":
+        return (_at_most(f"{scale.name}.moved", found.moved_frac, limits.rounding_frac_max, "of exposure"),)
+    earned = _at_most(f"{scale.name}.earned", found.earned_frac, limits.earned_frac_max, "of the gain")
+    if scale.name == "prices_by_primes":
+        limit = min(1.0, limits.disagreement_frac_max + ROUNDING_MULTIPLE * rounding)
+        return _at_most(f"{scale.name}.moved", found.moved_frac, limit, "of exposure"), earned
+    return _at_most(f"{scale.name}.differing", found.differing_frac, limits.disagreement_frac_max, "of bars"), earned
+
+
+def _at_most(name: str, value: float, limit: float, unit: str) -> Measure:
+    return Measure(name=name, value=value, op="<=", limit=limit, unit=unit)
 
 
 def _explain(evaluated: Evaluated, scale: Scale, found: Difference) -> str:
     if found.first is None:
         raise ValueError(f"{scale.name} differs nowhere: a limit below zero")
     first = found.first.told(evaluated.market, evaluated.source.manifest.symbols, otherwise=f"with {scale.words}")
-    return f"{found.differing_frac:.2%} of bars are decided otherwise with {scale.words}: first, {first}"
+    earned = f", which earn {found.earned_frac:.0%} of the gain," if found.earned_frac >= 0.01 else ""
+    return f"{found.differing_frac:.2%} of bars{earned} are decided otherwise with {scale.words}: first, {first}"

@@ -11,9 +11,10 @@ from autarch.decisions import Decisions
 from autarch.errors import StrategyError
 from autarch.evaluation import Block, Frames
 from autarch.market.types import Bools, Floats
+from autarch.sandbox.failure import StrategyRunError
 from autarch.sandbox.session import Session
 from autarch.sandbox.values import Window
-from ci.checks.asking import groups_of, stacked
+from ci.checks.asking import groups_of, retold, stacked
 from ci.checks.peeks import Peek, find_peeks
 from ci.context import Evaluated
 
@@ -124,8 +125,8 @@ class _Series:
             answered = stacked(self._open().decide(window, keep=block.keep))
         except StrategyError as error:
             self._close()
-            if self.kind != "NaN":
-                raise StrategyError(f"with later bars replaced by {self.kind}: {error}") from error
+            if self.kind != "NaN" or (isinstance(error, StrategyRunError) and error.is_of_machine):
+                raise retold(error, asked=f"with later bars replaced by {self.kind}") from error
             self.raised += 1
             return
         rows = np.arange(block.first, cut + 1)

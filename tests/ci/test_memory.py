@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from autarch.market.load import load_market
 from ci.checks.memory import advice_scales, price_scales, prime_of
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
@@ -106,6 +107,40 @@ def test_levels_of_volume_and_of_funding_are_shown_and_block_nothing(module_gate
     assert list(shown) == ["volume_x16.differing", "volume_x1_4.differing", "funding_nudged.differing"]
     assert max(measure.value for measure in shown.values()) > 0.0
     assert "hang on volume x" in found.detail
+
+
+def test_a_few_levels_that_earn_much_are_found_however_few_bars_they_are(module_gate, kit) -> None:
+    few = """\
+    gap = talib.EMA(bars.close, 20) - talib.EMA(bars.close, 60)
+    known = np.isclose(bars.close[:, None], LEVELS, rtol=0.000001, atol=0.0).any(axis=1)
+    return Targets(exposure=np.where(known, 1.0, np.where(gap > 0.0, 0.1, -0.1)))
+"""
+    market = load_market(
+        module_gate.inputs.lock, split="train", symbols=SYMBOLS[:1], interval="15m", stores=module_gate.inputs.stores
+    )
+    close = market.of("BTCUSDT").close
+    best = np.argsort(close[3000:-1] / close[3001:])[:7] + 3000  # the bars before the seven best
+    body = few.replace("LEVELS", str(tuple(close[best].tolist())))
+
+    found = of_check(kit, module_gate(kit.candidate(body), only=["memory"]))
+
+    share = {measure.name: measure for measure in found.measures}
+    assert found.verdict == "failed", found.detail
+    assert share["prices_x16.differing"].holds
+    assert not share["prices_x16.earned"].holds
+    assert "of the gain," in found.detail
+
+
+def test_dust_that_hangs_on_digits_does_not_excuse_levels(module_gate, kit) -> None:
+    body = """\
+    place = np.log2(bars.close) / 2.0 * 40.0 % 10.0
+    dust = np.where(bars.close / 7.0 * 1e9 % 24.0 < 1.0, 0.00001, 0.0)
+    return Targets(exposure=np.where(place < 1.0, 1.0, dust))
+"""
+    found = of_check(kit, module_gate(kit.candidate(body), only=["memory"]))
+
+    assert found.verdict == "failed", found.detail
+    assert "x 3: first, exposure of BTCUSDT" in found.detail
 
 
 def test_a_strategy_that_raises_on_another_level_fails_with_the_scale_named(module_gate, kit) -> None:
