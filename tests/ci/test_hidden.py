@@ -18,6 +18,7 @@ from autarch.repo.git import GitRepo
 from autarch.repo.signers import signers_file
 from autarch.verdict import LAWS, CheckResult
 from ci.candidate import Incumbent
+from ci.concluding import conclude
 from ci.context import GateInputs
 from ci.counting import counted_at
 from ci.hidden import ANSWER_S, Vault, hidden_word
@@ -25,6 +26,7 @@ from ci.inputs import counted_in
 from ci.outcome import GateOutcome
 from ci.policy_tables import LanesPolicy
 from ci.publish_lane import LaneDesk, in_lane
+from ci.report_text import terminal
 
 GAP = "    gap = talib.EMA(bars.close, 10) - talib.EMA(bars.close, 40)\n"
 MAIN = f"{GAP}    return Targets(exposure=np.where(gap > 0, 0.5, -0.5))\n"
@@ -252,3 +254,17 @@ def test_the_train_bars_of_a_probe_do_not_show_it(inputs: GateInputs, workers, k
     probe = decided(where(MAIN, hidden_close["holdout"], "0.0"))
     assert probe.digest() == decided(REFACTORED).digest() == decided(MAIN).digest()
     assert np.array_equal(probe.exposure, decided(MAIN).exposure)
+
+
+def test_a_folder_shows_the_lane_it_would_have_and_is_granted_none(gate, kit) -> None:
+    candidate = kit.candidate(REFACTORED)
+    incumbent = Incumbent(slug="probe", tree="m" * 40, source=kit.candidate(MAIN).source)
+
+    found = gate(dataclasses.replace(candidate, incumbent=incumbent))
+
+    assert (found.may_ask, found.lane) == ("same", None)
+    assert found.to_json()["lane"] == "would be same"
+    assert "lane would be same, if hidden bars agree" in terminal(found)
+    assert found.claim is not None
+    assert found.claim.lane is None
+    assert conclude(found, gate.inputs) == found
