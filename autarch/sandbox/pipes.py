@@ -54,7 +54,10 @@ class FramePipes:
         Raises:
             PipeTimeoutError: the child did not read in time.
             PipeClosedError: the child is gone.
+            PipeGarbageError: it has written what nobody asked for.
         """
+        if any(event & select.POLLIN for _, event in self._readable.poll(0)):
+            raise PipeGarbageError("it wrote before it was asked")
         size = sum(map(len, parts))
         left: list[bytes | memoryview] = [FRAME_HEADER.pack(size), *parts]
         if size <= _JOINED_MAX:
