@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ from autarch.errors import RefusedError, UndecidedError, UsageError
 from autarch.evidence.attestation import load_evidence, read_attestation
 from autarch.evidence.ledger import Ledger
 from autarch.evidence.released import parse_release
+from autarch.evidence.waiver import Waiver
 from autarch.market.build import build, write_blobs
 from autarch.market.lock_toml import lock_toml
 from autarch.market.stores import Stores
@@ -227,3 +229,42 @@ def test_evidence_that_the_forge_has_already_is_left_alone(desk):
 
     assert second.released.strategies == first.released.strategies
     assert on_forge(desk)[ref] == before
+
+
+def waived(expires):
+    """Return a judge that needs one waiver, good until `expires`."""
+    waiver = Waiver(
+        check="risk",
+        decisions="4" * 64,
+        measured={"max_drawdown": 0.41},
+        reason="hedged by the other sleeve",
+        who="human",
+        granted=dt.date(2023, 11, 1),
+        expires=expires,
+    )
+
+    def judge(candidate, inputs):
+        outcome = judged()(candidate, inputs)
+        told = replace(outcome, waivers=(waiver,), waived=("risk of ema_trend: waived",))
+        return replace(told, claim=claim_of(told, inputs))
+
+    return judge
+
+
+def test_a_waiver_is_listed_in_the_signed_tag(desk):
+    desk = replace(desk, judge=waived(dt.date(2023, 11, 14)))  # 1_700_000_000 s is on 2023-11-14
+
+    tag = release(desk, "v0.1.0", releasable_commit(desk, "v0.1.0"), SLEEVES)
+
+    message = desk.repo.read_tag(tag.tag_object).message
+    assert parse_release(message).waivers == ["risk of ema_trend: waived"]
+    assert "waivers  risk of ema_trend: waived" in message
+
+
+def test_a_waiver_that_is_over_by_the_clock_releases_nothing(desk):
+    desk = replace(desk, judge=waived(dt.date(2023, 11, 13)))
+    before = on_forge(desk)
+
+    with pytest.raises(RefusedError, match=r"its waiver of risk ended 2023-11-13, and this is 2023-11-14"):
+        release(desk, "v0.1.0", releasable_commit(desk, "v0.1.0"), SLEEVES)
+    assert on_forge(desk) == before
