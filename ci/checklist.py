@@ -23,12 +23,14 @@ STOPPED_BY: dict[str, tuple[str, ...]] = {
     "memory": ("scope", "policy", "determinism"),
     "backtest": ("scope", "policy", "determinism", "causality"),
     "risk": ("scope", "policy", "determinism", "causality", "backtest"),
+    "robustness": ("scope", "policy", "determinism", "causality", "backtest"),
 }
 """A check is not asked unless all of these passed: unsafe code is never run, and what sees the future gets no score."""
 
 RESTS_ON: dict[str, tuple[str, ...]] = STOPPED_BY | {
     "backtest": ("scope", "policy", "determinism"),
     "risk": ("scope", "policy", "determinism", "backtest"),
+    "robustness": ("scope", "policy", "determinism", "backtest"),
 }
 """What `--only` adds: the checks without which the wanted one cannot be computed."""
 

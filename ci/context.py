@@ -17,6 +17,7 @@ from autarch.referee.process import RefereeProcess
 from autarch.sandbox.worker import Worker
 from autarch.verdict import LaneWord, Measure
 from ci.candidate import Candidate
+from ci.neighbours import Neighbours
 from ci.policy import OWN, Policy
 from ci.waiving import Waivers
 
@@ -32,10 +33,11 @@ class GateInputs:
     """All that a verdict depends on beside the candidate itself.
 
     `engine` and `numerics` name the code and the arithmetic; `ledger` is the head that `trials`
-    was counted at; `waivers` are those that the same commit as the policy holds. `preset` is the one
-    whose limits the policy has, "own" when it has changed them. `lane` is the word about the hidden bars,
-    quoted from the ledger. Only the train split is ever read from `stores`. With `allow_weak` a missing
-    layer of confinement stops nothing, and then the outcome is no verdict and carries no claim.
+    was counted at; `waivers` are those that the same commit as the policy holds, `neighbours` its
+    strategies and portfolio. `preset` is the one whose limits the policy has, "own" when it has changed
+    them. `lane` is the word about the hidden bars, quoted from the ledger. Only the train split is ever
+    read from `stores`. With `allow_weak` a missing layer of confinement stops nothing, and then the outcome
+    is no verdict and carries no claim.
     """
 
     policy: Policy
@@ -47,6 +49,7 @@ class GateInputs:
     trials: int = 0
     allow_weak: bool = False
     waivers: Waivers = field(default_factory=Waivers)
+    neighbours: Neighbours = field(default_factory=Neighbours)
     preset: str = OWN
     lane: LaneWord | None = None
 

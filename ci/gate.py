@@ -97,6 +97,7 @@ def _measured(candidate: Candidate, inputs: GateInputs, checklist: Checklist, ru
         market=None if run is None else run.market,
         decisions=None if run is None else run.decisions,
         backtest=None if judged is None else judged.result,
+        findings=None if run is None else run.findings,
     )
 
 

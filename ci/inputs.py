@@ -16,6 +16,7 @@ from autarch.repo.engine import engine_digest
 from autarch.repo.git import GitRepo
 from ci.context import GateInputs
 from ci.counting import Counted
+from ci.neighbours import neighbours_at
 from ci.policy import DEFAULT_PATH, Policy, parse_policy, preset_of
 from ci.waiving import waivers_at, waivers_in_worktree
 
@@ -49,7 +50,8 @@ def inputs_at_commit(repo: GitRepo, commit: str, choice: Choice, *, counted: Cou
         DataError: the lock is missing or malformed.
     """
     inputs = _inputs(lambda path: repo.blob_at(commit, path), choice, where=commit[:12])
-    return counted_in(replace(inputs, waivers=waivers_at(repo, commit)), counted or Counted())
+    inputs = replace(inputs, waivers=waivers_at(repo, commit), neighbours=neighbours_at(repo, commit))
+    return counted_in(inputs, counted or Counted())
 
 
 def inputs_in_worktree(root: Path, choice: Choice) -> GateInputs:
@@ -60,7 +62,10 @@ def inputs_in_worktree(root: Path, choice: Choice) -> GateInputs:
     """
     head = GitRepo(root).resolve("HEAD")
     inputs = _inputs(lambda path: _file(root / path), choice, where=str(root))
-    return inputs if head is None else replace(inputs, waivers=waivers_in_worktree(root, GitRepo(root), head))
+    if head is None:
+        return inputs
+    repo = GitRepo(root)
+    return replace(inputs, waivers=waivers_in_worktree(root, repo, head), neighbours=neighbours_at(repo, head))
 
 
 def counted_in(inputs: GateInputs, counted: Counted) -> GateInputs:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from autarch.market.types import Market
     from autarch.sandbox.values import SandboxLevel
     from ci.candidate import Candidate
+    from ci.checks.findings import Findings
     from ci.lanes import Lane
     from ci.policy import Policy
 
@@ -31,7 +32,8 @@ class GateOutcome:
     names values of the data set that nobody measured. `elapsed_s` is wall time by check and
     `level` the confinement the parent measured: for the attestation and for eyes; neither enters
     the claim. `of_machine` names checks that failed for want of time or memory, of which another machine
-    may have more: such an outcome has no claim. `whole`: every check was wanted.
+    may have more: such an outcome has no claim. `whole`: every check was wanted. `findings` are what the
+    robustness check measured, worlds and folds included, for whoever draws them.
     """
 
     verdict: GateVerdict
@@ -57,6 +59,7 @@ class GateOutcome:
     market: Market | None = None
     decisions: Decisions | None = None
     backtest: Backtest | None = None
+    findings: Findings | None = None
 
     @property
     def evidence(self) -> Sha256 | None:

@@ -23,6 +23,7 @@ CLASSES: Mapping[str, tuple[CheckClass, ...]] = {
     "memory": ("limit", "advice"),
     "backtest": ("law",),
     "risk": ("limit", "advice"),
+    "robustness": ("limit", "advice"),
 }
 """Check -> the classes a policy may give it. What is law is law here, so that no policy demotes it."""
 

@@ -101,11 +101,14 @@ class RiskPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     drawdown_frac_max: Bound
     leverage_max: Bound
+    leverage_unused_max: Bound
     liquidation_distance_frac_min: Bound
     turnover_per_day_max: Bound
     expected_shortfall_frac_max: Bound
     worst_day_frac_max: Bound
     participation_frac_max: Bound
+    crash_hour_frac: Fraction
+    crash_loss_frac_max: Bound
 
 
 class LanesPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -118,6 +121,7 @@ class RobustnessPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """Limits of the robustness check, and how much it asks; units stand in the names, returns may be negative."""
 
     independent_bets_min: Bound
+    effective_bets_min: Bound
     time_in_market_frac_min: Fraction
     annual_return_min: float
     costs_factor: Annotated[float, Meta(ge=1.0)]
@@ -131,6 +135,7 @@ class RobustnessPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     numbers_lost_frac_max: Bound
     dominated_max: Fraction
     alike_max: Bound
+    same_direction_max: Bound
     placebo_bars: Annotated[int, Meta(ge=0)]
     book_resamples: Annotated[int, Meta(ge=1, le=10_000)]
 
@@ -158,5 +163,6 @@ class Tables(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     memory: MemoryPolicy
     backtest: BacktestPolicy
     risk: RiskPolicy
+    robustness: RobustnessPolicy
     lanes: LanesPolicy
     tiers: TiersPolicy

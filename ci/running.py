@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 
@@ -14,7 +15,8 @@ from autarch.market.types import Market
 from autarch.sandbox.values import SandboxLevel
 from ci.candidate import Candidate, Incumbent
 from ci.checklist import Checklist
-from ci.checks import backtest, causality, determinism, memory, referee, risk, warmup
+from ci.checks import backtest, causality, determinism, memory, referee, risk, robustness, warmup
+from ci.checks.findings import Findings, Task, measure
 from ci.checks.referee import Refereeing
 from ci.context import Answer, Evaluated, GateInputs, Judged
 from ci.lanes import Lane, may_ask, relation
@@ -33,6 +35,7 @@ class StrategyRun:
     market: Market | None = None
     decisions: Decisions | None = None
     judged: Judged | None = None
+    findings: Findings | None = None
     may_ask: Lane | None = None
     level: SandboxLevel | None = None
     _stack: ExitStack = field(default_factory=ExitStack)
@@ -58,8 +61,19 @@ class StrategyRun:
                 self.may_ask = self._lane(evaluated, decisions)
                 for check in beside:
                     check.result()
+            self._score(evaluated, decisions)
+
+    def _score(self, evaluated: Evaluated, decisions: Decisions) -> None:
+        """Ask what scores, which nothing is before causality has passed.
+
+        While the referee is awaited, what robustness needs is measured already.
+        """
+        is_wanted = "robustness" in self.checklist.wanted and self.checklist.is_clear("backtest")
+        with asking_threads(1, evaluated.main, evaluated.other) as pool:
+            ahead = pool.submit(self._measured, evaluated, decisions) if is_wanted else None
             self.checklist.ask("backtest", lambda: self._backtest(evaluated, decisions))
-        self.checklist.ask("risk", self._risk)
+            self.checklist.ask("risk", lambda: self._risk(evaluated))
+            self.checklist.ask("robustness", lambda: self._robustness(ahead))
 
     def _lane(self, evaluated: Evaluated, decisions: Decisions) -> Lane | None:
         """Return the lane that train bars allow to ask for; none where the two cannot be compared."""
@@ -134,7 +148,26 @@ class StrategyRun:
         )
         return answer
 
-    def _risk(self) -> Answer:
+    def _risk(self, evaluated: Evaluated) -> Answer:
         if self.judged is None:
             return Answer(verdict="undecided", detail="there is no backtest to measure")
-        return risk.check(self.judged, policy=self.inputs.policy)
+        return risk.check(self.judged, evaluated.market, lock=self.inputs.lock, policy=self.inputs.policy)
+
+    def _measured(self, evaluated: Evaluated, decisions: Decisions) -> Findings:
+        inputs = self.inputs
+        return measure(
+            Task(
+                evaluated=evaluated,
+                decisions=decisions,
+                lock=inputs.lock,
+                stores=inputs.stores,
+                neighbours=inputs.neighbours,
+            )
+        )
+
+    def _robustness(self, ahead: Future[Findings] | None) -> Answer:
+        self.findings = None if ahead is None else ahead.result()
+        if self.judged is None or self.findings is None:
+            return Answer(verdict="undecided", detail="there is no backtest to measure")
+        limits = self.inputs.policy.robustness
+        return robustness.answer(self.findings, self.judged, limits=limits, slug=self.source.manifest.name)

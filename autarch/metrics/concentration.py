@@ -7,6 +7,16 @@ import numpy as np
 from autarch.market.types import Floats
 
 
+def effective_count(values: Floats) -> float:
+    """Return how many equal parts the sizes of `values` amount to: (sum |v|) ** 2 / sum v ** 2; 0.0 for none.
+
+    The inverse of Herfindahl's index (Hirschman, 1964). One large profit beside a hundred of dust counts as about one.
+    """
+    sizes = np.abs(values)
+    squares = float((sizes**2).sum())
+    return float(sizes.sum()) ** 2 / squares if squares > 0.0 else 0.0
+
+
 def return_without_best(profits: Floats, *, total: float, capital: float) -> float:
     """Return the total return without the most profitable round trip: total - best profit / capital.
 

@@ -136,7 +136,7 @@ def armed_stops(result: Backtest, decisions: Decisions) -> Floats:
         if fills.size == 0 or np.isnan(decisions.stop_loss[:, column]).all():
             continue
         prices = _armed(fills, decisions.stop_loss[:, column])
-        rows = [*fills["row"].tolist(), stops.shape[0]]
+        rows = [*fills["row"].tolist(), result.equity.size]
         for index in range(fills.size):  # a later fill of the same row leaves nothing of an earlier one
             stops[rows[index] : rows[index + 1], column] = prices[index]
     return stops

@@ -45,20 +45,26 @@ def round_trips(fills: Table, funding: Table | None = None) -> Table:
 
 
 def independent_bets(trips: Table) -> int:
-    """Return how many trips can be picked so that no two are held at the same time, over all symbols.
+    """Return how many trips can be picked so that no two are held at the same time, over all symbols."""
+    return int(independent_trips(trips).size)
+
+
+def independent_trips(trips: Table) -> Table:
+    """Return as many trips as can be picked so that no two are held at the same time, over all symbols, by exit.
 
     Greedy by exit, which is the maximum for intervals (Kleinberg and Tardos, Algorithm Design, 4.1).
     Trips that only touch, one leaving at the open where the other enters, do not overlap.
     """
-    count, free_from = 0, -1
+    picked, free_from = [], -1
     entries = 2 * trips["entry_row"]
     exits = 2 * trips["exit_row"] + trips["exit_phase"]
     order = np.lexsort((entries, exits))
-    for entry, leave in zip(entries[order].tolist(), exits[order].tolist(), strict=True):
+    for place, entry, leave in zip(order.tolist(), entries[order].tolist(), exits[order].tolist(), strict=True):
         if entry >= free_from:
-            count += 1
+            picked.append(place)
             free_from = leave
-    return count
+    found: Table = trips[picked]
+    return found
 
 
 def _trips_of(fills: Table, funding: Table | None) -> Table:

@@ -59,8 +59,33 @@ def alike_when_held(one: Decisions, other: Decisions) -> float | None:
     return float(same[held].mean())
 
 
+def same_direction(one: Decisions, other: Decisions) -> float | None:
+    """Return the cosine of the angle between two strategies' exposures over the decisions they share, in [-1, 1].
+
+    sum(a b) / sqrt(sum(a a) sum(b b)): 1.0 for one that is a multiple of the other, whatever the multiple.
+    None when they share nothing, or one of them is always flat there.
+    """
+    pair = _shared(one, other)
+    if pair is None:
+        return None
+    ours, theirs = pair
+    size = float((ours * ours).sum()) * float((theirs * theirs).sum())
+    return min(1.0, float((ours * theirs).sum()) / float(np.sqrt(size))) if size > 0.0 else None
+
+
 def _compared(one: Decisions, other: Decisions) -> tuple[Bools, Bools] | None:
     """Return where two decide alike, and where either is not flat, over the decisions they share; None for none."""
+    pair = _shared(one, other)
+    if pair is None:
+        return None
+    ours, theirs = pair
+    width = ALIKE_TOLERANCE * min(d.max_leverage * d.slice_fraction() for d in (one, other)) + _ROUNDING
+    same = (np.sign(ours) == np.sign(theirs)) & (np.abs(np.abs(ours) - np.abs(theirs)) <= width)
+    return same, (ours != 0.0) | (theirs != 0.0)
+
+
+def _shared(one: Decisions, other: Decisions) -> tuple[Floats, Floats] | None:
+    """Return both exposures as fractions of the whole sleeve, where both count on symbols they share; None for none."""
     shared = [symbol for symbol in one.symbols if symbol in other.symbols]
     if one.interval != other.interval or one.exposure.shape[0] != other.exposure.shape[0] or not shared:
         return None
@@ -70,9 +95,7 @@ def _compared(one: Decisions, other: Decisions) -> tuple[Bools, Bools] | None:
         return None
     ours = (one.exposure[:, left] * one.slice_fraction())[both]
     theirs = (other.exposure[:, right] * other.slice_fraction())[both]
-    width = ALIKE_TOLERANCE * min(d.max_leverage * d.slice_fraction() for d in (one, other)) + _ROUNDING
-    same = (np.sign(ours) == np.sign(theirs)) & (np.abs(np.abs(ours) - np.abs(theirs)) <= width)
-    return same, (ours != 0.0) | (theirs != 0.0)
+    return ours, theirs
 
 
 def _paired(returns: Floats, other: Floats) -> tuple[Floats, Floats] | None:

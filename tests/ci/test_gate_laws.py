@@ -12,7 +12,7 @@ from ci.candidate import Candidate
 from ci.policy import CHECK_NAMES
 
 ALL = dict.fromkeys(CHECK_NAMES, "passed")
-NO_SCORE = {"backtest": "skipped", "risk": "skipped"}
+NO_SCORE = {"backtest": "skipped", "risk": "skipped", "robustness": "skipped"}
 
 PEEK = """\
     ahead = np.append(bars.close[1:], bars.close[-1])
@@ -142,14 +142,14 @@ def test_the_upper_ends_of_search_need_their_warm_up_too(gate, kit) -> None:
 
     found = kit.check(outcome, "warmup")
     assert found.verdict == "failed"
-    assert "upper ends of [search]" in found.detail
+    assert "the upper end of [search] slow = 400" in found.detail
     assert next(m for m in found.measures if m.name == "declared.disagreeing").holds
 
 
 def test_a_strategy_that_never_trades_fails_backtest(gate, kit) -> None:
     outcome = gate(kit.candidate(NEVER))
 
-    assert kit.words(outcome) == ALL | {"backtest": "failed", "risk": "skipped"}
+    assert kit.words(outcome) == ALL | {"backtest": "failed", "risk": "skipped", "robustness": "skipped"}
     assert "does not trade" in kit.check(outcome, "backtest").detail
 
 
@@ -158,7 +158,7 @@ def test_a_sleeve_that_is_ruined_fails_backtest_and_is_not_measured(gate, kit) -
 
     outcome = gate(kit.candidate(churn, max_leverage=90.0))
 
-    assert kit.words(outcome) == ALL | {"backtest": "failed", "risk": "skipped"}
+    assert kit.words(outcome) == ALL | {"backtest": "failed", "risk": "skipped", "robustness": "skipped"}
     assert "ruin: no equity is left at train row" in kit.check(outcome, "backtest").detail
 
 

@@ -12,7 +12,7 @@ import pytest
 from autarch.errors import ConfigError
 from ci.policy import CHECK_NAMES, Policy, load_policy, parse_policy
 
-LIMIT_TABLES = ("causality", "warmup", "memory", "backtest", "risk", "lanes", "tiers")
+LIMIT_TABLES = ("causality", "warmup", "memory", "backtest", "risk", "robustness", "lanes", "tiers")
 
 
 @pytest.fixture
@@ -75,6 +75,11 @@ def test_one_sentence_stands_above_every_limit(root: Path, name: str) -> None:
         ("probe_capital_frac = 0.02", "probe_capital_frac = 2.0", "tiers.probe_capital_frac"),
         ('platform = ["scope"]', 'platform = ["scop"]', "scop"),
         ('platform = ["scope"]', "platform = []", "required"),
+        ("annual_return_min = 0.01", "annual_return_min = nan", "robustness.annual_return_min is nan"),
+        ("costs_factor = 1.5", "costs_factor = 0.5", "robustness.costs_factor"),
+        ("folds = 5", "folds = 0", "robustness.folds"),
+        ("jitter_sets = 16", "jitter_sets = 100000", "robustness.jitter_sets"),
+        ("crash_hour_frac = 0.10", "crash_hour_frac = 1.5", "risk.crash_hour_frac"),
         ('risk = "limit"', 'risk = "advice"', "risk"),
         ('risk = "limit"', 'risk = "soft"', "[classes] calls risk 'soft'; it is limit or advice in every policy"),
         ('causality = "law"', 'causality = "limit"', "causality 'limit'; it is law"),
@@ -89,7 +94,7 @@ def test_a_policy_that_is_not_one_is_refused_by_name(content: bytes, old: str, n
 
 
 def test_an_advice_check_cannot_be_required_and_never_blocks(content: bytes) -> None:
-    text = content.replace(b'risk = "limit"', b'risk = "advice"').replace(b', "risk"]', b"]")
+    text = content.replace(b'risk = "limit"', b'risk = "advice"').replace(b', "risk",', b",")
 
     assert parse_policy(text, path="ci/policy.toml").class_of("risk") == "advice"
 
