@@ -15,10 +15,10 @@ from autarch.decisions import Decisions
 from autarch.errors import StrategyError
 from autarch.evaluation import decide_blocks
 from autarch.market.types import Market, SymbolSeries
-from autarch.sandbox.failure import StrategyRunError
 from autarch.sandbox.protocol import columns_named
 from autarch.verdict import Measure
 from ci.checks.asking import retold
+from ci.checks.busy import require_its_own
 from ci.checks.opinions import Difference, compare
 from ci.context import Answer, Evaluated
 from ci.policy_tables import MemoryPolicy
@@ -162,8 +162,7 @@ def _share(evaluated: Evaluated, decisions: Decisions, scale: Scale) -> float:
     try:
         return _ask(evaluated, decisions, scale, tolerance=ADVICE_TOLERANCE).differing_frac
     except StrategyError as error:
-        if isinstance(error, StrategyRunError) and error.is_of_machine:
-            raise
+        require_its_own(error)
         return 1.0  # it may raise on another volume; that it does is all there is to show
 
 

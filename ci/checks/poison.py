@@ -11,10 +11,10 @@ from autarch.decisions import Decisions
 from autarch.errors import StrategyError
 from autarch.evaluation import Block, Frames
 from autarch.market.types import Bools, Floats
-from autarch.sandbox.failure import StrategyRunError
 from autarch.sandbox.session import Session
 from autarch.sandbox.values import Window
 from ci.checks.asking import groups_of, retold, stacked
+from ci.checks.busy import require_its_own
 from ci.checks.peeks import Peek, find_peeks
 from ci.context import Evaluated
 
@@ -125,7 +125,8 @@ class _Series:
             answered = stacked(self._open().decide(window, keep=block.keep))
         except StrategyError as error:
             self._close()
-            if self.kind != "NaN" or (isinstance(error, StrategyRunError) and error.is_of_machine):
+            require_its_own(error)
+            if self.kind != "NaN":
                 raise retold(error, asked=f"with later bars replaced by {self.kind}") from error
             self.raised += 1
             return

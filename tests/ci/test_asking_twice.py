@@ -7,13 +7,10 @@ import pytest
 from autarch.errors import StrategyError
 from autarch.evaluation import decide_blocks
 from autarch.market.load import load_market
-from ci.checks import causality, determinism
+from autarch.sandbox.failure import StrategyRunError
+from ci.checks import causality
 from ci.context import Evaluated
 
-HASHED = """\
-    first = list({"up", "down", "flat", "left", "right", "over", "under", "through"})[0]
-    return Targets(exposure=np.full(len(bars), len(first) / 10.0))
-"""
 COUNTING = """\
     SEEN.append(1)
     return Targets(exposure=np.full(len(bars), 1.0 / (1 + len(SEEN))))
@@ -21,6 +18,9 @@ COUNTING = """\
 FRAIL = """\
     wild = np.abs(bars.close[1:] / bars.close[:-1] - 1.0) > 0.5
     return Targets(exposure=np.full(len(bars), 2.0 if wild.any() else 0.5))
+"""
+SHORT_SIGHTED = """\
+    return Targets(exposure=np.full(len(bars), 0.5 if len(bars) % 7 else 2.0))
 """
 PROUD_OF_NAN = """\
     return Targets(exposure=np.where(np.isnan(bars.close).any(), np.nan, np.where(bars.close > bars.open, 1.0, 0.0)))
@@ -48,23 +48,6 @@ def evaluated(inputs, workers, kit):
     return make
 
 
-def test_answers_that_hang_on_a_hash_seed_fail_determinism(evaluated) -> None:
-    answer, decisions = determinism.check(evaluated(HASHED))
-
-    assert answer.verdict == "failed"
-    assert decisions is None
-    assert "exposure of BTCUSDT at train row" in answer.detail
-    assert " in one child and " in answer.detail
-
-
-def test_answers_that_hang_on_what_was_asked_before_fail_determinism(evaluated, kit) -> None:
-    head = kit.head.replace("def decide", "SEEN = []\n\n\ndef decide")
-
-    answer, _ = determinism.check(evaluated(COUNTING, head))
-
-    assert answer.verdict == "failed"
-
-
 def test_state_that_determinism_misses_fails_causality(evaluated, kit, workers) -> None:
     head = kit.head.replace("def decide", "SEEN = []\n\n\ndef decide")
     stateful = evaluated(COUNTING, head)
@@ -82,6 +65,17 @@ def test_a_strategy_that_breaks_on_wild_bars_fails_with_the_poison_named(evaluat
 
     with pytest.raises(StrategyError, match=r"later bars replaced by spikes.*max_leverage"):
         causality.check(frail, decisions)
+
+
+def test_a_strategy_that_breaks_on_a_shorter_window_fails_with_the_bar_named(evaluated, workers) -> None:
+    breaks = evaluated(SHORT_SIGHTED)
+    decisions = decide_blocks(workers.main, evaluated(SHORT_SIGHTED.replace("2.0", "0.5")).source, breaks.market)
+
+    with pytest.raises(
+        StrategyRunError, match=r"asked about (BTC|ETH)USDT at train row \d+, .* with no later bar"
+    ) as told:
+        causality.check(breaks, decisions)
+    assert told.value.cause == "answer"
 
 
 def test_failing_on_nan_bars_is_counted_and_forgiven(evaluated, workers) -> None:
