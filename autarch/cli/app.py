@@ -26,6 +26,7 @@ VERBS = {
     "release": "Re-judge the portfolio and sign a tag.",
     "live": "Verify, trade and watch a release.",
     "why": "Explain a fill or an order back to its proposal.",
+    "sim": "Serve a simulated Bybit to trade against.",
     "forge": "Serve the local forge.",
 }
 """Verb -> its line in `autarch --help`. Module `autarch.cli.<verb>` defines `register(app)`."""

@@ -4,27 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections import deque
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
+import msgspec
 from aiohttp import WSMsgType, web
 
 from autarch.canonical import EpochMs
 from live.simulator.core.holding import warm_up
 from live.simulator.core.rows import Row
-from live.simulator.wire.rest import BODY_MAX, Request, handle
+from live.simulator.faults.market import fill_by_plan
+from live.simulator.faults.menu import Fault
+from live.simulator.faults.plan import FaultPlan
+from live.simulator.faults.requests import Reply, answer
+from live.simulator.faults.streams import FaultyStream
+from live.simulator.serving.connection import Connection
+from live.simulator.wire.rest import BODY_MAX, Request
 from live.simulator.wire.site import Site
 from live.simulator.wire.streams import PrivateSession, PublicSession, Session, TradeSession
 
 LOOPBACK = "127.0.0.1"
-QUEUE_MAX = 10_000
+REQUESTS_KEPT = 10_000
+UNANSWERED_S = 60.0
 _SESSIONS: dict[str, type[Session]] = {
     "/v5/public/linear": PublicSession,
     "/v5/private": PrivateSession,
     "/v5/trade": TradeSession,
 }
+_CHANNELS = {"/v5/public/linear": "public", "/v5/private": "private", "/v5/trade": "trade"}
 Clock = Callable[[], EpochMs]
-Step = Callable[[EpochMs], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,18 +49,23 @@ class ServerOptions:
 class SimulatorServer:
     """Serves one site until it is closed."""
 
-    def __init__(self, site: Site, clock: Clock, options: ServerOptions) -> None:
+    def __init__(self, site: Site, clock: Clock, options: ServerOptions, plan: FaultPlan | None = None) -> None:
         """Bind nothing yet.
 
         Args:
             site: What is served.
             clock: The venue's time, which the site follows.
             options: How to listen.
+            plan: What goes wrong; nothing by default, until a fault is queued.
         """
         self.site = site
+        self.plan = FaultPlan() if plan is None else plan
+        self.requests: deque[dict[str, object]] = deque(maxlen=REQUESTS_KEPT)
+        self.connections = 0
+        fill_by_plan(site.exchange, self.plan)
         self._clock = clock
         self._options = options
-        self._connections: set[_Connection] = set()
+        self._connections: set[Connection] = set()
         self._runner: web.AppRunner | None = None
         self._ticking: asyncio.Task[None] | None = None
         self.port = options.port
@@ -72,8 +86,10 @@ class SimulatorServer:
         app = web.Application(client_max_size=BODY_MAX)
         for path in _SESSIONS:
             app.router.add_get(path, self._stream)
+        app.router.add_post("/simulator/faults", self._queue_fault)
+        app.router.add_get("/simulator/log", self._show_log)
         app.router.add_route("*", "/{path:.*}", self._rest)
-        self._runner = web.AppRunner(app, access_log=None)
+        self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.5)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self._options.host, self._options.port)
         await site.start()
@@ -112,25 +128,62 @@ class SimulatorServer:
         if now > self.site.now_ms:
             self.site.advance(now)
 
-    async def _rest(self, request: web.Request) -> web.Response:
+    async def _rest(self, request: web.Request) -> web.StreamResponse:
         self._follow()
-        answer = handle(
-            self.site,
-            Request(
-                method=request.method,
-                path=request.path,
-                query=request.rel_url.raw_query_string,
-                headers={name.lower(): value for name, value in request.headers.items()},
-                body=await request.read() if request.can_read_body else b"",
-                address=request.remote or "",
-            ),
+        body = await request.read() if request.can_read_body else b""
+        asked = Request(
+            method=request.method,
+            path=request.path,
+            query=request.rel_url.raw_query_string,
+            headers={name.lower(): value for name, value in request.headers.items()},
+            body=body,
+            address=request.remote or "",
         )
-        return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
+        reply = answer(self.site, self.plan, asked)
+        self._log(asked, reply)
+        response = reply.response
+        if response is None or reply.sent is not None:
+            return await self._broken(request, reply)
+        return web.Response(status=response.status, body=response.body, headers=response.headers)
 
-    async def _stream(self, request: web.Request) -> web.WebSocketResponse:
+    async def _broken(self, request: web.Request, reply: Reply) -> web.StreamResponse:
+        """Send part of an answer, or none, and end the connection; an answer that never comes is waited for."""
+        if reply.response is None and not reply.cut:
+            await asyncio.sleep(UNANSWERED_S)
+        stream = web.StreamResponse(headers={"Content-Length": str(len(reply.response.body) if reply.response else 1)})
+        if reply.response is not None and reply.sent is not None:
+            await stream.prepare(request)
+            await stream.write(reply.response.body[: reply.sent])
+        _abort(request)
+        return stream
+
+    async def _queue_fault(self, request: web.Request) -> web.Response:
+        """POST /simulator/faults: one fault of the menu as JSON."""
+        try:
+            self.plan.add(msgspec.convert(msgspec.json.decode(await request.read()), Fault))
+        except (msgspec.MsgspecError, ValueError) as error:
+            return web.json_response({"error": str(error)}, status=400)
+        return web.json_response({"waiting": len(self.plan.waiting)})
+
+    async def _show_log(self, _request: web.Request) -> web.Response:
+        """GET /simulator/log: the newest requests as they arrived, and what struck them."""
+        struck = [{"kind": s.fault.kind, "where": s.where, "time_ms": s.time_ms} for s in self.plan.struck]
+        return web.json_response({"requests": list(self.requests), "faults": struck, "connections": self.connections})
+
+    def _log(self, asked: Request, reply: Reply) -> None:
+        status = 0 if reply.response is None else reply.response.status
+        entry = {"time_ms": self.site.now_ms, "method": asked.method, "path": asked.path, "status": status}
+        self.requests.append({**entry, "body": asked.body.decode("utf-8", "replace")})
+
+    async def _stream(self, request: web.Request) -> web.WebSocketResponse | web.Response:
+        self.connections += 1
+        channel = _CHANNELS[request.path]
+        if self.plan.for_handshake(channel, now_ms=self.site.now_ms) is not None:
+            return web.Response(status=503)
         socket = web.WebSocketResponse(max_msg_size=BODY_MAX, autoping=True)
         await socket.prepare(request)
-        connection = _Connection(_SESSIONS[request.path](self.site), socket)
+        faulty = FaultyStream(channel=channel, plan=self.plan)
+        connection = Connection(_SESSIONS[request.path](self.site), socket, faulty, lambda: _abort(request))
         self._connections.add(connection)
         try:
             async with asyncio.TaskGroup() as group:
@@ -145,44 +198,18 @@ class SimulatorServer:
             self._connections.discard(connection)
         return socket
 
-    def _answer(self, connection: _Connection, raw: str | bytes) -> None:
+    def _answer(self, connection: Connection, raw: str | bytes) -> None:
         """Act on a message at once; its answer is sent after the delay, and what happens later after that."""
         self._follow()
-        for answer in connection.session.feed(raw):
-            connection.put(answer, delay_s=self._options.ack_delay_ms / 1000)
+        connection.answer(raw, delay_ms=self._options.ack_delay_ms, now_ms=self.site.now_ms)
         self.site.publish()
 
     def _push(self, rows: list[Row]) -> None:
-        for connection in self._connections:
-            for message in connection.session.push(rows):
-                connection.put(message)
+        for connection in tuple(self._connections):
+            connection.push(rows, now_ms=self.site.now_ms)
 
 
-class _Connection:
-    """One socket with its session and what waits to be sent; a client that does not read is cut off."""
-
-    def __init__(self, session: Session, socket: web.WebSocketResponse) -> None:
-        self.session = session
-        self.socket = socket
-        self._waiting: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(QUEUE_MAX)
-        self._closing: set[asyncio.Task[bool]] = set()
-
-    def put(self, message: bytes, *, delay_s: float = 0.0) -> None:
-        try:
-            self._waiting.put_nowait((asyncio.get_running_loop().time() + delay_s, message))
-        except asyncio.QueueFull:
-            self._closing.add(asyncio.create_task(self.socket.close()))
-
-    async def send_all(self) -> None:
-        while True:
-            due, message = await self._waiting.get()
-            wait = due - asyncio.get_running_loop().time()
-            if wait > 0:
-                await asyncio.sleep(wait)
-            await self.socket.send_str(message.decode())
-
-
-async def serve_until(server: SimulatorServer, stop: Awaitable[object]) -> None:
-    """Serve until `stop` is done."""
-    async with server.running():
-        await stop
+def _abort(request: web.Request) -> None:
+    """End a connection without a word."""
+    if request.transport is not None:
+        request.transport.abort()
