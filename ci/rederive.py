@@ -77,7 +77,7 @@ def rederive(claim: Claim, sources: Sources, *, progress: Progress, clock: Clock
         raise DeployError(f"the claim names a strategy {claim.strategy.name!r}, which is no slug")
     candidate = candidate_of_tree(sources.repo, slug=claim.strategy.name, tree=tree, base=base)
     choice = Choice(stores=sources.stores, policy_path=claim.policy.path, dataset=claim.dataset.name)
-    inputs = _quoted(claim, sources, inputs_at_commit(sources.repo, base, choice))
+    inputs = quoted(claim, sources, inputs_at_commit(sources.repo, base, choice))
     outcome = judge(candidate, inputs, progress=progress, clock=clock, workers=sources.workers)
     if outcome.claim is not None:
         return outcome.claim
@@ -90,8 +90,12 @@ def rederive(claim: Claim, sources: Sources, *, progress: Progress, clock: Clock
     raise DeployError("judging the strategy again gives no claim: it cannot even be read as a strategy now")
 
 
-def _quoted(claim: Claim, sources: Sources, inputs: GateInputs) -> GateInputs:
-    """Return `inputs` with what the ledger says at the claim's head, or the claim's own word without a ledger."""
+def quoted(claim: Claim, sources: Sources, inputs: GateInputs) -> GateInputs:
+    """Return `inputs` with what the ledger says at the claim's head, or the claim's own word without a ledger.
+
+    Raises:
+        LedgerError: the ledger does not verify up to that head.
+    """
     if claim.ledger is None:
         return inputs
     if sources.ledger_trust is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 import time
@@ -22,15 +23,21 @@ DEMO_COMMENT = "autarch-demo"
 
 _MADE_HERE = ("keys", "tokens", "forge")
 _SUBJECT = "Set up workspace"
+_POLICY, _PRESETS = "ci/policy.toml", "ci/presets"
+_DATASETS = re.compile(rb"^datasets = .*$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What a workspace is made with. `dataset_locks` are files that are committed to ci/datasets."""
+    """What a workspace is made with. `dataset_locks` are files that are committed to ci/datasets.
+
+    `preset` replaces ci/policy.toml, all but its data sets, by a preset that main holds; None leaves it.
+    """
 
     demo: bool = False
     policy_path: str = "ci/policy.toml"
     dataset_locks: tuple[Path, ...] = ()
+    preset: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,15 +62,18 @@ def init(
     dataset_lock: Annotated[
         list[Path] | None, typer.Option(help="Lock to commit under ci/datasets. May be repeated.")
     ] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="Limits to begin with: research (paper only), standard or strict.")
+    ] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
 ) -> int:
     """Make this clone a workspace: keys, tokens, a local forge with main, an empty ledger.
 
     Commits "Set up workspace" on main with ci/signers. Refuses where there is a workspace already.
 
-    Example: autarch init --dataset-lock my-bars.toml
+    Example: autarch init --dataset-lock my-bars.toml --preset strict
     """
-    options = Options(demo=demo, policy_path=policy, dataset_locks=tuple(dataset_lock or ()))
+    options = Options(demo=demo, policy_path=policy, dataset_locks=tuple(dataset_lock or ()), preset=preset)
     made = initialise(Path.cwd(), options, now_s=time.time_ns() // 1_000_000_000)
     if json_:
         body = {"root": str(made.root), "main": made.main, "ci_key": made.ci_key, "release_key": made.release_key}
@@ -98,10 +108,10 @@ def initialise(start: Path, options: Options, *, now_s: int) -> Made:
         raise ConfigError(f"{root / CONFIG_NAME} exists: a workspace already. To begin again, use a fresh clone")
     repo = GitRepo(root)
     base = _checked_base(repo, options)
-    locks = _locks(options)
+    files = {**_locks(options), **_preset(repo, base, options)}
     home = _fresh_home(root)
     keys = _make_keys(home, demo=options.demo)
-    commit = _set_up(repo, base, {**_signers(keys), **locks}, now_s=now_s)
+    commit = _set_up(repo, base, {**_signers(keys), **files}, now_s=now_s)
     forge = create_forge(home / "forge", main_from=root, commit=commit, policy_path=options.policy_path)
     _make_tokens(home, forge.root)
     _begin_ledger(forge.repo, commit)
@@ -144,6 +154,21 @@ def _locks(options: Options) -> dict[str, bytes]:
         content = file.read_bytes()
         found[f"ci/datasets/{read_lock(content).name}.toml"] = content
     return found
+
+
+def _preset(repo: GitRepo, base: str, options: Options) -> dict[str, bytes]:
+    """Return ci/policy.toml as the preset has it, judging by the data sets it names now."""
+    if options.preset is None:
+        return {}
+    path = f"{_PRESETS}/{options.preset}.toml"
+    known = sorted(entry.path.rpartition("/")[2].removesuffix(".toml") for entry in repo.ls_tree(base, _PRESETS))
+    content, present = repo.blob_at(base, path), repo.blob_at(base, _POLICY) or b""
+    if options.preset not in known or content is None:
+        raise UsageError(f"there is no preset {options.preset!r}; main holds {', '.join(known) or 'none'}")
+    if options.policy_path != _POLICY:
+        raise UsageError(f"--preset writes {_POLICY}, and --policy names {options.policy_path}; choose one of them")
+    named = _DATASETS.search(present)
+    return {_POLICY: content if named is None else _DATASETS.sub(lambda _: named[0], content, count=1)}
 
 
 def _fresh_home(root: Path) -> Path:

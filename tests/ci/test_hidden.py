@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
 from autarch.decisions import Decisions
 from autarch.evaluation import decide_blocks
+from autarch.evidence.claim import Claim
 from autarch.evidence.ledger import Ledger
 from autarch.evidence.ledger_entry import LedgerEntry
 from autarch.market.load import load_market
@@ -26,6 +28,7 @@ from ci.inputs import counted_in
 from ci.outcome import GateOutcome
 from ci.policy_tables import LanesPolicy
 from ci.publish_lane import LaneDesk, in_lane
+from ci.rederive import Sources, quoted
 from ci.report_text import terminal
 
 GAP = "    gap = talib.EMA(bars.close, 10) - talib.EMA(bars.close, 40)\n"
@@ -151,6 +154,8 @@ def test_one_that_takes_longer_than_a_period_does_not_hold(ask) -> None:
 class Bench:
     """A ledger of its own, and outcomes as if the gate had measured them."""
 
+    repo: GitRepo
+    trust: signing.Trust
     ledger: Ledger
     key: Path
     inputs: GateInputs
@@ -197,7 +202,7 @@ def bench(tmp_path: Path, inputs: GateInputs, workers, kit) -> Bench:
     trust = signing.Trust(signers=signers_file("ci", (signing.public_key(key),)), principal=signing.CI_PRINCIPAL)
     ledger = Ledger(repo, trust=trust)
     ledger.begin()
-    return Bench(ledger, key, inputs, workers, kit)
+    return Bench(repo, trust, ledger, key, inputs, workers, kit)
 
 
 def test_a_lane_that_holds_waives_limits_takes_the_trial_back_and_says_so(bench: Bench) -> None:
@@ -268,3 +273,20 @@ def test_a_folder_shows_the_lane_it_would_have_and_is_granted_none(gate, kit) ->
     assert found.claim is not None
     assert found.claim.lane is None
     assert conclude(found, gate.inputs) == found
+
+
+def test_a_claim_quotes_the_lane_and_the_ledger_is_asked_again(bench: Bench, hidden_close) -> None:
+    held = bench.judged(SMALLER, "less").claim
+    failed = bench.judged(where(MAIN, hidden_close["holdout"], "0.0"), "same").claim
+    assert held is not None
+    assert failed is not None
+    sources = Sources(repo=bench.repo, stores=bench.inputs.stores, ledger_trust=bench.trust)
+
+    def found(claim: Claim) -> tuple[str | None, int, str | None]:
+        again = quoted(claim, sources, bench.inputs)
+        return again.lane, again.trials, again.ledger
+
+    assert found(held) == ("less", 0, held.ledger)
+    assert found(failed) == ("ordinary", 1, failed.ledger)
+    lying = msgspec.structs.replace(failed, lane="same", trials=0)
+    assert found(lying)[:2] == ("ordinary", 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 import subprocess
 
@@ -36,11 +37,16 @@ def clone(tmp_path, root):
     git(folder, "init", "--quiet", "--initial-branch=main")
     repo = GitRepo(folder)
     policy = (root / "ci" / "policy.toml").read_bytes()
+    policy = policy.replace(b'datasets = ["synthetic"]', b'datasets = ["mine"]')
     files = {"autarch/__init__.py": b"", "ci/policy.toml": policy, ".gitignore": b".autarch/\n", "README.md": b"x\n"}
+    files |= {f"ci/presets/{name}.toml": (root / f"ci/presets/{name}.toml").read_bytes() for name in PRESETS}
     somebody = Person(name="Somebody", email="somebody@example.invalid", when_s=1)
     commit = repo.commit_tree(repo.with_files(None, files), parents=[], message="Begin\n", author=somebody)
     git(folder, "reset", "--quiet", "--hard", commit)
     return folder
+
+
+PRESETS = ("research", "standard", "strict")
 
 
 def status(folder):
@@ -88,6 +94,30 @@ def test_a_data_set_lock_is_committed_under_its_own_name(clone, root, tmp_path):
     made = initialise(clone, Options(dataset_locks=(tmp_path / "other.toml",)), now_s=NOW_S)
 
     assert GitRepo(clone).blob_at(made.main, "ci/datasets/synthetic.toml") == lock
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_becomes_the_policy_and_keeps_the_data_sets(clone, root, name):
+    made = initialise(clone, Options(preset=name), now_s=NOW_S)
+
+    preset = (root / f"ci/presets/{name}.toml").read_bytes()
+    assert b'datasets = ["synthetic"]' in preset
+    expected = preset.replace(b'datasets = ["synthetic"]', b'datasets = ["mine"]')
+    assert GitRepo(clone).blob_at(made.main, "ci/policy.toml") == expected == (clone / "ci/policy.toml").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (Options(preset="lax"), "there is no preset 'lax'; main holds research, standard, strict"),
+        (Options(preset="../policy"), "there is no preset"),
+        (Options(preset="strict", policy_path="README.md"), "choose one of them"),
+    ],
+)
+def test_a_preset_that_is_none_makes_nothing(clone, options, told):
+    with pytest.raises(UsageError, match=re.escape(told)):
+        initialise(clone, options, now_s=NOW_S)
+    assert not (clone / ".autarch").exists()
 
 
 def test_a_workspace_is_not_made_twice(clone):
