@@ -6,9 +6,8 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import pairwise
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from autarch.engine import CostModel
 from autarch.errors import UsageError
@@ -25,6 +24,7 @@ BYTES_TOGETHER_MAX = 512 << 20
 """Decisions held at once, all jobs together; a child's sets are as many as fit, so that its start is shared."""
 
 Progress = Callable[[str], None]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,11 +111,11 @@ class Sweep:
         """
         lanes = self._cluster.lanes if self._cluster is not None else self._place.jobs
         batches = batches_of(parameter_sets, lanes=lanes, bytes_a_set=self._task.bytes_a_set)
-        done: list[SweptTrial] = []
+        answered: list[Sequence[SweptTrial]] = []
         for batch in self._answers(batches):
-            done += batch
-            self._progress(f"{len(done)}/{len(parameter_sets)} parameter sets")
-        return done
+            answered.append(batch)
+            self._progress(f"{sum(map(len, answered))}/{len(parameter_sets)} parameter sets")
+        return gathered(answered)
 
     def _answers(self, batches: Sequence[Sequence[ParameterSet]]) -> Iterable[list[SweptTrial]]:
         if self._cluster is not None:
@@ -134,12 +134,22 @@ class Sweep:
 
 
 def batches_of(parameter_sets: Sequence[ParameterSet], *, lanes: int, bytes_a_set: int) -> list[Sequence[ParameterSet]]:
-    """Return consecutive parts for `lanes` to work through: as few as fit in memory, even in length and in number."""
+    """Return parts for `lanes` to work through: as few as fit in memory, even in length and in number.
+
+    Sets are dealt out one by one, since neighbours in a grid take about as long.
+    """
     together = max(1, min(SETS_A_CHILD_MAX, BYTES_TOGETHER_MAX // (lanes * bytes_a_set)))
     rounds = math.ceil(len(parameter_sets) / (together * lanes))
     count = min(len(parameter_sets), rounds * lanes)
-    edges = [round(index * len(parameter_sets) / max(count, 1)) for index in range(count + 1)]
-    return [parameter_sets[first:end] for first, end in pairwise(edges)]
+    return [parameter_sets[index::count] for index in range(count)]
+
+
+def gathered(dealt: Sequence[Sequence[T]]) -> list[T]:
+    """Return what was answered to the parts of `batches_of`, in the order of the sets."""
+    whole: dict[int, T] = {}
+    for index, part in enumerate(dealt):
+        whole.update(zip(range(index, index + len(part) * len(dealt), len(dealt)), part, strict=True))
+    return [whole[index] for index in sorted(whole)]
 
 
 def sweep(  # noqa: PLR0913  all but three are named at the call
