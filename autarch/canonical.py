@@ -57,6 +57,10 @@ def parse_toml(content: bytes) -> dict[str, Any]:
         return tomllib.loads(content.decode("utf-8"))
     except RecursionError as error:
         raise tomllib.TOMLDecodeError("it nests too deeply; write it flatter") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError):
+        raise
+    except ValueError as error:  # Python reads no decimal number of more than 4,300 digits
+        raise tomllib.TOMLDecodeError("it holds a number of thousands of digits; write fewer") from error
 
 
 def _plain(value: object) -> object:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import tomllib
 from dataclasses import dataclass
@@ -52,8 +51,16 @@ WARMUP_MAX = 20_000
 SLUG = re.compile(r"[a-z][a-z0-9_]{2,39}\Z")
 SYMBOL = re.compile(r"[A-Z0-9]{2,20}USDT\Z")
 PARAM_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}\Z")
+PARENT = re.compile(r"[a-z][a-z0-9_]{2,39}(@[A-Za-z0-9._/-]{1,80})?\Z")
 MANIFEST_BYTES_MAX = 65_536
+LINE_MAX = 4_096
+DOTS_MAX = 64
+"""Dots in one line: a parser's time grows with the square of a key's parts."""
 SYMBOLS_MAX = 50
+NUMBER_MAX = 2.0**53
+GRID_MAX = 1e9
+"""Steps from the low to the high end of a search range."""
+SHOWN_MAX = 60
 
 ParamValue = bool | int | float
 
@@ -150,16 +157,15 @@ def parse_manifest(content: bytes, *, slug: str) -> Manifest:
         StrategyError: not UTF-8 TOML, a missing, unknown or ill-typed key, or a value out of range;
             the text names the key, what was found, what was expected.
     """
-    if len(content) > MANIFEST_BYTES_MAX:
-        raise StrategyError(f"manifest.toml has {len(content)} bytes; at most {MANIFEST_BYTES_MAX} are allowed")
+    _check_size(content)
     try:
         wire = msgspec.convert(parse_toml(content), _Wire, strict=True)
     except UnicodeDecodeError as error:
         raise StrategyError(f"manifest.toml is not UTF-8 ({error}); save it as plain ASCII TOML") from error
-    except tomllib.TOMLDecodeError as error:
-        raise StrategyError(f"manifest.toml is not TOML: {error}") from error
     except msgspec.ValidationError as error:
         raise StrategyError(f"manifest.toml: {_explain(str(error))}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise StrategyError(f"manifest.toml is not TOML: {_cut(str(error), 300)}") from error
     _check_identity(wire, slug)
     _check_market(wire)
     _check_numbers(wire)
@@ -179,7 +185,31 @@ def parse_manifest(content: bytes, *, slug: str) -> Manifest:
     )
 
 
+def _check_size(content: bytes) -> None:
+    if len(content) > MANIFEST_BYTES_MAX:
+        raise StrategyError(f"manifest.toml has {len(content)} bytes; at most {MANIFEST_BYTES_MAX} are allowed")
+    for number, line in enumerate(content.split(b"\n"), start=1):
+        if len(line) > LINE_MAX or line.count(b".") > DOTS_MAX:
+            raise StrategyError(
+                f"manifest.toml: line {number} has {len(line)} bytes and {line.count(b'.')} dots; "
+                f"at most {LINE_MAX} and {DOTS_MAX} are allowed: write shorter lines, without deep keys"
+            )
+
+
+def _shown(value: object) -> str:
+    """Return a value as it is shown in a sentence: on one line, and no longer than a sentence can bear."""
+    if isinstance(value, int) and abs(value) >= 1 << 128:
+        return f"a number of {value.bit_length()} bits"  # Python will not write one of thousands of digits
+    return _cut(repr(value), SHOWN_MAX)
+
+
+def _cut(text: str, most: int) -> str:
+    line = "".join(c if c.isprintable() else "?" for c in text)
+    return line if len(line) <= most else f"{line[:most]}..."
+
+
 def _explain(message: str) -> str:
+    message = _cut(message, 300)
     known = ", ".join(_Wire.__struct_fields__)
     if "unknown field" in message or "missing required field" in message:
         return f"{message}; the keys are: {known}"
@@ -188,23 +218,31 @@ def _explain(message: str) -> str:
 
 def _check_identity(wire: _Wire, slug: str) -> None:
     if wire.schema != 1:
-        raise StrategyError(f"manifest.toml: schema is {wire.schema}; this version reads schema 1")
+        raise StrategyError(f"manifest.toml: schema is {_shown(wire.schema)}; this version reads schema 1")
     if not SLUG.match(wire.name):
-        raise StrategyError(f"manifest.toml: name {wire.name!r} must match [a-z][a-z0-9_]{{2,39}}")
+        raise StrategyError(f"manifest.toml: name {_shown(wire.name)} must match [a-z][a-z0-9_]{{2,39}}")
     if wire.name != slug:
-        raise StrategyError(f"manifest.toml: name is {wire.name!r} but the folder is {slug!r}; make them equal")
+        raise StrategyError(f"manifest.toml: name is {wire.name!r} but the folder is {_shown(slug)}; make them equal")
     if not wire.title.strip() or len(wire.title) > 120 or not wire.title.isprintable():
         raise StrategyError("manifest.toml: title must be one printable line of 1 to 120 characters")
+    for key, value, pattern in (("parent", wire.origin.parent, PARENT), ("retires", wire.origin.retires, SLUG)):
+        if value is not None and not pattern.match(value):
+            raise StrategyError(
+                f"manifest.toml: [origin] {key} is {_shown(value)}; write a strategy's name"
+                + (", or name@commit" if key == "parent" else "")
+            )
 
 
 def _check_market(wire: _Wire) -> None:
     if wire.interval not in INTERVAL_MS:
-        raise StrategyError(f"manifest.toml: interval {wire.interval!r} is not one of {', '.join(INTERVAL_MS)}")
+        raise StrategyError(f"manifest.toml: interval {_shown(wire.interval)} is not one of {', '.join(INTERVAL_MS)}")
     if not 1 <= len(wire.symbols) <= SYMBOLS_MAX:
         raise StrategyError(f"manifest.toml: symbols has {len(wire.symbols)} entries; 1 to {SYMBOLS_MAX} are allowed")
     for symbol in [*wire.symbols, *wire.context]:
         if not SYMBOL.match(symbol):
-            raise StrategyError(f"manifest.toml: symbol {symbol!r} is not a Bybit USDT perpetual such as 'BTCUSDT'")
+            raise StrategyError(
+                f"manifest.toml: symbol {_shown(symbol)} is not a Bybit USDT perpetual such as 'BTCUSDT'"
+            )
     named = [*wire.symbols, *wire.context]
     if len(set(named)) != len(named):
         raise StrategyError("manifest.toml: a symbol is named twice in symbols and context; name each once")
@@ -212,32 +250,42 @@ def _check_market(wire: _Wire) -> None:
 
 def _check_numbers(wire: _Wire) -> None:
     if not 0 <= wire.warmup <= WARMUP_MAX:
-        raise StrategyError(f"manifest.toml: warmup is {wire.warmup}; 0 to {WARMUP_MAX} bars are allowed")
-    if not (math.isfinite(wire.max_leverage) and 0 < wire.max_leverage <= 100):
-        raise StrategyError(f"manifest.toml: max_leverage is {wire.max_leverage}; it must be above 0 and at most 100")
+        raise StrategyError(f"manifest.toml: warmup is {_shown(wire.warmup)}; 0 to {WARMUP_MAX} bars are allowed")
+    if not 0 < wire.max_leverage <= 100:
+        raise StrategyError(
+            f"manifest.toml: max_leverage is {_shown(wire.max_leverage)}; it must be above 0 and at most 100"
+        )
     for name, value in wire.params.items():
         if not PARAM_NAME.match(name):
-            raise StrategyError(f"manifest.toml: parameter {name!r} must match [a-z][a-z0-9_]*")
-        if not math.isfinite(value) or abs(value) > 2**53:
-            raise StrategyError(f"manifest.toml: parameter {name} is {value}; it must be finite and below 2**53")
+            raise StrategyError(f"manifest.toml: parameter {_shown(name)} must match [a-z][a-z0-9_]*")
+        if not _is_number(value):
+            raise StrategyError(
+                f"manifest.toml: parameter {name} is {_shown(value)}; it must be finite and below 2**53"
+            )
     for name, span in wire.search.items():
         _check_search(name, span, wire.params)
 
 
 def _check_search(name: str, span: SearchRange, params: dict[str, ParamValue]) -> None:
     if name not in params:
-        raise StrategyError(f"manifest.toml: [search] names {name!r}, which [params] lacks; add it or remove it")
+        raise StrategyError(f"manifest.toml: [search] names {_shown(name)}, which [params] lacks; add it or remove it")
     value = params[name]
     if isinstance(value, bool):
         raise StrategyError(f"manifest.toml: [search] {name}: a bool parameter has no range; remove it")
-    if not (math.isfinite(span.low) and math.isfinite(span.high) and span.low < span.high):
-        raise StrategyError(f"manifest.toml: [search] {name}: low {span.low} must be finite and below high {span.high}")
+    if not (_is_number(span.low) and _is_number(span.high) and span.low < span.high):
+        raise StrategyError(
+            f"manifest.toml: [search] {name}: low {_shown(span.low)} must be below high {_shown(span.high)}, "
+            "both finite and below 2**53"
+        )
     if not span.low <= value <= span.high:
         raise StrategyError(
             f"manifest.toml: parameter {name} is {value}, outside its [search] range {span.low} to {span.high}"
         )
-    if span.step is not None and not (math.isfinite(span.step) and span.step > 0):
-        raise StrategyError(f"manifest.toml: [search] {name}: step {span.step} must be above zero")
+    if span.step is not None and not (_is_number(span.step) and span.step * GRID_MAX >= span.high - span.low):
+        raise StrategyError(
+            f"manifest.toml: [search] {name}: step {_shown(span.step)} must be above zero and part the range "
+            f"into at most {GRID_MAX:.0e} steps"
+        )
     if span.step is not None and not (_on_grid(value, span, span.step) and _on_grid(span.high, span, span.step)):
         raise StrategyError(
             f"manifest.toml: [search] {name}: {value} and high {span.high} must lie on the grid low + k * step "
@@ -247,6 +295,11 @@ def _check_search(name: str, span: SearchRange, params: dict[str, ParamValue]) -
         raise StrategyError(f"manifest.toml: [search] {name}: log needs low above zero and no step")
     if isinstance(value, int) and any(isinstance(x, float) and x != int(x) for x in (span.low, span.high)):
         raise StrategyError(f"manifest.toml: [search] {name}: an int parameter needs int bounds")
+
+
+def _is_number(value: float) -> bool:
+    """Return whether `value` is finite and small enough to be one number in float64 and in JSON."""
+    return -NUMBER_MAX <= value <= NUMBER_MAX
 
 
 def _on_grid(value: float, span: SearchRange, step: float) -> bool:
