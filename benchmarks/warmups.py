@@ -92,7 +92,7 @@ class Bench:
             )
         except StrategyError:  # NaN on a bar that counts: the function has not begun to answer
             return False
-        found = compare(short, long, tolerance=limits.tolerance_of_max_leverage, signs=True)
+        found = compare(short, long, self.market, tolerance=limits.tolerance_of_max_leverage, signs=True)
         return found.differing_frac <= limits.disagreement_frac_max and found.compared_frac >= limits.compared_frac_min
 
     def _refusals(self, source: StrategySource) -> tuple[str, ...]:

@@ -111,3 +111,11 @@ def rows_under(heading: str, columns: int) -> list[tuple[str, ...]]:
     if not rows or any(len(row) != columns for row in rows):
         raise ValueError(f"{PAGE.name}: the table under {heading!r} has no rows of {columns} cells; correct it")
     return rows
+
+
+def example() -> Candidate:
+    """Return the whole strategy at the top of the page."""
+    text = PAGE.read_text(encoding="utf-8")
+    manifest, code = (re.findall(rf"```{kind}\n(.*?)```", text, re.DOTALL)[0] for kind in ("toml", "python"))
+    source = parse_source(slug="calm_carry", manifest_bytes=manifest.encode("ascii"), code=code.encode("ascii"))
+    return Candidate(kind="strategy", slug="calm_carry", source=source, base=BASE)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from autarch.manifest import BLOCK_BARS
 from autarch.sandbox.source_policy import check_source
 from autarch.strategy import ops
 
 from .features import features_of
 from .ground import CHECKS, Ground
-from .guide import candidate_of_body, rows_under, snippets, source_of_body
+from .guide import PAGE, candidate_of_body, example, rows_under, section, snippets, source_of_body
 
 SNIPPETS = snippets()
 RETURN_FLAT = "\nreturn Targets(exposure=np.zeros(len(bars)))"
@@ -38,6 +39,24 @@ def test_the_cookbook_is_there_and_shows_most_helpers() -> None:
 @pytest.mark.parametrize("snippet", SNIPPETS, ids=lambda each: each.words[:40])
 def test_a_snippet_of_the_cookbook_passes_the_policy(snippet) -> None:
     assert [str(finding) for finding in check_source(snippet.candidate().source)] == []
+
+
+def test_the_numbers_it_gives_are_those_of_the_policy_and_the_manifest(ground: Ground) -> None:
+    limits, text = ground.policy.warmup, " ".join(PAGE.read_text(encoding="utf-8").split())
+
+    assert (limits.history_multiple, "four times the history" in text) == (4, True)
+    assert (limits.tolerance_of_max_leverage, "a thousandth of `max_leverage`" in text) == (1 / 1000, True)
+    assert (limits.disagreement_frac_max, "one bar in two thousand" in text) == (1 / 2000, True)
+    # a quarter of the bars after W must have 4 W before them: n - 4 W >= (n - W) / 4, so W <= n / 5
+    assert (limits.compared_frac_min, "a fifth of the data set" in text) == (1 / 4, True)
+    assert {BLOCK_BARS[interval] for interval in ("1m", "5m", "15m")} == {2016}
+    assert (BLOCK_BARS["1h"], BLOCK_BARS["1d"]) == (504, 28)
+    assert "2,016 bars of 1, 5 or 15 minutes, 504 of an hour, 28 days" in section("How you are asked")
+
+
+@pytest.mark.slow
+def test_the_example_passes_every_check(ground: Ground) -> None:
+    assert [answer.detail for answer in ground.ask(example()) if answer.verdict != "passed"] == []
 
 
 @pytest.mark.slow
