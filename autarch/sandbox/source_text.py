@@ -51,7 +51,9 @@ def parse_text(code: bytes) -> tuple[ast.Module | None, tuple[Finding, ...]]:
             _finding(max(1, error.lineno or 1), max(1, error.offset or 1), "syntax", f"{error.msg}; correct it"),
         )
     except (RecursionError, MemoryError, ValueError) as error:
-        return None, (_finding(1, 1, "nesting", f"cannot be parsed ({error}); write shorter expressions"),)
+        lengths = [len(line) for line in text.split("\n")]  # the parser names no place; what is too deep is long
+        cure = f"cannot be parsed ({error}); write shorter expressions"
+        return None, (_finding(lengths.index(max(lengths)) + 1, 1, "nesting", cure),)
 
 
 def _refuse_bytes(code: bytes) -> tuple[Finding, ...]:
