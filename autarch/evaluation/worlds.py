@@ -66,6 +66,7 @@ def decide_worlds(
 
 def _decided(session: Session, plan: BlockPlan, *, behind: int) -> Decisions:
     table = Table(plan, 1)
+    session.expect(sum(len(targets) for _, targets in plan.asked))
     for block, targets in plan.asked:
         asked = plan.frames.question(targets, block)
         moved = Question(

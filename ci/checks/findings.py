@@ -14,7 +14,7 @@ from autarch.engine import CostModel
 from autarch.errors import DataError, StrategyError
 from autarch.evaluation import decide_blocks
 from autarch.evaluation.frames import frames_of
-from autarch.evaluation.sets import decide_sets, plan_of
+from autarch.evaluation.sets import BlockPlan, decide_sets, plan_of
 from autarch.manifest import StrategySource
 from autarch.market.load import load_market
 from autarch.market.lock_types import DatasetLock
@@ -136,8 +136,10 @@ def measure(task: Task) -> Findings:
     mains = _mains(task, markets)
     near = [one for one in comparable(source.manifest, task.neighbours.strategies) if key_of(one.manifest) in markets]
     rows, worlds = _placebo_jobs(task, ground, other)
+    plan = plan_of(frames_of(source.manifest, market))
+    evaluated.afford(_windows(plan, moved=len(moved), rows=rows))
     jobs: dict[str, Sequence[Job]] = {
-        "moved": _moved_jobs(ground, source, moved),
+        "moved": _moved_jobs(ground, source, plan, moved),
         "worlds": worlds,
         "straight": _straight_jobs(task, other),
         "heart": _heart_jobs(task, ground),
@@ -208,9 +210,14 @@ def _markets(task: Task) -> dict[Key, Market]:
     return found
 
 
-def _moved_jobs(ground: Ground, source: StrategySource, moved: Sequence[Moved]) -> list[Job]:
-    plan = plan_of(frames_of(source.manifest, ground.market))
+def _windows(plan: BlockPlan, *, moved: int, rows: int) -> int:
+    """Return about how many windows the candidate will be asked about."""
+    once = sum(len(targets) for _, targets in plan.asked)
+    passes = moved + 2 + 1 + 2 * NUMBERS_WAYS  # worlds in their own order, noise, numbers of code and parameters
+    return once * passes + placebo.RANKED * once * rows // max(plan.shape[0], 1)
 
+
+def _moved_jobs(ground: Ground, source: StrategySource, plan: BlockPlan, moved: Sequence[Moved]) -> list[Job]:
     def run(worker: Worker, part: Sequence[Moved]) -> list[Curve | None]:
         decided = decide_sets(worker, source, plan, [one.params for one in part])
         return [_curve_of(ground, one) for one in decided]
