@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from autarch.metrics.concentration import return_without_best, return_without_best_day
+from autarch.metrics.concentration import effective_count, return_without_best, return_without_best_day
 from autarch.metrics.folds import fold_returns, walk_forward
 from autarch.metrics.regimes import regimes
 
@@ -46,6 +46,13 @@ def test_the_best_trade_and_the_best_day_are_taken_away():
     assert return_without_best(np.empty(0), total=0.2, capital=1000.0) == 0.2
     assert return_without_best_day(np.array([0.1, 0.5, -0.2])) == pytest.approx(1.1 * 0.8 - 1)
     assert return_without_best_day(np.empty(0)) == 0.0
+
+
+def test_the_effective_count_is_how_many_equal_parts_the_sizes_amount_to():
+    assert effective_count(np.array([5.0, -5.0, 5.0, 5.0])) == pytest.approx(4.0)
+    # one ride of 100 beside forty of 0.1: 104 ** 2 / (10,000 + 0.4)
+    assert effective_count(np.array([100.0] + [0.1] * 40)) == pytest.approx(104.0**2 / 10_000.4)
+    assert effective_count(np.empty(0)) == effective_count(np.zeros(3)) == 0.0
 
 
 def test_days_are_thirds_by_volatility_and_by_trend():

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from autarch.metrics import alike, beta, correlation
-from autarch.metrics.versus import alike_when_held
+from autarch.metrics.versus import alike_when_held, same_direction
 
 from .by_hand import decisions_of, market_of, series
 
@@ -94,3 +94,14 @@ def test_alike_when_held_leaves_out_the_bars_on_which_both_are_flat():
     assert alike_when_held(one, other) == pytest.approx(1 / 2)
     assert alike_when_held(one, decisions_of(market, [0, 0, 0, -1.0, -1.0])) == 0.0
     assert alike_when_held(*[decisions_of(market, [0] * 5)] * 2) is None
+
+
+def test_a_multiple_has_the_same_direction_whatever_the_multiple():
+    market = market_of(series("AAAUSDT", [100] * 4))
+    one = decisions_of(market, [0.5, -0.5, 0.0, 1.0])
+
+    assert same_direction(one, decisions_of(market, [0.25, -0.25, 0.0, 0.5])) == pytest.approx(1.0)
+    assert same_direction(one, decisions_of(market, [-0.5, 0.5, 0.0, -1.0])) == pytest.approx(-1.0)
+    # (0.25 + 1) / sqrt(1.5 * 1.25): the pause of one bar in three
+    assert same_direction(one, decisions_of(market, [0.5, 0.0, 0.0, 1.0])) == pytest.approx(1.25 / np.sqrt(1.5 * 1.25))
+    assert same_direction(one, decisions_of(market, [0.0] * 4)) is None
