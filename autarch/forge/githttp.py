@@ -130,14 +130,15 @@ async def _pump(request: Request, process: asyncio.subprocess.Process) -> None:
                 _log.warning("a request of more than %d bytes was cut off", BODY_BYTES_MAX)
                 _kill(process)
                 return
-            process.stdin.write(chunk)
-            await process.stdin.drain()
+            if chunk:  # a body ends with an empty one, when git may have ended as well
+                process.stdin.write(chunk)
+                await process.stdin.drain()
     except ClientDisconnect:
         _kill(process)
-    except (BrokenPipeError, ConnectionResetError):
-        pass  # git has heard enough; what it answers says why
+    except (BrokenPipeError, ConnectionResetError, RuntimeError):
+        pass  # git has heard enough; what it answers says why. RuntimeError is uvloop's word for it
     finally:
-        with contextlib.suppress(RuntimeError):  # uvloop's word for a pipe that ended with its process just now
+        with contextlib.suppress(RuntimeError):
             process.stdin.close()
 
 

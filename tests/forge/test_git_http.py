@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import random
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -97,3 +99,34 @@ def test_a_clone_needs_a_token_and_gets_every_byte(shared: Yard, tmp_path) -> No
     assert without != 0
     assert code == 0, said
     assert plain_git("rev-parse", "main", cwd=tmp_path / "clone")[1].strip() == shared.main
+
+
+class EndedPipe:
+    """The standard input of a process that has just ended, as uvloop shows it."""
+
+    def __init__(self) -> None:
+        self.written: list[bytes] = []
+
+    def write(self, chunk: bytes) -> None:
+        self.written.append(chunk)
+        raise RuntimeError("unable to perform operation on <WriteUnixTransport closed=True>; the handler is closed")
+
+    async def drain(self) -> None:
+        """Nothing is waited for."""
+
+    def close(self) -> None:
+        raise RuntimeError("the handler is closed")
+
+
+@pytest.mark.parametrize("chunks", [[b""], [b"0000", b""]])
+def test_a_git_that_ends_before_its_body_does_spoils_no_answer(chunks: list[bytes]) -> None:
+    class Request:
+        async def stream(self):
+            for chunk in chunks:
+                yield chunk
+
+    process = SimpleNamespace(stdin=EndedPipe())
+
+    asyncio.run(githttp._pump(Request(), process))  # type: ignore[arg-type]
+
+    assert process.stdin.written == [chunk for chunk in chunks if chunk][:1]
