@@ -45,6 +45,6 @@ def when(market: Market, row: int) -> str:
 def retold(error: StrategyError, *, asked: str, cure: str = "") -> StrategyError:
     """Return `error` with what was asked before its text; whether another machine may find otherwise stays known."""
     text = f"{asked}: {error}" + (f"; {cure}" if cure else "")
-    return (
-        StrategyRunError(text, error.cause, error.line) if isinstance(error, StrategyRunError) else StrategyError(text)
-    )
+    if isinstance(error, StrategyRunError):
+        return StrategyRunError(text, error.cause, error.line)
+    return StrategyError(text)
