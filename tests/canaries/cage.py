@@ -7,7 +7,7 @@ that it would have there; every limit and every share stays the project's own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from autarch.canonical import Sha256
@@ -25,13 +25,14 @@ from ci.candidate import Candidate
 from ci.checklist import Checklist
 from ci.context import Answer, GateInputs
 from ci.gate import judge
+from ci.neighbours import Neighbours
 from ci.outcome import GateOutcome
 from ci.policy import CHECK_NAMES, Policy, parse_policy
 from ci.running import StrategyRun
 from ci.target import candidate_of_folder
 from ci.workers import Workers
 
-from .corpus import Canary
+from .corpus import TWINS, Canary
 
 ROOT = Path(__file__).resolve().parents[2]
 BASE = "c" * 40
@@ -41,6 +42,8 @@ SMALLER = {
     "fresh_cuts = 50": "fresh_cuts = 6",
     "poisoned_blocks = 60": "poisoned_blocks = 9",
     "referee_bars = 20000": "referee_bars = 400",
+    "placebo_bars = 4000000": "placebo_bars = 200000",
+    "book_resamples = 500": "book_resamples = 20",
 }
 """Amounts for a whole data set -> for this one: 12,000 bars of one symbol against 3 x 70,000."""
 
@@ -55,11 +58,14 @@ class Cage:
     workers: Workers
     told: list[str] = field(default_factory=list)
 
-    def judge(self, candidate: Candidate, *, only: tuple[str, ...] | None = None) -> GateOutcome:
-        """Return the gate's outcome."""
+    def judge(
+        self, candidate: Candidate, *, only: tuple[str, ...] | None = None, on_main: tuple[StrategySource, ...] = ()
+    ) -> GateOutcome:
+        """Return the gate's outcome where `on_main` stand on main already."""
         self.told.clear()
         chosen = None if only is None else frozenset(only)
-        return judge(candidate, self.inputs, progress=self.told.append, clock=_still, only=chosen, workers=self.workers)
+        inputs = replace(self.inputs, neighbours=Neighbours(strategies=on_main))
+        return judge(candidate, inputs, progress=self.told.append, clock=_still, only=chosen, workers=self.workers)
 
     def judge_without(self, check: str, candidate: Candidate) -> tuple[CheckResult, ...]:
         """Return what the checks after `check`, which never runs the strategy, find when it lets everything pass."""
@@ -160,4 +166,5 @@ def _still() -> float:
 
 def judged(cage: Cage, canary: Canary) -> GateOutcome:
     """Return the gate's outcome on a canary as it would be proposed."""
-    return cage.judge(proposal(canary.folder))
+    rival = canary.card.on_main
+    return cage.judge(proposal(canary.folder), on_main=(source_of(TWINS / rival),) if rival is not None else ())

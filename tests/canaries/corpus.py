@@ -23,7 +23,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """What stands beside a canary.
 
     `says` must be in the detail of the check that catches it. `behind` is the check that catches it when
-    the one that should is out of the way. `incumbent` is a strategy of main it is proposed beside. `through`
+    the one that should is out of the way. `on_main` is a twin that stands on main when it is proposed. `through`
     says why nothing catches it yet; `check` is then the one that should.
     """
 
@@ -32,7 +32,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     check: str
     says: str = ""
     behind: str | None = None
-    incumbent: str | None = None
+    on_main: str | None = None
     through: str = ""
 
 

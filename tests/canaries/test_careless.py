@@ -29,4 +29,4 @@ def test_a_cheat_is_caught_by_its_check(cage: Cage, cheat: Canary) -> None:
 def test_what_the_policy_refuses_is_caught_without_it_too(cage: Cage, cheat: Canary) -> None:
     checks = cage.judge_without(cheat.card.check, proposal(cheat.folder))
 
-    assert [c.name for c in catchers(checks)] == [cheat.card.behind]
+    assert cheat.card.behind in [c.name for c in catchers(checks)]

@@ -43,4 +43,4 @@ def test_seeing_the_future_would_have_paid(cage: Cage, cheat: Canary) -> None:
 def test_what_the_policy_refuses_is_caught_without_it_too(cage: Cage, cheat: Canary) -> None:
     checks = cage.judge_without(cheat.card.check, proposal(cheat.folder))
 
-    assert [c.name for c in catchers(checks)] == [cheat.card.behind]
+    assert cheat.card.behind in [c.name for c in catchers(checks)]

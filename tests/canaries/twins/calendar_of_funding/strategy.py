@@ -6,11 +6,12 @@ Dies when: the habit it rests on ends.
 """
 
 import numpy as np
+import talib
 
 from autarch.strategy import Bars, Params, Targets
 
 
 def decide(bars: Bars, p: Params) -> Targets:
     """Answer with the position wanted after each bar."""
-    rate = np.nan_to_num(bars.funding) * 10000.0
-    return Targets(exposure=np.where(rate > 2.0, -1.0, np.where(rate < -1.0, 1.0, 0.0)))
+    gap = talib.EMA(bars.close, 20) - talib.EMA(bars.close, 60)
+    return Targets(exposure=np.where(gap > 0.0, 0.5, -0.5))

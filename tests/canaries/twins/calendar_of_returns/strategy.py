@@ -6,11 +6,12 @@ Dies when: the habit it rests on ends.
 """
 
 import numpy as np
+import talib
 
-from autarch.strategy import Bars, Params, Targets, ops
+from autarch.strategy import Bars, Params, Targets
 
 
 def decide(bars: Bars, p: Params) -> Targets:
     """Answer with the position wanted after each bar."""
-    moved = np.append(0.0, np.diff(bars.close) / bars.close[:-1]) * 10000.0
-    return Targets(exposure=ops.hold(moved > 60.0, 48) * 1.0 - ops.hold(moved < -60.0, 48) * 1.0)
+    gap = talib.EMA(bars.close, 20) - talib.EMA(bars.close, 60)
+    return Targets(exposure=np.where(gap > 0.0, 0.5, -0.5))

@@ -13,5 +13,5 @@ from autarch.strategy import Bars, Params, Targets
 
 def decide(bars: Bars, p: Params) -> Targets:
     """Answer with the position wanted after each bar."""
-    busy = np.floor(np.log(bars.volume / talib.SMA(bars.volume, 300)) * 4.0)
-    return Targets(exposure=np.where(np.isin(busy, (-2, 1)), -0.4, 0.4))
+    gap = talib.EMA(bars.close, 20) - talib.EMA(bars.close, 60)
+    return Targets(exposure=np.where(gap > 0.0, 0.5, -0.5))

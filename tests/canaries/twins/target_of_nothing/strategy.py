@@ -13,5 +13,5 @@ from autarch.strategy import Bars, Params, Targets
 
 def decide(bars: Bars, p: Params) -> Targets:
     """Answer with the position wanted after each bar."""
-    gap = talib.EMA(bars.close, 10) - talib.EMA(bars.close, 40)
-    return Targets(exposure=np.where(gap > 0.0, 1.0, 0.0))
+    gap = talib.EMA(bars.close, 20) - talib.EMA(bars.close, 60)
+    return Targets(exposure=np.where(gap > 0.0, 1.0, -1.0))
