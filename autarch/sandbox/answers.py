@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+import msgspec
 import numpy as np
 
 from autarch.market.types import Floats
@@ -42,8 +43,7 @@ class ErrorAnswer:
     text: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
+class Group(msgspec.Struct, frozen=True, kw_only=True):
     """Answers that came together, each array (count, keep, columns). A failed one's rows mean nothing.
 
     Distances are None where no answer of the group had one, else NaN where an answer had none.

@@ -59,7 +59,7 @@ class _Strategy:
         for stream in request.streams:
             self._merge(stream)
         bars, shown = None, -1
-        for places, chosen in groups_of(n_targets=len(request.targets), sets=request.sets, size=request.group):
+        for places, chosen in groups_of(len(request.targets), request.sets, request.group):
             group = []
             for place in range(places.start, places.stop):
                 if bars is None or place != shown:
@@ -152,17 +152,20 @@ def read_frame(fd: int) -> bytes | None:
 
     The evaluator sends nothing more before it has its answer, so no later frame is read along.
     """
-    parts, have, size = [], 0, FRAME_HEADER.size
-    while have < size:
-        part = os.read(fd, max(size - have, _READ_MIN))
-        if not part:
-            return None
-        parts.append(part)
-        have += len(part)
+    content, size = os.read(fd, _READ_MIN), FRAME_HEADER.size
+    if len(content) >= size:
+        size += FRAME_HEADER.unpack_from(content)[0]
+        if len(content) == size:
+            return content[FRAME_HEADER.size :]  # whole at once, as a row or two always is
+    parts, have = [content], len(content)
+    while content and have < size:
+        content = os.read(fd, max(size - have, _READ_MIN))
+        parts.append(content)
+        have += len(content)
         if size == FRAME_HEADER.size <= have:
             parts = [b"".join(parts)]
             size += FRAME_HEADER.unpack_from(parts[0])[0]
-    return b"".join(parts)[FRAME_HEADER.size :]
+    return b"".join(parts)[FRAME_HEADER.size :] if content else None
 
 
 def write_frame(fd: int, body: bytes) -> None:

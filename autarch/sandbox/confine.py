@@ -11,6 +11,7 @@ import platform
 import resource
 import signal
 from collections.abc import Callable
+from functools import lru_cache
 
 from autarch.sandbox import bpf, doors, kernel
 from autarch.sandbox.control import Birth
@@ -36,14 +37,13 @@ def confine(*, request_fd: int, answer_fd: int, birth: Birth) -> Ready:
         "no_new_privs": _attempt(kernel.no_new_privileges),
         "capabilities": _attempt(kernel.drop_capabilities),
     }
-    handles = doors.open_handles()
-    layers["landlock"] = _attempt(lambda: _landlock(handles))
+    layers["landlock"] = _attempt(lambda: _landlock(birth.handles))
     layers["signals"] = _attempt(lambda: _keep_signals_in(birth))
     layers["seccomp"] = _attempt(lambda: _filter(kept, rehearsal=True))
     refused = {}
     if not layers["seccomp"]:  # an open door would be gone through
-        refused = doors.try_all(handles, parent=birth.zygote, sibling=birth.sibling)
-    handles.close()
+        refused = doors.try_all(birth.handles, parent=birth.zygote, sibling=birth.sibling)
+    birth.handles.close()
     layers["seccomp"] = layers["seccomp"] or _attempt(lambda: _filter(kept, rehearsal=False))
     return Ready(layers=layers, refused=refused)
 
@@ -57,7 +57,7 @@ def _attempt(layer: Callable[[], None]) -> str:
 
 
 def _leave_family(birth: Birth, kept: tuple[int, ...]) -> None:
-    kernel.close_all_but(kept)
+    kernel.close_all_but((*kept, *birth.handles.open))
     kernel.die_with_parent(signal.SIGKILL)
     if os.getppid() != birth.parent:
         os._exit(0)  # the zygote ended between fork and here
@@ -109,5 +109,15 @@ def _filter(kept: tuple[int, int], *, rehearsal: bool) -> None:
         raise OSError(f"the filter speaks x86-64 Linux, this is {platform.machine()} {platform.system()}")
     if rehearsal:  # no new descriptor from here on; set last, since Landlock and the handles needed some
         resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
-    program = bpf.strategy_filter(pid=os.getpid(), request_fd=kept[0], answer_fd=kept[1], rehearsal=rehearsal)
-    kernel.install_filter(bpf.encode(program))
+    kernel.install_filter(_encoded(os.getpid(), *kept, rehearsal))
+
+
+def prepare(request_fd: int, answer_fd: int) -> None:
+    """Make, before the fork, the filters of a child that will be the first in its process namespace."""
+    for rehearsal in (True, False):
+        _encoded(1, request_fd, answer_fd, rehearsal)
+
+
+@lru_cache(maxsize=64)
+def _encoded(pid: int, request_fd: int, answer_fd: int, rehearsal: bool) -> bytes:  # noqa: FBT001  a key of a cache
+    return bpf.encode(bpf.strategy_filter(pid=pid, request_fd=request_fd, answer_fd=answer_fd, rehearsal=rehearsal))

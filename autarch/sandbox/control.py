@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 import autarch
+from autarch.sandbox.doors import Handles
 
 FORK, REAP = 1, 2
 REQUEST = struct.Struct("<BQQ")
@@ -52,12 +53,13 @@ class Birth:
     """What a child is told at its fork: whom it comes from, by the numbers it may try, and what it may use.
 
     `parent` is what getppid() must answer: 0 for a child that is alone in its process namespace. `zygote` and `sibling`
-    are numbers to try signals on. The rest are RLIMIT_AS and RLIMIT_CPU.
+    are numbers to try signals on, `handles` descriptors to try. The rest are RLIMIT_AS and RLIMIT_CPU.
     """
 
     parent: int
     zygote: int
     sibling: int
+    handles: Handles
     address_space_bytes: int
     cpu_seconds: int
 

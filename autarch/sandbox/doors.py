@@ -26,18 +26,22 @@ _SOMEWHERE = ("127.0.0.1", 9)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handles:
-    """Descriptors opened before confinement, so that what could be done with more of them can be tried."""
+    """Descriptors that a zygote opens once, so that each child can try what it could do with more of them."""
 
     reader: int
     writer: int
     tcp: int
     udp: int
 
+    @property
+    def open(self) -> tuple[int, ...]:
+        """Those that there are."""
+        return tuple(fd for fd in (self.reader, self.writer, self.tcp, self.udp) if fd >= 0)
+
     def close(self) -> None:
-        """Give them up; those that there never were are skipped."""
-        for fd in (self.reader, self.writer, self.tcp, self.udp):
-            if fd >= 0:
-                os.close(fd)
+        """Give them up."""
+        for fd in self.open:
+            os.close(fd)
 
 
 def open_handles() -> Handles:

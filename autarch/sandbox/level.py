@@ -12,7 +12,6 @@ import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 from autarch.errors import SandboxError
 from autarch.sandbox import kernel
@@ -32,6 +31,7 @@ _STATUS_WANTED = {
 }
 _NOTHING_ALLOWED = ("Max file size", "Max core file size", "Max processes", "Max open files")
 _SPACES = {"network namespace": "net", "user namespace": "user", "pid namespace": "pid"}
+_SHOWN_BYTES_MAX = 65_536  # of any of these files; an environment that is longer is not empty either
 _UNREAD = "/proc does not show it"
 
 
@@ -49,14 +49,14 @@ class Seen:
 
 def look(pid: int) -> Seen:
     """Return what /proc shows of the process `pid` now."""
-    folder = Path(f"/proc/{pid}")
+    folder = f"/proc/{pid}"
     return Seen(
-        status=_pairs(_text(folder / "status")),
-        limits=_limits(_text(folder / "limits")),
-        descriptors=_count(folder / "fd"),
-        environment=_bytes(folder / "environ"),
-        root=_target(folder / "root"),
-        spaces={kind: _target(folder / "ns" / kind) for kind in _SPACES.values()},
+        status=_pairs(_text(f"{folder}/status")),
+        limits=_limits(_text(f"{folder}/limits")),
+        descriptors=_count(f"{folder}/fd"),
+        environment=_bytes(f"{folder}/environ"),
+        root=_target(f"{folder}/root"),
+        spaces={kind: _target(f"{folder}/ns/{kind}") for kind in _SPACES.values()},
     )
 
 
@@ -151,13 +151,16 @@ def _contradiction(layer: str, seen: Seen) -> str:
 
 def _unfiltered(seen: Seen) -> str:
     """Return "" when the child has both its filters on top of those it shares with this process, by /proc."""
-    found, shared = (
-        status.get("Seccomp_filters") for status in (seen.status, _pairs(_text(Path("/proc/self/status"))))
-    )
+    found, shared = seen.status.get("Seccomp_filters"), _filters_here()
     if found is None or shared is None:
         return ""  # before Linux 5.9; the child's word and its mode must do
     wanted = int(shared) + _FILTERS
     return "" if int(found) >= wanted else f"/proc says Seccomp_filters {found}, expected {wanted}"
+
+
+@cache
+def _filters_here() -> str | None:
+    return _pairs(_text("/proc/self/status")).get("Seccomp_filters")
 
 
 def _unlimited(seen: Seen) -> str:
@@ -217,7 +220,7 @@ def _shared(seen: Seen, layer: str) -> str:
 
 @cache
 def _own_spaces() -> dict[str, str]:
-    return {kind: _target(Path("/proc/self/ns") / kind) for kind in _SPACES.values()}
+    return {kind: _target(f"/proc/self/ns/{kind}") for kind in _SPACES.values()}
 
 
 def _pairs(text: str) -> dict[str, str]:
@@ -231,26 +234,33 @@ def _limits(text: str) -> dict[str, str]:
     return {line[:25].strip(): line[46:67].strip() for line in lines}
 
 
-def _text(path: Path) -> str:
+def _text(path: str) -> str:
     content = _bytes(path)
     return "" if content is None else content.decode("utf-8", "replace")
 
 
-def _bytes(path: Path) -> bytes | None:
+def _bytes(path: str) -> bytes | None:
+    """Return what the kernel shows at `path`, None when it shows nothing; plain calls, since a child waits."""
     try:
-        return path.read_bytes()
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return None
+    try:
+        return os.read(handle, _SHOWN_BYTES_MAX)
+    except OSError:
+        return None
+    finally:
+        os.close(handle)
 
 
-def _count(folder: Path) -> int | None:
+def _count(folder: str) -> int | None:
     try:
         return len(os.listdir(folder))  # noqa: PTH208  a count of names, no paths
     except OSError:
         return None
 
 
-def _target(link: Path) -> str:
+def _target(link: str) -> str:
     try:
         return os.readlink(link)  # noqa: PTH115  kernel objects, no paths
     except OSError:

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import lru_cache
 
 import msgspec
@@ -61,8 +60,7 @@ class Ready(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     refused: dict[str, bool]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stream:
+class Stream(msgspec.Struct, frozen=True, kw_only=True):
     """`n_rows` new rows of one symbol, an array a column; `drop` old rows leave at the front first."""
 
     index: int
@@ -71,8 +69,7 @@ class Stream:
     columns: Sequence[Floats]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DecideRequest:
+class DecideRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Decide calls on one window: for each target (a stream or PANEL), one for each parameter set in `sets`.
 
     `phase` is the first bar's number within its day. Answers come back in the frames that `groups_of` cuts.
@@ -145,15 +142,16 @@ def _numbers(n_sets: int, n_targets: int) -> str:
     return f"<{n_sets}I{n_targets}i"
 
 
-def groups_of(*, n_targets: int, sets: tuple[int, ...], size: int) -> Iterator[tuple[slice, tuple[int, ...]]]:
-    """Yield which answers share a frame, at most `size`: one target's for some sets, or several targets' for one."""
+@lru_cache(maxsize=256)
+def groups_of(n_targets: int, sets: tuple[int, ...], size: int) -> tuple[tuple[slice, tuple[int, ...]], ...]:
+    """Return which answers share a frame, at most `size`: one target's for some sets, or several targets' for one."""
     if len(sets) == 1:
-        for first in range(0, n_targets, size):
-            yield slice(first, min(first + size, n_targets)), sets
-        return
-    for place in range(n_targets):
-        for first in range(0, len(sets), size):
-            yield slice(place, place + 1), sets[first : first + size]
+        return tuple((slice(first, min(first + size, n_targets)), sets) for first in range(0, n_targets, size))
+    return tuple(
+        (slice(place, place + 1), sets[first : first + size])
+        for place in range(n_targets)
+        for first in range(0, len(sets), size)
+    )
 
 
 def encode_ready(ready: Ready) -> bytes:

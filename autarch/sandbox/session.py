@@ -57,10 +57,12 @@ class Session:
         self._numbers = {symbol: number for number, symbol in enumerate(self._streams)}
         self._columns = protocol.columns_named(source.code)
         self._held: dict[str, tuple[int, int]] = {}  # symbol -> first and one-past-last bar number the child holds
+        self._known: dict[tuple[str | None, ...], tuple[tuple[int, ...], tuple[str, ...]]] = {}
         self._failure: Exception | None = None
         self._seconds_left = limits.session_seconds
         self._seconds_an_answer = limits.request_seconds  # until one has come, any may take as long
         self.failed: dict[int, StrategyRunError] = {}
+        self._left = tuple(range(len(params)))
         self.awaited: tuple[int, ...] = ()
 
     def __enter__(self) -> Self:
@@ -85,6 +87,11 @@ class Session:
     def max_resident_kib(self) -> int:
         """Largest resident size of the child in KiB, known once it is closed."""
         return self._child.max_resident_kib
+
+    @property
+    def processor_seconds(self) -> float:
+        """Processor time of the child so far."""
+        return self._child.processor_seconds()
 
     @property
     def is_spent(self) -> bool:
@@ -151,10 +158,10 @@ class Session:
         if not 1 <= keep <= question.n_rows:
             raise UsageError(f"keep is {keep}; expected 1 to the window's {question.n_rows} rows")
         columns = 1 if self._manifest.mode == "each" else len(self._manifest.symbols)
-        sets = tuple(i for i in range(len(self._params)) if i not in self.failed)
-        size = self._group_size(answer_bytes=8 * keep * columns)
+        sets = self._sets_left()
+        size = min(self._group_size(answer_bytes=8 * keep * columns), len(question.targets) * len(sets))
         body = protocol.encode_decide(self._request(question, sets, keep=keep, group=size))
-        for places, chosen in groups_of(n_targets=len(question.targets), sets=sets, size=size):
+        for places, chosen in groups_of(len(question.targets), sets, size):
             self.awaited = chosen
             count = (places.stop - places.start) * len(chosen)
             group = self._group(body, count, keep=keep, columns=columns)
@@ -180,6 +187,11 @@ class Session:
         body = self._child.pipes.receive(bytes_max=ERROR_BYTES_MAX, deadline=deadline)
         error = answers.decode_loaded(bytes(body))
         return None if error is None else reported(error, doing=LOADING)
+
+    def _sets_left(self) -> tuple[int, ...]:
+        if len(self._left) + len(self.failed) != len(self._params):
+            self._left = tuple(i for i in range(len(self._params)) if i not in self.failed)
+        return self._left
 
     def _group_size(self, *, answer_bytes: int) -> int:
         within_time = int(_GROUP_SECONDS / max(self._seconds_an_answer, 1e-6))
@@ -229,19 +241,28 @@ class Session:
                 self.failed.setdefault(which, StrategyRunError(text, "answer"))
 
     def _request(self, question: Question, sets: tuple[int, ...], *, keep: int, group: int) -> DecideRequest:
-        asks_panel = question.targets == (None,)
-        if asks_panel != (self._manifest.mode == "panel"):
-            raise UsageError(f"a {self._manifest.mode} strategy got a window with targets {question.targets}")
-        targets = [target for target in question.targets if target is not None]
-        shown = self._streams if asks_panel else tuple(dict.fromkeys((*targets, *self._manifest.context)))
+        if question.targets not in self._known:
+            self._known[question.targets] = self._numbered(question.targets)
+        numbers, shown = self._known[question.targets]
         return DecideRequest(
             phase=question.first_bar % (DAY_MS // self._manifest.interval_ms),
             keep=keep,
             group=group,
             sets=sets,
-            targets=(PANEL,) if asks_panel else tuple(self._numbers[target] for target in targets),
+            targets=numbers,
             streams=tuple(self._stream(symbol, question) for symbol in shown),
         )
+
+    def _numbered(self, targets: tuple[str | None, ...]) -> tuple[tuple[int, ...], tuple[str, ...]]:
+        """Return the targets by their numbers, and the symbols whose rows they are shown."""
+        asks_panel = targets == (None,)
+        if asks_panel != (self._manifest.mode == "panel"):
+            raise UsageError(f"a {self._manifest.mode} strategy got a window with targets {targets}")
+        if asks_panel:
+            return (PANEL,), self._streams
+        named = [target for target in targets if target is not None]
+        shown = tuple(dict.fromkeys((*named, *self._manifest.context)))
+        return tuple(self._numbers[target] for target in named), shown
 
     def _stream(self, symbol: str, question: Question) -> Stream:
         """Return what brings the child from the rows it holds of `symbol` to those of the question."""

@@ -6,6 +6,7 @@ Speaks over one inherited socket. It never sees a strategy or a bar: those go to
 from __future__ import annotations
 
 import ctypes
+import dataclasses
 import gc
 import importlib
 import os
@@ -33,6 +34,7 @@ from autarch.sandbox.control import (
     encode_hello,
     running_code,
 )
+from autarch.sandbox.doors import open_handles
 
 
 def main(argv: list[str]) -> int:
@@ -137,7 +139,7 @@ def _serve(control: socket.socket, *, evaluator: int, apart: bool) -> None:
     if hasattr(os, "pidfd_open"):
         with suppress(OSError):
             watched.register(os.pidfd_open(evaluator), select.POLLIN)  # ready when the evaluator is dead
-    sibling = _sibling()
+    sibling, handles = _sibling(), open_handles()
     while os.getppid() == evaluator:
         watched.poll()
         if os.getppid() != evaluator:
@@ -147,8 +149,15 @@ def _serve(control: socket.socket, *, evaluator: int, apart: bool) -> None:
             return
         operation, first, second = REQUEST.unpack(message)
         if operation == FORK:
-            limits = {"address_space_bytes": first, "cpu_seconds": second}
-            control.sendall(REPLY.pack(_fork(fds, limits, sibling=sibling, apart=apart), 0, 0))
+            birth = Birth(
+                parent=0 if apart else os.getpid(),
+                zygote=os.getpid(),
+                sibling=sibling,
+                handles=handles,
+                address_space_bytes=first,
+                cpu_seconds=second,
+            )
+            control.sendall(REPLY.pack(_fork(fds, birth), 0, 0))
         else:
             control.sendall(REPLY.pack(*_reap(first)))
 
@@ -169,19 +178,21 @@ def _sibling() -> int:
     return pid
 
 
-def _fork(fds: list[int], limits: dict[str, int], *, sibling: int, apart: bool) -> int:
+def _fork(fds: list[int], birth: Birth) -> int:
     """Fork one child that confines itself and serves; return its process id, or -errno."""
-    zygote, pid = os.getpid(), -1
+    pid = -1
     try:
-        if apart:
+        if birth.is_apart:
+            importlib.import_module("autarch.sandbox.confine").prepare(*fds)
             with suppress(OSError):  # used up for the moment; the evaluator judges whether this child may do without
                 pid = namespaces.fork_apart()
-        parent = zygote if pid < 0 else 0
-        pid = os.fork() if pid < 0 else pid
+        if pid < 0:
+            birth = dataclasses.replace(birth, parent=birth.zygote)
+            pid = os.fork()
     except OSError as error:
         pid = -(error.errno or 1)
     if pid == 0:
-        _be_child(fds, Birth(parent=parent, zygote=zygote, sibling=sibling, **limits))
+        _be_child(fds, birth)
     for fd in fds:
         os.close(fd)
     return pid

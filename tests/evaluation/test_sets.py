@@ -152,7 +152,7 @@ def test_a_strategy_that_does_not_load_fails_every_set_and_a_misfit_only_itself(
 
 
 def test_when_every_set_fails_each_has_its_own_reason(worker, market_of, source_of) -> None:
-    source = source_of("assert p.fast < 0, str(p.fast)")
+    source = source_of("assert p.fast < 0, f'{p.fast}'")
 
     found = decided(worker, source, market_of(n_bars=700), SETS)
 

@@ -32,7 +32,7 @@ def test_every_clock_of_a_process_stands_at_the_fixed_instant() -> None:
 def test_a_clock_or_a_set_s_order_tells_two_workers_apart_and_nothing_else_does(source_of, window_of) -> None:
     body = """\
 seconds = int(np.datetime64('now').astype('int64')) % 1000
-order = int(list({*[str(i) for i in range(50)]})[0])
+order = int(list({*[f'{i}' for i in range(50)]})[0])
 return Targets(exposure=np.full(n, seconds / 1000.0), stop_loss=(order + 1) / 100.0)
 """
     answers = []

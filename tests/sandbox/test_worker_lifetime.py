@@ -106,7 +106,7 @@ def test_a_worker_that_would_import_another_tree_is_refused(tmp_path, monkeypatc
         (package / "__init__.py").write_text("", encoding="ascii")
     for name in ("canonical.py", "errors.py", "paths.py", "numerics"):
         (other / name).symlink_to(real / name)
-    for name in ("control.py", "kernel.py", "namespaces.py", "stillclock.py", "zygote.py"):
+    for name in ("control.py", "kernel.py", "doors.py", "namespaces.py", "stillclock.py", "zygote.py"):
         (other / "sandbox" / name).symlink_to(real / "sandbox" / name)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
 
