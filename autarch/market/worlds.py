@@ -13,6 +13,8 @@ import numpy as np
 
 from autarch.market.types import Floats, Ints, Market, SymbolSeries
 
+_SHARED_FRAC = 0.01
+
 _NO_MARKS = {"mark_ms": np.zeros(0, dtype=np.int64), "mark_close": np.zeros(0)}
 
 
@@ -45,7 +47,8 @@ def newest(market: Market, rows: int) -> Market:
 def noisy(market: Market, rng: np.random.Generator, *, price: float, volume: float, funding: float) -> Market:
     """Return `market` with every bar's prices, its volume and every funding rate off by a random share at most.
 
-    One factor moves all four prices of a bar, so that a bar stays one.
+    One factor moves all four prices of a bar, so that a bar stays one. A funding rate that more than one in a
+    hundred settlements share is left alone: it names no day, and an honest threshold may stand exactly on it.
 
     Args:
         market: One split.
@@ -63,9 +66,10 @@ def noisy(market: Market, rng: np.random.Generator, *, price: float, volume: flo
         factor = off(market.n_bars, price)
         prices = {name: getattr(series, name) * factor for name in ("open", "high", "low", "close")}
         turnover = series.turnover * off(market.n_bars, volume)
-        return _priced(
-            series, turnover, **prices, funding_rate=series.funding_rate * off(series.funding_rate.size, funding)
-        )
+        _, which, counts = np.unique(series.funding_rate, return_inverse=True, return_counts=True)
+        is_shared = counts[which] > max(1.0, _SHARED_FRAC * which.size)
+        rates = series.funding_rate * np.where(is_shared, 1.0, off(which.size, funding))
+        return _priced(series, turnover, **prices, funding_rate=rates)
 
     return replace(market, series=tuple(changed(series) for series in market.series))
 

@@ -19,7 +19,7 @@ from autarch.market.worlds import noisy
 
 PRICE_NOISE: Final = 1e-4
 VOLUME_NOISE: Final = 1e-2
-FUNDING_NOISE: Final = 1e-3
+FUNDING_NOISE: Final = 1e-2
 """Shares that bars are off by at most: a price by less than a spread and a fee (own choice)."""
 
 DIGITS_MIN: Final = 3

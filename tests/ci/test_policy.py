@@ -79,7 +79,7 @@ def test_one_sentence_stands_above_every_limit(root: Path, name: str) -> None:
         ("costs_factor = 1.5", "costs_factor = 0.5", "robustness.costs_factor"),
         ("folds = 5", "folds = 0", "robustness.folds"),
         ("jitter_sets = 16", "jitter_sets = 100000", "robustness.jitter_sets"),
-        ("crash_hour_frac = 0.10", "crash_hour_frac = 1.5", "risk.crash_hour_frac"),
+        ("crash_hour_frac = 0.15", "crash_hour_frac = 1.5", "risk.crash_hour_frac"),
         ('risk = "limit"', 'risk = "advice"', "risk"),
         ('risk = "limit"', 'risk = "soft"', "[classes] calls risk 'soft'; it is limit or advice in every policy"),
         ('causality = "law"', 'causality = "limit"', "causality 'limit'; it is law"),

@@ -58,7 +58,7 @@ def test_half_the_equity_in_two_symbols_is_within_every_limit(market, ask) -> No
 
     assert answer.verdict == "passed"
     assert all(one.holds for one in answer.measures)
-    assert measures(answer)["crash_loss"].value == pytest.approx(0.02, rel=0.5)  # a tenth of 0.2, as both drift
+    assert measures(answer)["crash_loss"].value == pytest.approx(0.03, rel=0.5)  # 15 % of 0.2, as both drift
     assert measures(answer)["worst_hour_fall"].value > 0.0
 
 
@@ -67,7 +67,7 @@ def test_what_an_hour_may_take_is_held_against_the_limit(market, ask) -> None:
 
     crash = measures(answer)["crash_loss"]
     assert answer.verdict == "failed"
-    assert crash.value >= 0.1 * 3.9  # four times the equity, against each side at once
+    assert crash.value >= 0.15 * 3.9  # four times the equity, against each side at once
     assert not crash.holds
     assert "crash_loss is beyond its limit: hold less at once" in answer.detail
 

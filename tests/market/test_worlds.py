@@ -202,3 +202,15 @@ def test_rows_without_trading_stay_untraded_wherever_they_go():
     world = Shuffler(a_market(halted), block_bars=1).world(np.random.default_rng(2))
 
     assert int((~world.series[0].traded).sum()) == 2
+
+
+def test_a_funding_rate_that_many_settlements_share_is_left_alone():
+    series = a_series("AAAUSDT", walk(1, 800))  # 200 stamps
+    rates = np.where(np.arange(200) % 2 == 0, 1e-4, series.funding_rate)
+
+    (found,) = noisy(
+        a_market(replace(series, funding_rate=rates)), np.random.default_rng(1), price=0.0, volume=0.0, funding=0.01
+    ).series
+
+    assert (found.funding_rate[::2] == 1e-4).all()
+    assert (found.funding_rate[1::2] != rates[1::2]).all()
