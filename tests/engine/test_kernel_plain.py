@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autarch.engine import Sleeve, backtest_account
+from autarch.engine import Sleeve, backtest_account, memory
 from autarch.engine import layout as at
 from autarch.engine.result import tables_of
 
@@ -63,6 +63,26 @@ def test_long_quiet_stretches_are_the_same_too(desk_class, seed, mode, calm):
     result = desk_class.backtest(market, wide, costs=costs)
 
     assert_same(result, Plain(market, [(wide, 1000.0)], costs).play())
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_ruin_in_a_later_chunk_and_a_log_too_short_change_nothing(desk, monkeypatch, mode) -> None:
+    monkeypatch.setattr(memory, "_LOG_ROWS", 1)
+    monkeypatch.setattr(memory, "_BARS_AN_EVENT", 10**9)
+    market, both = desk.random_case(37, n_bars=memory.CHUNK + 150, n_symbols=2, max_leverage=20.0)
+    calm = np.where(np.arange(market.n_bars) < memory.CHUNK - 20, 0.0, 1.0)[:, np.newaxis]
+    both = replace(both, exposure=both.exposure * calm)
+    sleeves = [part_of(both, "a", [0], 0.5), part_of(both, "b", [1], 0.5)]
+    costs = replace(desk.rough, margin_mode=mode)
+
+    account = backtest_account(market, sleeves, costs=costs, capital=1000.0, margin_mode=mode)
+
+    plain = Plain(market, [(s.decisions, 500.0) for s in sleeves], costs).play()
+    for index, result in enumerate(account.sleeves):
+        assert_same(result, plain, sleeve=index)
+    assert account.ruined_row == plain.broke[-1]
+    if mode == "cross":
+        assert memory.CHUNK < plain.broke[0] < plain.broke[1]
 
 
 @given(**CASES, listing=st.integers(0, 60), delisting=st.integers(50, 119), late=st.sampled_from([0, 1, 450_000]))
