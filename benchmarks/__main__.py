@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-NAMES = ("command", "cold_backtest", "market", "engine_kernel", "source_policy", "worker", "sweep", "gate", "demo")
+NAMES = ("command", "cold_backtest", "market", "engine_kernel", "source_policy", "sandbox", "worker", "sweep", "gate", "demo")
 ALONE = ("peers", "referee", "warmups", "mutation")
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -15,6 +15,7 @@ from autarch.market.load import load_market
 from autarch.market.stores import Stores
 from autarch.market.types import Market, Split
 from autarch.paths import private_directory
+from autarch.sandbox.values import SandboxLevel
 from autarch.sandbox.worker import Worker
 from live.account import AccountState, SleeveState
 from live.brain import Blockwise, Brain, Stepwise
@@ -49,6 +50,7 @@ def run_release(installed: Installed, host: Host, stores: Stores, options: RunOp
     """Trade one account of a verified release on the paper venue and return its status afterwards.
 
     Raises:
+        SandboxError: a required layer of confinement is missing, and weak is not allowed; nothing was begun.
         ConfigError: the account does not exist, its venue has no adapter here, or its limits are malformed.
         DataError: bars are missing or changed.
         AutarchError: as the executor raises.
@@ -66,10 +68,11 @@ def run_release(installed: Installed, host: Host, stores: Stores, options: RunOp
     private_directory(host.root)
     private_directory(host.journal_path(account.name).parent)
     with ExitStack() as stack:
+        worker = stack.enter_context(Worker(allow_weak=options.allow_weak))
+        level = worker.level  # before anything is journalled: without a required layer nothing begins
         journal = stack.enter_context(Journal(host.journal_path(account.name), account=account.name))
         book = OrderBook(host.book_path(account.name))
         stack.callback(book.close)
-        worker = stack.enter_context(Worker(allow_weak=options.allow_weak))
         asking = Stepwise if options.stepwise else Blockwise
         brains: dict[str, Brain] = {
             name: asking(worker, installed.sources[name], market) for name, market in markets.items()
@@ -86,7 +89,7 @@ def run_release(installed: Installed, host: Host, stores: Stores, options: RunOp
             feed=venue,
             markets=markets,
             deciders=brains,
-            opened={**_opened(installed, account, options), "limits": _plain(limits)},
+            opened={**_opened(installed, account, options), **_confinement(level), "limits": _plain(limits)},
             progress=options.progress,
         )
         executor.run(bars_max=options.bars_max)
@@ -152,6 +155,11 @@ def market_of(installed: Installed, strategy: str, stores: Stores, split: Split)
     return load_market(installed.lock, split=split, symbols=symbols, interval=manifest.interval, stores=stores)
 
 
+def _confinement(level: SandboxLevel) -> dict[str, Any]:
+    """Return, for the journal, whether strategies were confined as demanded, and each layer: reached, or why not."""
+    return {"confined": level.is_full, "layers": {layer.name: layer.detail or "reached" for layer in level.layers}}
+
+
 def _opened(installed: Installed, account: Account, options: RunOptions) -> dict[str, Any]:
     record, released = installed.record, installed.record.released
     sleeves = {item.strategy: item for item in released.strategies if item.account == account.name}
@@ -168,7 +176,6 @@ def _opened(installed: Installed, account: Account, options: RunOptions) -> dict
         "dataset": released.dataset,
         "feed": options.feed,
         "asked": "stepwise" if options.stepwise else "blockwise",
-        "confined": not options.allow_weak,
         "portfolio": installed.portfolio_sha256,
         "capital": format(account.capital, "f"),
         "sleeves": {
