@@ -24,6 +24,7 @@ from autarch.repo.git import GitRepo
 from autarch.repo.objects import Person
 from autarch.repo.signers import signers_file, trust_at
 from autarch.repo.signing import SignatureError, Trust, generate_key
+from autarch.sandbox import WorkerLimits
 from ci import rederive
 from ci.inputs import Choice
 from ci.judging import Bench, judge_commits, judge_target
@@ -256,3 +257,13 @@ def test_a_proposal_is_judged_by_the_base_and_not_by_its_own_policy(project, wor
 
     assert outcome.policy.causality.cuts == 300
     assert outcome.verdict == "rejected"
+
+
+def test_a_machine_too_slow_to_derive_a_claim_again_decides_nothing(project, claim, workers) -> None:
+    before = workers.main.limits
+    workers.main.limits = WorkerLimits(request_seconds=1e-9)
+    try:
+        with pytest.raises(UndecidedError, match=r"determinism could not be computed again on this machine: .*longer"):
+            verify_claim(claim, project.sources(workers), progress=quiet, clock=clock)
+    finally:
+        workers.main.limits = before
