@@ -27,6 +27,8 @@ from ci.policy import CHECK_NAMES, Policy, parse_policy
 from ci.target import candidate_of_folder
 from ci.workers import Workers, started_workers
 
+from .halts import with_halts
+
 FOLDER = Path(__file__).parent / "strategies"
 WANTED = ("policy", "determinism", "causality", "warmup", "memory")
 CHECKS = tuple(name for name in CHECK_NAMES if name in WANTED)
@@ -38,6 +40,9 @@ STORED = {"1m": 10_000, "3m": 10_000, "5m": 10_000, "15m": 12_000, "30m": 9_000,
 STORED_FOR = {"1h": "30m", "2h": "30m", "4h": "1h", "6h": "1h", "12h": "1h", "1d": "1h"}
 """The stored interval that longer bars are made of; 1h itself from 30m, so that a market stays small."""
 SHARES = (98, 1, 1)
+HALTS = {"BTCUSDT": ((700, 706), (1800, 1803)), "SOLUSDT": ((1500, 1512),), "ETHUSDT": ((2000, 2001),)}
+"""Hours after the first bar at which nothing trades, in the markets of HALTED."""
+HALTED = ("15m", "30m")
 
 _EDGES = (Edge(kind="trend", strength=0.06), Edge(kind="funding", strength=0.03))
 _SMALLER = {"cuts": (6000, 600), "fresh_cuts": (50, 4), "poisoned_blocks": (60, 15)}
@@ -127,7 +132,8 @@ class Ground:
                 symbols=_COINS,
                 edges=_EDGES,
             )
-            built = build(synth_recipe(spec, name=f"ground-{stored}", shares=SHARES))
+            recipe = synth_recipe(spec, name=f"ground-{stored}", shares=SHARES)
+            built = build(with_halts(recipe, start_ms=START_MS, hours=HALTS) if stored in HALTED else recipe)
             stores = Stores.under(self.folder / stored)
             write_blobs(built, stores)
             self._made[stored] = (built.lock, stores)

@@ -20,7 +20,8 @@ FAULTS = {
     "one value for each bar given": "return Targets(exposure=np.sign(np.diff(bars.close)))",
     "assignment destination is read-only": f"bars.close[0] = 1.0{RETURN_FLAT}",
     "when later bars are there": "return Targets(exposure=np.where(bars.close > bars.close.mean(), 1.0, 0.0))",
-    "depends on history beyond warmup": "return Targets(exposure=np.sign(bars.close - talib.EMA(bars.close, 90)))",
+    "hang on history beyond warmup": "slow = pd.Series(bars.close).ewm(span=300, adjust=False).mean().to_numpy()\n"
+    "return Targets(exposure=np.sign(bars.close - slow))",
     "lower warmup, or judge on a longer data set": f"x = 4000{RETURN_FLAT}",
     "a decision may rest on ratios": "return Targets(exposure=np.where(bars.close > 100.0, 1.0, 0.0))",
     "is never read as p.slow": f"x = 1{RETURN_FLAT}",

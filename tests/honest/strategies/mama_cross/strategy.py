@@ -11,7 +11,10 @@ from autarch.strategy import Bars, Params, Targets, ops
 
 
 def decide(bars: Bars, p: Params) -> Targets:
-    """Long while MAMA leads by more than `lead`, short while it lags by as much."""
+    """Long once MAMA leads by `lead`, short once it lags by as much; flat after a halt, which has no phase."""
     mama, fama = talib.MAMA(bars.close, fastlimit=0.5, slowlimit=0.05)
     gap = mama / fama - 1.0
-    return Targets(exposure=ops.hysteresis(gap, p.lead, -p.lead) * 2.0 - 1.0, stop_loss=0.06)
+    halted = ops.hold(bars.volume == 0.0, p.rest)
+    leads, lags = (gap > p.lead) & ~halted, (gap < -p.lead) & ~halted
+    long, short = ops.latch(leads, lags | halted), ops.latch(lags, leads | halted)
+    return Targets(exposure=long * 1.0 - short * 1.0, stop_loss=0.06)
