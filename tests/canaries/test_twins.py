@@ -9,7 +9,15 @@ from ci.policy import CHECK_NAMES
 from .cage import Cage, proposal
 from .corpus import Canary, canaries
 
-PAIRS = tuple(c for c in canaries() if c.twin is not None and c.card.check in CHECK_NAMES)
+
+def pairs() -> tuple[Canary, ...]:
+    """Return canaries with a twin, one for each check and code: some share a plain trend."""
+    found: dict[tuple[str, str], Canary] = {}
+    for each in canaries():
+        if each.twin is not None and each.card.check in CHECK_NAMES:
+            _, _, rule = (each.twin / "strategy.py").read_text(encoding="ascii").partition("def decide")
+            found.setdefault((each.card.behind or each.card.check, rule), each)
+    return tuple(found.values())
 
 
 def named(found: Canary) -> str:
@@ -17,7 +25,7 @@ def named(found: Canary) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("cheat", PAIRS, ids=named)
+@pytest.mark.parametrize("cheat", pairs(), ids=named)
 def test_the_honest_twin_passes_the_check_that_catches_the_cheat(cage: Cage, cheat: Canary) -> None:
     assert cheat.twin is not None
     check = cheat.card.behind or cheat.card.check
