@@ -12,17 +12,19 @@ from autarch.sandbox import bpf
 ALLOWED, REFUSED, KILLED = 0x7FFF0000, 0x00050001, 0x80000000
 X86_64, I386, X32 = 0xC000003E, 0x40000003, 0x40000000
 PID, REQUEST_FD, ANSWER_FD = 4242, 5, 9
+Program = tuple[bpf.Instruction, ...]
 PROGRAM = bpf.strategy_filter(pid=PID, request_fd=REQUEST_FD, answer_fd=ANSWER_FD)
+REHEARSAL = bpf.strategy_filter(pid=PID, request_fd=REQUEST_FD, answer_fd=ANSWER_FD, rehearsal=True)
 READ, WRITE, OPEN, MMAP, MPROTECT, CLONE, KILL, TGKILL, EXECVE = 0, 1, 2, 9, 10, 56, 62, 234, 59
 
 
-def answer(number: int, *arguments: int, arch: int = X86_64) -> int:
+def answer(number: int, *arguments: int, arch: int = X86_64, program: Program = PROGRAM) -> int:
     """Run the program on one struct seccomp_data and return its verdict."""
     padded = (*arguments, *(0,) * (6 - len(arguments)))
     record = struct.pack("<IIQ6Q", number, arch, 0, *padded)
     at, accumulator = 0, 0
     while True:
-        code, if_true, if_false, k = PROGRAM[at]
+        code, if_true, if_false, k = program[at]
         at += 1
         if code == 0x20:
             accumulator = struct.unpack_from("<I", record, k)[0]
@@ -54,7 +56,8 @@ def test_memory_is_anonymous_and_never_executable(prot: int, flags: int) -> None
 
 def test_signals_reach_the_process_itself_alone() -> None:
     assert answer(TGKILL, PID, PID, 6) == ALLOWED
-    assert answer(TGKILL, PID + 1, PID + 1, 9) == REFUSED
+    assert answer(TGKILL, PID, PID, 9) == REFUSED  # a strategy that kills itself would look killed from outside
+    assert answer(TGKILL, PID + 1, PID + 1, 6) == REFUSED
     assert answer(KILL, PID, 9) == REFUSED
     assert answer(129, PID, 9) == REFUSED  # rt_sigqueueinfo
     assert answer(297, PID, PID, 9) == REFUSED  # rt_tgsigqueueinfo
@@ -84,6 +87,17 @@ def test_a_call_nobody_listed_is_refused(number: int) -> None:
 
     expected = KILLED if number in fatal else REFUSED
     assert number in listed or answer(number) == expected
+
+
+@given(number=st.integers(0, X32 - 1), argument=st.sampled_from([0, REQUEST_FD, ANSWER_FD, PID, 22]))
+def test_a_rehearsal_refuses_where_the_filter_kills_and_lets_through_closing_and_the_filter(number, argument) -> None:
+    close, prctl, set_seccomp = 3, 157, 22
+    final, rehearsed = answer(number, argument), answer(number, argument, program=REHEARSAL)
+
+    if number == close or (number == prctl and argument == set_seccomp):
+        assert (final, rehearsed) == (REFUSED, ALLOWED)
+    else:
+        assert rehearsed == (REFUSED if final == KILLED else final)
 
 
 def test_the_encoded_program_has_eight_bytes_an_instruction_and_short_jumps() -> None:

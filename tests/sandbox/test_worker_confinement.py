@@ -87,6 +87,29 @@ return Targets(exposure=x)
         assert session.decide(window_of(), keep=1).exposure.tolist() == [0.2]  # one can be read, one written
 
 
+def test_proc_shows_exactly_two_pipe_ends_and_no_variable_of_a_child_that_has_answered(
+    worker, source_of, window_of
+) -> None:
+    with worker.session(source_of("return Targets(exposure=np.zeros(n))")) as session:
+        session.decide(window_of(), keep=1)
+        child = Path(f"/proc/{session.pid}")
+        ends = sorted(str(end.readlink()).partition(":")[0] for end in (child / "fd").iterdir())
+        variables = (child / "environ").read_bytes()
+
+    assert ends == ["pipe", "pipe"]
+    assert variables.strip(b"\0") == b""
+
+
+def test_a_child_and_its_zygote_share_no_pipe_end_with_another_session(worker, source_of) -> None:
+    def pipes(pid: int) -> set[str]:
+        return {str(end.readlink()) for end in Path(f"/proc/{pid}/fd").iterdir()}
+
+    flat = source_of("return Targets(exposure=np.zeros(n))")
+    with worker.session(flat) as one, worker.session(flat) as other:
+        assert len(pipes(one.pid) | pipes(other.pid)) == 4
+        assert not pipes(one.pid) & pipes(worker.zygote_pid)
+
+
 def test_the_environment_and_the_command_line_of_the_evaluator_are_not_there(source_of, window_of, monkeypatch) -> None:
     monkeypatch.setenv("AUTARCH_TEST_SECRET", "not for strategies")
     body = "x = np.zeros(n)\nx[-1] = len(os.environ) / 1000.0\nreturn Targets(exposure=x)"
