@@ -11,6 +11,7 @@ from autarch.sandbox.source_policy import check_source
 from .confined import confined
 from .snippets import load
 from .sources import as_read
+from .table import WALLS, Row, by_class, without
 from .unconfined import Unconfined
 from .world import World
 
@@ -71,3 +72,33 @@ def test_confined_no_snippet_does_any_harm_though_no_policy_read_it(walls):
     assert {snippet.id: found for snippet, found in harms.items() if not snippet.left_to} == {}
     assert set(harms.values()) == {("random",)}
     assert [snippet for snippet in SNIPPETS if snippet.left_to] == list(harms)
+
+
+THROUGH = {
+    "other processes: a sibling is killed": "neighbour",
+    "other processes: whoever started it is killed": "parent",
+    "machine code and system calls: memory made executable later": "inside",
+    "machine code and system calls: a mode changed": "write",
+    "machine code and system calls: a link made": "write",
+}
+
+
+@pytest.mark.slow
+def test_with_the_walls_taken_away_harm_is_done_and_seen_and_one_wall_is_enough():
+    nothing_left = without(["landlock", "seccomp", "namespaces"], *THROUGH)
+    the_filter_left = without(["landlock", "namespaces"], *THROUGH)
+
+    assert {name: harm for name, harm in THROUGH.items() if harm not in nothing_left[name]} == {}
+    assert {name: harms for name, harms in the_filter_left.items() if harms} == {}
+
+
+def test_a_class_counts_its_rows():
+    one, two = (
+        Row(kind="k", name="a", harm="read", rule="open", stopped=True, alone=("seccomp",), left_to=""),
+        Row(kind="k", name="b", harm="random", rule="", stopped=False, alone=(), left_to="determinism"),
+    )
+
+    (found,) = by_class([one, two])
+
+    assert (found.snippets, found.refused, found.stopped, found.left) == (2, 1, 1, 1)
+    assert found.by_wall == {wall: int(wall == "seccomp") for wall in WALLS}
