@@ -1,7 +1,7 @@
 """Run benchmarks: `python -m benchmarks [name ...]`, or one with its own arguments: `python -m benchmarks NAME --...`.
 
-Each runs in a process of its own; without a name all but `peers`, `referee`, `warmups` and `mutation`, which take
-long and write pages of the documentation. `demo` builds a whole workspace and takes a minute or more.
+Each runs in a process of its own; without a name all but `peers`, `referee`, `warmups`, `mutation` and `security`,
+which take long and write pages of the documentation. `demo` builds a whole workspace and takes a minute or more.
 """
 
 from __future__ import annotations
@@ -10,8 +10,20 @@ import subprocess
 import sys
 from pathlib import Path
 
-NAMES = ("command", "cold_backtest", "market", "engine_kernel", "source_policy", "sandbox", "worker", "sweep", "gate", "demo")
-ALONE = ("peers", "referee", "warmups", "mutation")
+NAMES = (
+    "command",
+    "cold_backtest",
+    "market",
+    "engine_kernel",
+    "source_policy",
+    "sandbox",
+    "worker",
+    "time_checks",
+    "sweep",
+    "gate",
+    "demo",
+)
+ALONE = ("peers", "referee", "warmups", "mutation", "security")
 ROOT = Path(__file__).resolve().parent.parent
 
 
