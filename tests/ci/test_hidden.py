@@ -290,3 +290,14 @@ def test_a_claim_quotes_the_lane_and_the_ledger_is_asked_again(bench: Bench, hid
     assert found(failed) == ("ordinary", 1, failed.ledger)
     lying = msgspec.structs.replace(failed, lane="same", trials=0)
     assert found(lying)[:2] == ("ordinary", 1)
+
+
+def test_a_judgement_run_again_finds_its_word_and_opens_nothing(bench: Bench) -> None:
+    first = bench.judged(REFACTORED, "same")
+    bench.asked -= 1
+    bench.inputs = dataclasses.replace(bench.inputs, stores=dataclasses.replace(bench.inputs.stores, holdout="/none"))
+
+    again = bench.judged(REFACTORED, "same")
+
+    assert (again.lane, again.evidence) == ("same", first.evidence)
+    assert bench.words() == ["same"]
