@@ -119,7 +119,7 @@ def _judge_and_record(desk: GateDesk, subject: Subject) -> GateOutcome:
     outcome = desk.judge(candidate, inputs) if desk.judge is not None else _judge(desk, candidate, inputs)
     if reserved is not None:
         outcome = in_lane(_lane_desk(desk, ledger), reserved, outcome, inputs)
-        failures = causality_failures(ledger.entries(reserved.commit), pr=subject.number)
+        failures = causality_failures(ledger.entries(reserved.commit), pr=subject.number, slug=reserved.entry.slug)
         answer = answer_to(reserved, outcome, causality_failures=failures, now_ms=desk.clock_ms())
         ledger.answer(reserved, answer, key=desk.key)
     press = Press(repo=desk.repo, remote=desk.remote, key=desk.key)

@@ -65,7 +65,7 @@ def answer_to(reserved: Sealed, outcome: GateOutcome, *, causality_failures: int
     Args:
         reserved: What is answered.
         outcome: The verdict.
-        causality_failures: How many of this pull request's judgements were closed because of causality.
+        causality_failures: As `autarch.evidence.ledger_count.causality_failures` counts them.
         now_ms: The writer's clock.
     """
     stopped = stopped_by(outcome)

@@ -80,9 +80,19 @@ def lanes_asked(entries: Iterable[Sealed], *, slug: str, dataset: str, epoch: st
     return sum(1 for s in entries if s.entry.kind == "lane" and (s.entry.slug, s.entry.dataset, s.entry.epoch) == asked)
 
 
-def causality_failures(entries: Iterable[Sealed], *, pr: int) -> int:
-    """Return how many reservations of a pull request were closed because of causality."""
-    return sum(1 for sealed in entries if sealed.entry.pr == pr and sealed.entry.stopped == "causality")
+def causality_failures(entries: Iterable[Sealed], *, pr: int, slug: str | None) -> int:
+    """Return how many reservations were closed because of causality, of a pull request and all that it goes on from.
+
+    Those are the pull requests that share a strategy's name with it, and so on: a new name in the same pull
+    request, the same name in a new one, and both after each other begin nothing anew. Nor does a new base.
+    """
+    kept = [sealed.entry for sealed in entries if sealed.entry.pr is not None]
+    pulls, slugs, known = {pr}, {slug} - {None}, 0
+    while len(pulls) + len(slugs) > known:
+        known = len(pulls) + len(slugs)
+        slugs |= {entry.slug for entry in kept if entry.pr in pulls and entry.slug is not None}
+        pulls |= {entry.pr for entry in kept if entry.slug in slugs and entry.pr is not None}
+    return sum(entry.stopped == "causality" and entry.pr in pulls for entry in kept)
 
 
 def _judgement(entry: LedgerEntry) -> tuple[object, ...]:

@@ -94,14 +94,40 @@ def test_another_head_base_data_set_or_epoch_is_another_judgement():
         assert find_reservation([reserved], sealed(9, "reservation", **fields).entry) is None
 
 
+def closed_by_causality(number, **fields):
+    return sealed(number, "closed", reservation="r", stopped="causality", **fields)
+
+
 def test_causality_failures_are_counted_by_pull_request():
     entries = [
-        sealed(1, "closed", reservation="r", stopped="causality", pr=1),
-        sealed(2, "closed", reservation="r", stopped="causality", pr=2),
-        sealed(3, "closed", reservation="r", stopped="policy", pr=1),
+        closed_by_causality(1, pr=1, slug="one"),
+        closed_by_causality(2, pr=2, slug="two"),
+        sealed(3, "closed", reservation="r", stopped="policy", pr=1, slug="one"),
     ]
 
-    assert causality_failures(entries, pr=1) == 1
+    assert causality_failures(entries, pr=1, slug=None) == 1
+    assert causality_failures(entries, pr=3, slug="three") == 0
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        pytest.param({"pr": 1, "slug": "one", "base": "moved", "head": "rebased"}, id="rebased"),
+        pytest.param({"pr": 1, "slug": "new"}, id="renamed"),
+        pytest.param({"pr": 9, "slug": "one"}, id="closed and proposed again"),
+        pytest.param({"pr": 4, "slug": "newest"}, id="proposed again, then renamed"),
+    ],
+)
+def test_nothing_that_goes_on_from_a_pull_request_begins_its_free_failures_anew(now):
+    entries = [
+        closed_by_causality(1, pr=1, slug="one"),
+        closed_by_causality(2, pr=1, slug="one", base="moved"),
+        sealed(3, "result", reservation="r", verdict="rejected", pr=4, slug="one"),
+        closed_by_causality(4, pr=7, slug="another"),
+    ]
+    reserved = sealed(5, "reservation", **now)
+
+    assert causality_failures([*entries, reserved], pr=now["pr"], slug=now["slug"]) == 2
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 50), st.sampled_from([None, "x", "y"])), max_size=12))
