@@ -37,9 +37,7 @@ FLOAT_MAX = 1e12
 EXPONENT_MAX = 16
 
 _ERRSTATE = frozenset({"all", "divide", "over", "under", "invalid"})
-_ANNOTATIONS = frozenset(
-    {"Bars", "Params", "Resampled", "Targets", "bool", "dict", "float", "int", "list", "str", "tuple"}
-)
+_ANNOTATIONS = frozenset({"Bars", "Params", "Resampled", "Targets", "bool", "dict", "float", "int", "list", "tuple"})
 _ARRAYS = frozenset({("numpy", "ndarray"), ("numpy", "float64"), ("pandas", "Series"), ("pandas", "DataFrame")})
 _CLOCK = re.compile(r"(?i)\s*(now|today)\s*\Z|datetime|timedelta|\A[<>=|]?[Mm]8")
 _REDUCTIONS = frozenset(

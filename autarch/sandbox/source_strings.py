@@ -22,6 +22,11 @@ _FIRST = frozenset({"apply", "apply_along_axis", "filter", "map", "vectorize"})
 _KEYED = frozenset({"max", "min", "sorted"})
 _KEYING = frozenset({"dict", "update"})
 _READING = frozenset({"array", "asarray", "fromiter"}) | BUILTINS - {"isinstance"}
+_TYPES = frozenset(
+    ["bool", "float", "float32", "float64", "int", "int8", "int32", "int64", "uint8", "f4", "f8", "i4", "i8"]
+)
+_MAKING = frozenset({"array", "asarray", "ones", "zeros"})
+_TYPE = "arrays hold numbers: write float, int, bool, np.float64 or np.int64"
 _ASSEMBLED = "text is not assembled at run time; write it out as one literal"
 _APART = "text is not taken apart or read as numbers; write numbers as numbers, and names as whole names"
 _FORMAT = "format numbers only, each with its own format, e.g. f'{x:.2f}' or f'{n:d}'"
@@ -68,7 +73,7 @@ class Texts:
 def check_strings(nodes: Nodes) -> tuple[Finding, ...]:
     """Return findings for text assembled or taken apart at run time and for argument names that become keys."""
     texts = Texts(nodes)
-    return (*_assembled(nodes, texts), *_taken_apart(nodes, texts), *_keyed(nodes))
+    return (*_assembled(nodes, texts), *_taken_apart(nodes, texts), *_keyed(nodes), *_typed(nodes))
 
 
 def _named(bound: list[tuple[ast.expr, ast.expr]]) -> list[tuple[str, ast.expr]]:
@@ -112,6 +117,29 @@ def _keyed(nodes: Nodes) -> Iterator[Finding]:
     for arguments in nodes.of(ast.arguments):
         if arguments.kwarg is not None:
             yield _at(arguments.kwarg, f"**{arguments.kwarg.arg}", "name each argument")
+
+
+def _typed(nodes: Nodes) -> Iterator[Finding]:
+    """Yield where an array is given a type that is not plainly one of numbers: text of an object is its address."""
+    for call in nodes.of(ast.Call):
+        kinds = [keyword.value for keyword in call.keywords if keyword.arg == "dtype"]
+        if called(call) == "astype":
+            kinds += call.args[:1]
+        elif called(call) in _MAKING and isinstance(call.func, ast.Attribute):
+            kinds += call.args[1:2]
+        for kind in kinds:
+            if not _is_of_numbers(kind):
+                yield _at(kind, "dtype", _TYPE)
+
+
+def _is_of_numbers(node: ast.expr) -> bool:
+    if isinstance(node, ast.Dict):
+        return all(_is_of_numbers(value) for value in node.values)
+    if isinstance(node, ast.Attribute):  # of a module, whose names are listed: none is text
+        return isinstance(node.value, ast.Name) and node.attr.rstrip("_") in _TYPES
+    if isinstance(node, ast.Name):
+        return node.id in _TYPES
+    return isinstance(node, ast.Constant) and (node.value is None or node.value in _TYPES)
 
 
 def called_or_handed_on(nodes: Nodes) -> frozenset[int]:

@@ -75,7 +75,7 @@ def check_manifest(
             text = f"[params] {name} is never read as {p}.{name}; use it or remove it from manifest.toml"
             findings.append(Finding(line=decide.lineno, column=1, construct="unused parameter", message=text))
         if is_reserved(name):
-            text = f"[params] {name} names an attribute of arrays or frames; rename it, e.g. {name}_n"
+            text = f"[params] {name} names an attribute of arrays or frames; rename it, e.g. n_{name}"
             findings.append(Finding(line=decide.lineno, column=1, construct="parameter name", message=text))
     return tuple(findings)
 

@@ -187,7 +187,7 @@ HONEST = [
     "def _helper(x, n=3, *, scale=(1.0, -2.0)):\n    return x * n\nx = _helper(bars.close)",
     "f = lambda x, k=2: x ** k\nx = f(bars.close)",
     "x: np.ndarray = bars.close * 2",
-    "x: dict[str, float | None] = {}",
+    "x: dict[int, float | None] = {}",
     "while True:\n    if fast > 3:\n        break",
     "x = np.divide(1.0, bars.close, out=np.zeros_like(bars.close), where=bars.close > 0)",
     "x = np.sum(bars.close, where=bars.close > 0)",

@@ -98,6 +98,17 @@ ATTACKS = [
     ("rows = ['abba', 'baab']\nx = [row[0] for row in rows]", "text"),
     ("rows = ('abba', 'baab')\nx = rows[0][1]", "text"),
     ("x = f'{fast:d}'[0]", "text"),
+    # text of an object is its address, whatever makes it
+    ("x = np.array([p]).astype('U80')", "dtype"),
+    ("x = np.array([p], dtype='S80')", "dtype"),
+    ("x = np.array([p], 'U80')", "dtype"),
+    ("x = np.zeros(3, 'U80')", "dtype"),
+    ("x = pd.Series([p]).astype('object')", "dtype"),
+    ("x = pd.DataFrame({'a': [p]}).astype({'a': 'U9'})", "dtype"),
+    ("kind = 'U80'\nx = np.array([p]).astype(kind)", "dtype"),
+    ("x = (lambda kind: np.array([p]).astype(kind))('U80')", "dtype"),
+    ("x = np.array([p]).astype(np.array(['a']).dtype)", "dtype"),
+    ("def g(mark: str):\n    return 1\nx = g(1)", "annotation"),
     # dates, as literals
     ("x = np.array('0', dtype='datetime64[D]')", "'datetime64[D]'"),
     ("x = np.array('0', dtype='M8[D]')", "'M8[D]'"),
@@ -146,6 +157,9 @@ HONEST = [
     "x = [bars.resample(i).close for i in ('1h', '4h')]",
     "x = sum(bars.context[name].close for name in ['ETHUSDT'])",
     "weights = {'a': 1.0, 'b': 2.0}\nx = [weights[name] * 2 for name in ('a', 'b')]",
+    "x = (bars.close > 1).astype(float) + bars.close.astype('int') * np.asarray([1], dtype=np.float64)",
+    "x = np.zeros(3, bool) | np.ones(3, dtype='bool') | np.array([1, 0], np.bool_)",
+    "x = pd.DataFrame({'a': bars.close}).astype({'a': float})['a'] + np.full(len(bars.close), 1.0, dtype=float)",
     "names = ('a', 'b')\nx = names[0] == 'a'\ny = len(names)",
     "x = pd.DataFrame({'a': bars.close, 'b': bars.close}, columns=['a', 'b'])",
 ]
