@@ -22,7 +22,7 @@ HANDFUL = (
     "always_leaning",
     "one_lucky_trade",
 )
-HOLES = {"calendar_in_the_logic", "calendar_of_funding", "fails_when_tuned", "mined_in_the_code"}
+HOLES = {"calendar_in_the_logic", "fails_when_tuned"}
 """Canaries known to get through; each card says why."""
 
 
