@@ -12,6 +12,8 @@ import typer
 from autarch.errors import UsageError
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from autarch.market.lock_types import DatasetLock
     from autarch.market.types import Market, Split
 
@@ -48,21 +50,12 @@ def sim(
 
     Example: autarch sim --dataset synthetic --fault accept_then_timeout=0.02
     """
-    from decimal import Decimal, InvalidOperation
-
     from autarch.cli.main import load
     from autarch.engine.costs import CostModel
     from autarch.numerics import ensure_pinned
 
     ensure_pinned(sys.argv[1:])
-    if split not in {"train", "forward"}:
-        raise UsageError(f"split {split!r} is not served; replay train or forward")
-    served: Split = "train" if split == "train" else "forward"
-    try:
-        money = Decimal(deposit)
-    except InvalidOperation as error:
-        raise UsageError(f"deposit {deposit!r} is no amount; write USDT such as 100000") from error
-    market, lock = _market(dataset, served, symbols, interval)
+    market, lock = _market(dataset, _served(split), symbols, interval)
     running, serving, replay = (load(f"live.simulator.serving.{name}") for name in ("run", "server", "replay"))
     options = running.SimOptions(
         replay=replay.Replay(costs=CostModel.from_lock(lock), lag_ms=lag_ms, seed=str(seed)),
@@ -71,7 +64,7 @@ def sim(
         speed=speed,
         key=key,
         secret=secret,
-        deposit=money,
+        deposit=_amount(deposit),
         seed=seed,
         chances=_chances(fault or []),
     )
@@ -82,6 +75,24 @@ def sim(
 
     running.run_simulator(market, options, told=told)
     return 0
+
+
+def _served(split: str) -> Split:
+    if split not in {"train", "forward"}:
+        raise UsageError(f"split {split!r} is not served; replay train or forward")
+    return "train" if split == "train" else "forward"
+
+
+def _amount(text: str) -> Decimal:
+    from decimal import Decimal, InvalidOperation
+
+    try:
+        found = Decimal(text)
+    except InvalidOperation as error:
+        raise UsageError(f"deposit {text!r} is no amount; write USDT such as 100000") from error
+    if not found.is_finite() or found <= 0:
+        raise UsageError(f"deposit {text!r}: expected above 0 USDT")
+    return found
 
 
 def _market(dataset: str | None, split: Split, symbols: str | None, interval: str) -> tuple[Market, DatasetLock]:
