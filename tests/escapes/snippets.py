@@ -37,7 +37,7 @@ class Snippet:
         harm: What it does when nothing stops it.
         first: Stands before everything else.
         left_to: The check that sees what confinement lets be: a generator seeded when a zygote started differs from
-            zygote to zygote, and determinism asks two.
+            zygote to zygote, an address may, and determinism asks two.
     """
 
     kind: str
