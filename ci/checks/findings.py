@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -195,18 +196,20 @@ def _mains(task: Task, markets: Mapping[Key, Market]) -> list[StrategySource]:
 
 
 def _markets(task: Task) -> dict[Key, Market]:
-    """Return train for every strategy of main that the data set has bars for."""
-    own = task.evaluated.source.manifest
-    found = {key_of(own): task.evaluated.market}
-    incumbent = task.incumbent()
-    for one in (*task.neighbours.strategies, *([] if incumbent is None else [incumbent])):
-        key = key_of(one.manifest)
-        if key in found:
+    """Return train for every strategy of main that is asked, where the data set has bars for it."""
+    own, market = task.evaluated.source.manifest, task.evaluated.market
+    asked = [*comparable(own, task.neighbours.strategies), task.incumbent()]
+    asked += [task.neighbours.named(slug) for slug, _ in task.neighbours.sleeves]
+    found: dict[Key, Market] = {}
+    for one in asked:
+        key = None if one is None else key_of(one.manifest)
+        if key is None or key in found:
             continue
-        try:
+        if key[1] == own.interval and set(key[0]) <= set(market.symbols):
+            found[key] = market
+            continue
+        with suppress(DataError):  # a strategy for other bars: it neither trades here nor is like anything here
             found[key] = load_market(task.lock, split="train", symbols=key[0], interval=key[1], stores=task.stores)
-        except DataError:
-            continue  # a strategy for other bars: it neither trades here nor is like anything here
     return found
 
 
