@@ -120,7 +120,10 @@ def _case(
 ) -> Case:
     if isinstance(one, StrategyError):
         require_its_own(one)
-        return Case(words=words, params=params, found=None)
+        if isinstance(other, StrategyError):
+            return Case(words=words, params=params, found=None)
+        cure = f"with more history it answers, so warmup = {evaluated.source.manifest.warmup} is too short for that end"
+        raise retold(one, asked=f"with {words}", cure=cure)
     if isinstance(other, StrategyError):
         raise retold(other, asked=f"with {words} and more history") from other
     return Case(words=words, params=params, found=_compare(evaluated, one, other))

@@ -35,7 +35,7 @@ def judged(inputs, workers):
         take_profit=np.full(shape, np.nan),
         counts=np.ones(shape, dtype=np.bool_),
     )
-    policy = dataclasses.replace(
+    policy = msgspec.structs.replace(
         inputs.policy, backtest=msgspec.structs.replace(inputs.policy.backtest, referee_bars=800)
     )
 
@@ -45,7 +45,7 @@ def judged(inputs, workers):
         )
 
     def answer(refereeing: Refereeing, *, fills_min: int = 1):
-        limits = dataclasses.replace(policy, backtest=msgspec.structs.replace(policy.backtest, fills_min=fills_min))
+        limits = msgspec.structs.replace(policy, backtest=msgspec.structs.replace(policy.backtest, fills_min=fills_min))
         return backtest.check(market, decisions, lock=inputs.lock, policy=limits, refereeing=refereeing)[0]
 
     return begin, answer

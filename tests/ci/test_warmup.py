@@ -64,6 +64,17 @@ def test_ends_that_decide_refuses_are_shown_and_block_nothing(warmup) -> None:
     assert next(m for m in found.measures if m.name == "upper_ends.refused").value == 1.0
 
 
+def test_an_end_that_only_more_history_answers_fails(warmup) -> None:
+    # slow = 400 has no value in the first 399 bars of a window, so its exposure is NaN where 300 bars are all there is.
+    body = "    return Targets(exposure=np.sign(bars.close - talib.SMA(bars.close, p.slow)))\n"
+    search = "[search]\nslow = {low = 10, high = 400, step = 10}"
+
+    found = warmup(body, warmup=300, params="[params]\nslow = 20", search=search)
+
+    assert found.verdict == "failed"
+    assert "warmup = 300 is too short for that end" in found.detail
+
+
 def test_a_warm_up_that_no_data_could_prove_is_told_apart(warmup) -> None:
     found = warmup("    return Targets(exposure=np.sign(np.cumsum(bars.close - bars.open)))\n", warmup=50)
 
