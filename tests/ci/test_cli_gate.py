@@ -72,9 +72,15 @@ def autarch(folder: Path, stores, *arguments: str) -> subprocess.CompletedProces
 
 
 def without_windows(checks: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the checks without what hangs on the base commit: it draws the windows the referee replays."""
+    """Return the checks without what hangs on the base commit: draws, and what stands on main to compare with."""
     drawn = ("referee_fills", "referee_difference")
-    return [{**c, "measures": [m for m in c["measures"] if m["name"] not in drawn]} for c in checks]
+    shown = [{**c, "measures": [m for m in c["measures"] if m["name"] not in drawn]} for c in checks]
+    # Robustness keeps its limits alone, and the sentence names the incumbent: main's own version, or cash for a folder.
+    return [c if c["name"] != "robustness" else {**c, "detail": "", "measures": _limits(c)} for c in shown]
+
+
+def _limits(check: dict[str, Any]) -> list[tuple[str, float]]:
+    return [(m["name"], m["value"]) for m in check["measures"] if m["limit"] is not None]
 
 
 @pytest.mark.slow
@@ -95,8 +101,8 @@ def test_from_a_folder_and_a_range_to_a_verified_claim_and_a_caught_lie(clone, b
     assert answers[0]["metrics"] == answers[1]["metrics"]
     assert without_windows(answers[0]["checks"]) == without_windows(answers[1]["checks"])
     assert list(answers[1]) == [
-        "verdict", "strategy", "kind", "evidence", "dataset", "engine", "trials", "waived", "assumed",
-        "checks", "metrics",
+        "verdict", "strategy", "kind", "evidence", "dataset", "engine", "trials", "preset", "lane", "waived",
+        "assumed", "sandbox", "checks", "metrics",
     ]  # fmt: skip
     assert json.loads(verified.stdout)["evidence"] == answers[1]["evidence"]
     assert json.loads(verified.stdout)["verified"] is True
