@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import sys
 import tempfile
@@ -14,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from autarch.numerics import ensure_pinned
+from autarch.numerics import is_pinned, pinned_environment
 from tests.canaries import table as canaries
 from tests.escapes import table as escapes
 from tests.honest import table as honest
@@ -31,7 +32,9 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--mutants", type=Path, help="what `python -m benchmarks mutation --json` wrote")
     parser.add_argument("--only", default="", help="measure this table alone: escapes, canaries or honest")
     asked = parser.parse_args(argv)
-    ensure_pinned(sys.argv[1:])
+    if not is_pinned():
+        again = [sys.executable, "-m", "benchmarks.security", *argv]
+        os.execve(sys.executable, again, pinned_environment(os.environ))  # noqa: S606  the same again, pinned
     tables, faults = {}, []
     for name, measure in (("escapes", _escapes), ("canaries", _canaries), ("honest", _honest)):
         if asked.only in {"", name}:
