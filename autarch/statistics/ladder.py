@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 
 from autarch.errors import UndecidedError
+from autarch.statistics.resampling import stationary_rows
 from autarch.statistics.sharpe import Floats
 
 TIE: Final = 1e-12
@@ -109,20 +110,10 @@ def compare_paired(
 def bootstrap_error(
     values: Floats, *, seed: int, reps: int = BOOTSTRAP_REPS, mean_block: float = BOOTSTRAP_BLOCK
 ) -> float:
-    """Return the standard error of the mean of `values` (T,) by the stationary bootstrap.
-
-    Blocks start anywhere, wrap around, and have geometric lengths of mean `mean_block`.
-    """
-    random = np.random.Generator(np.random.PCG64(seed))
-    size = values.size
-    means = np.empty(reps)
-    for rep in range(reps):
-        fresh = random.random(size) < 1.0 / mean_block
-        fresh[0] = True
-        starts = random.integers(0, size, size)
-        began = np.maximum.accumulate(np.where(fresh, np.arange(size), 0))
-        means[rep] = values[(starts[began] + np.arange(size) - began) % size].mean()
-    return float(means.std(ddof=1))
+    """Return the standard error of the mean of `values` (T,) by the stationary bootstrap."""
+    rng = np.random.Generator(np.random.PCG64(seed))
+    rows = stationary_rows(values.size, resamples=reps, mean_block=mean_block, rng=rng)
+    return float(values[rows].mean(axis=1).std(ddof=1))
 
 
 @dataclass(slots=True, kw_only=True)

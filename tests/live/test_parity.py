@@ -32,18 +32,16 @@ def paper_trades(desk):
 
 
 def backtest_trades(desk):
-    result = backtest(desk.market, desk.table, costs=COSTS, capital=float(desk.capital))
-    fills = [
-        (
-            int(f["symbol"]),
-            int(f["row"]),
-            int(f["kind"]) if f["kind"] >= at.STOP_OUT else 0,
-            f["qty"],
-            f["price"],
-            f["fee"],
-        )
-        for f in result.fills
-    ]
+    return trades_of_backtest(desk.market, desk.table, capital=float(desk.capital))
+
+
+def trades_of_backtest(market, table, *, capital):
+    """Return the fills and funding of a backtest as a venue's executions tell them, and the backtest."""
+    result = backtest(market, table, costs=COSTS, capital=capital)
+    fills = []
+    for f in result.fills:
+        forced = int(f["kind"]) if f["kind"] >= at.STOP_OUT else 0
+        fills.append((int(f["symbol"]), int(f["row"]), forced, f["qty"], f["price"], f["fee"]))
     funding = [(int(f["symbol"]), int(f["ts"]), f["qty"], f["mark"], f["payment"]) for f in result.funding]
     return fills, funding, result
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from decimal import Decimal
 
 import pytest
 import requests
+import websocket
 
 from live.simulator.core.requests import CreateOrder
 from live.simulator.faults.market import fill_by_plan, strike
@@ -17,7 +19,7 @@ from live.simulator.faults.streams import FaultyStream
 from live.simulator.wire.rest import Request
 
 from .simulator_floor import Floor
-from .simulator_site import KEY, Served, new_site, wall_ms
+from .simulator_site import KEY, Served, new_site, wait_for, wall_ms
 
 BODY = b'{"category":"linear","symbol":"AAAUSDT","side":"Buy","orderType":"Market","qty":"1","orderLinkId":"f-1"}'
 
@@ -204,6 +206,35 @@ def test_faults_on_real_sockets_are_queued_over_http_and_logged():
         ]  # fmt: skip
         assert [json.loads(r["body"])["orderLinkId"] for r in log["requests"]] == ["f-1"] * 4
         assert served.call(lambda: len(served.site.exchange.accounts[KEY.uid].executions)) == 1
+
+
+def test_faults_of_the_market_and_of_subscriptions_strike_on_real_sockets():
+    with Served() as served:
+        base = served.server.url
+        account = served.site.exchange.accounts[KEY.uid]
+
+        def queue(**fault):
+            assert requests.post(f"{base}/simulator/faults", json=fault, timeout=5).status_code == 200
+
+        queue(kind="withdraw", amount="70")
+        wait_for(lambda: served.call(lambda: account.deposited) == 99_930)
+        queue(kind="refuse_subscription", where="public")
+        with connect(f"{served.server.stream_url}/v5/public/linear") as socket:
+            answers = []
+            for _ in range(2):
+                socket.send(json.dumps({"op": "subscribe", "args": ["kline.1.AAAUSDT"], "req_id": "s"}))
+                answers.append(json.loads(socket.recv())["success"])
+
+        assert answers == [False, True]
+
+
+@contextlib.contextmanager
+def connect(url):
+    socket = websocket.create_connection(url, timeout=10)
+    try:
+        yield socket
+    finally:
+        socket.close()
 
 
 def test_an_order_of_the_core_is_what_the_wire_asks_for():

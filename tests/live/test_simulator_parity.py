@@ -8,10 +8,10 @@ from decimal import Decimal
 import pytest
 
 from autarch.engine import layout as at
-from autarch.engine.run import backtest
 
 from .conftest import COSTS, decisions, instrument, manifest, market
 from .simulator_client import KINDS, TableClient
+from .test_parity import by_symbol, trades_of_backtest
 
 
 def trades_of(client):
@@ -28,27 +28,6 @@ def trades_of(client):
     return fills, funding
 
 
-def expected_of(made, table):
-    result = backtest(made, table, costs=COSTS, capital=100_000.0)
-    fills = [
-        (
-            int(f["symbol"]),
-            int(f["row"]),
-            int(f["kind"]) if f["kind"] >= at.STOP_OUT else 0,
-            f["qty"],
-            f["price"],
-            f["fee"],
-        )
-        for f in result.fills
-    ]
-    funding = [(int(f["symbol"]), int(f["ts"]), f["qty"], f["mark"], f["payment"]) for f in result.funding]
-    return fills, funding, result
-
-
-def by_symbol(rows):
-    return sorted(rows, key=lambda row: row[0])
-
-
 @pytest.mark.parametrize(("seed", "lag_ms"), [(1, 0), (2, 700), (3, 19_999)])
 @pytest.mark.parametrize("mode", ["each", "panel"])
 def test_orders_that_arrive_while_the_price_is_held_fill_as_in_the_backtest(seed, lag_ms, mode):
@@ -58,7 +37,7 @@ def test_orders_that_arrive_while_the_price_is_held_fill_as_in_the_backtest(seed
     client = TableClient(made, table, manifest(made.symbols, mode=mode), COSTS, lag_ms=lag_ms).run()
 
     fills, funding = trades_of(client)
-    expected_fills, expected_funding, result = expected_of(made, table)
+    expected_fills, expected_funding, result = trades_of_backtest(made, table, capital=100_000.0)
     assert {fill[2] for fill in expected_fills} >= {0, at.STOP_OUT, at.TAKE_PROFIT}
     assert by_symbol(fills) == by_symbol(expected_fills)
     assert by_symbol(funding) == by_symbol(expected_funding)
@@ -74,7 +53,7 @@ def test_a_delisting_settles_as_in_the_backtest():
     client = TableClient(made, table, manifest(made.symbols), COSTS).run()
 
     fills, funding = trades_of(client)
-    expected_fills, expected_funding, _ = expected_of(made, table)
+    expected_fills, expected_funding, _ = trades_of_backtest(made, table, capital=100_000.0)
     assert at.SETTLED in {fill[2] for fill in expected_fills}
     assert by_symbol(fills) == by_symbol(expected_fills)
     assert by_symbol(funding) == by_symbol(expected_funding)

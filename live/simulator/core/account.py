@@ -62,8 +62,9 @@ class Account:
                 self.executions.append(row)
                 trim(self.executions)
             case PositionRow():
-                trim(kept := self.positions.setdefault(row.symbol, []))
+                kept = self.positions.setdefault(row.symbol, [])
                 kept.append(row)
+                trim(kept)
             case WalletRow():
                 self.wallets.append(row)
                 trim(self.wallets)

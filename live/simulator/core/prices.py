@@ -141,21 +141,19 @@ class RecordedBars:
     in that time; unfit to tell what waiting costs.
     """
 
-    def __init__(self, market: Market, *, hold_ms: int, symbols: Sequence[str] | None = None) -> None:
+    def __init__(self, market: Market, *, hold_ms: int) -> None:
         """Stand before the first bar.
 
         Args:
             market: One split.
             hold_ms: From the open to the extremes, within the bar.
-            symbols: Which of the market's, in order; all by default.
 
         Raises:
             ValueError: `hold_ms` does not lie within a bar.
         """
         if not 0 <= hold_ms < market.interval_ms:
             raise ValueError(f"hold_ms is {hold_ms}; expected from 0 to below the interval {market.interval_ms}")
-        chosen = market.symbols if symbols is None else tuple(symbols)
-        lines = [_BarLine(market, market.symbols.index(symbol), hold_ms) for symbol in chosen]
+        lines = [_BarLine(market, place, hold_ms) for place in range(len(market.symbols))]
         self._events = heapq.merge(*[_keyed(line.events(), number) for number, line in enumerate(lines)])
         self._next = next(self._events, None)
 

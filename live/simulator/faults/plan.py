@@ -89,10 +89,6 @@ class FaultPlan:
         """Return in what way a market order fills, if not whole."""
         return self._next(frozenset({"partial_fill", "fill_in_pieces"}), symbol, now_ms)
 
-    def drawn(self) -> float:
-        """Return one more number in [0, 1) of the plan's sequence, for what a fault leaves open."""
-        return self._random.random()
-
     def _next(self, kinds: frozenset[str], where: str, now_ms: int) -> Fault | None:
         for at, fault in enumerate(self._queue):
             if fault.kind in kinds and fault.where in {"", where}:

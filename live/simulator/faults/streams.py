@@ -33,6 +33,10 @@ class FaultyStream:
     _mute_until: int = 0
     _silent_until: int = 0
 
+    def refuses(self, raw: bytes, *, now_ms: int) -> bool:
+        """Return whether a client's message is a subscription that a fault refuses."""
+        return b'"subscribe"' in raw and self.plan.for_subscription(self.channel, now_ms=now_ms) is not None
+
     def answers(self, messages: Sequence[bytes], *, ping: bool, now_ms: int) -> Sent:
         """Return what is sent of answers to the client's own message."""
         if ping and now_ms < self._silent_until:

@@ -30,8 +30,10 @@ class Connection:
 
     def answer(self, raw: str | bytes, *, delay_ms: int, now_ms: int) -> None:
         """Act on the client's message and queue the answers."""
-        answers = self.session.feed(raw)
-        ping = b'"ping"' in (raw if isinstance(raw, bytes) else raw.encode())
+        asked = raw if isinstance(raw, bytes) else raw.encode()
+        refused = self._faulty.refuses(asked, now_ms=now_ms)
+        answers = [self.session.refusal(asked)] if refused else self.session.feed(raw)
+        ping = b'"ping"' in asked
         self._queue(self._faulty.answers(answers, ping=ping, now_ms=now_ms), delay_ms=delay_ms)
 
     def push(self, rows: Sequence[Row], *, now_ms: int) -> None:

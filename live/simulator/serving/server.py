@@ -14,7 +14,7 @@ from aiohttp import WSMsgType, web
 from autarch.canonical import EpochMs
 from live.simulator.core.holding import warm_up
 from live.simulator.core.rows import Row
-from live.simulator.faults.market import fill_by_plan
+from live.simulator.faults.market import fill_by_plan, strike
 from live.simulator.faults.menu import Fault
 from live.simulator.faults.plan import FaultPlan
 from live.simulator.faults.requests import Reply, answer
@@ -121,7 +121,16 @@ class SimulatorServer:
     async def _tick(self) -> None:
         while True:
             self._follow()
+            self._strike()
             await asyncio.sleep(self._options.tick_ms / 1000)
+
+    def _strike(self) -> None:
+        """Let the exchange do by itself what the plan says, to the account that was opened first."""
+        fault = self.plan.for_market(now_ms=self.site.now_ms)
+        uid = next(iter(self.site.exchange.accounts), None)
+        if fault is not None and uid is not None:
+            strike(self.site.exchange, fault, uid=uid)
+            self.site.publish()
 
     def _follow(self) -> None:
         now = self._clock()

@@ -32,13 +32,8 @@ class Bars:
 
     def between(self, start_ms: int, end_ms: int, *, interval_ms: int, limit: int) -> list[KlineRow]:
         """Return at most `limit` of the newest bars that open within [start, end], newest first."""
-        starts = [row.start_ms for row in self.final]
-        found: list[KlineRow] = []
-        for bucket in self._buckets(start_ms, end_ms, interval_ms, starts):
-            found.append(joined(bucket, interval_ms))
-            if len(found) == limit:
-                break
-        return found
+        buckets = self._buckets(start_ms, end_ms, interval_ms)
+        return [joined(bucket, interval_ms) for bucket in buckets[:limit]]
 
     def newest(self, interval_ms: int) -> KlineRow | None:
         """Return the newest bar of an interval, made or being made."""
@@ -51,8 +46,9 @@ class Bars:
         parts = [row for row in self.final[-(interval_ms // self.base_ms) :] if row.start_ms >= start]
         return joined([*parts, *([last] if not last.confirm else [])], interval_ms)
 
-    def _buckets(self, start_ms: int, end_ms: int, interval_ms: int, starts: Sequence[int]) -> list[list[KlineRow]]:
-        rows = self.final[bisect_left(starts, start_ms - start_ms % interval_ms) :]
+    def _buckets(self, start_ms: int, end_ms: int, interval_ms: int) -> list[list[KlineRow]]:
+        first = bisect_left(self.final, start_ms - start_ms % interval_ms, key=lambda row: row.start_ms)
+        rows = self.final[first:]
         if self.open_bar is not None:
             rows = [*rows, self.open_bar]
         buckets: dict[int, list[KlineRow]] = {}

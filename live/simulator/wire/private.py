@@ -30,7 +30,7 @@ def create(site: Site, key: ApiKey, body: Args) -> dict[str, str]:
 
 
 def amend(site: Site, key: ApiKey, body: Args) -> dict[str, str]:
-    """POST /v5/order/amend; a stop or take-profit there moves the position's."""
+    """POST /v5/order/amend: quantity, price or trigger of an open order."""
     order = site.exchange.amend(key.uid, parse.amend_order(body))
     return {"orderId": order.order_id, "orderLinkId": order.order_link_id}
 

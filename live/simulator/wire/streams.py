@@ -92,6 +92,11 @@ class Session(ABC):
             "conn_id": self.connection,
         }
 
+    def refusal(self, raw: bytes) -> bytes:
+        """Return the answer to a subscription that the venue does not take just now."""
+        message = msgspec.json.decode(raw)
+        return self._failed(str(message.get("req_id", "")), "error:subscription refused", op="subscribe")
+
     def _failed(self, request: str, text: str, *, op: str = "") -> bytes:
         return json_bytes({"success": False, "ret_msg": text, "conn_id": self.connection, "req_id": request, "op": op})
 
