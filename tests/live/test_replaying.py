@@ -10,7 +10,7 @@ import git
 import pytest
 
 from autarch.canonical import canonical_json, sha256_hex
-from autarch.cli.live import _replay_text
+from autarch.cli.live_replay import replay_text
 from autarch.errors import ConfigError, DeployError, RefusedError
 from autarch.evidence.released import Released, ReleasedStrategy, render_release
 from autarch.market.build import build, write_blobs
@@ -169,7 +169,7 @@ def test_an_untouched_journal_comes_out_again(copy, worker):
 
     assert found.first is None
     assert found.decisions == sum(event[1] == "decision" for event in told(host))
-    assert _replay_text("paper", found.decisions, None).startswith(f"same: all {found.decisions} decisions of paper")
+    assert replay_text("paper", found.decisions, None).startswith(f"same: all {found.decisions} decisions of paper")
 
 
 @pytest.mark.parametrize("field", ["symbols", "inputs", "closes"])
@@ -183,7 +183,7 @@ def test_a_changed_decision_is_named_though_the_chain_was_made_to_fit(copy, work
     first = replayed(host, stores, worker).first
     assert (first.event, first.field, first.strategy, first.tag) == (wanted, field, "one_idea", "v0.1.0")
     assert first.recorded != first.found
-    assert f"(journal event {wanted}): {field} is recorded" in _replay_text("paper", 5, first.to_json())
+    assert f"(journal event {wanted}): {field} is recorded" in replay_text("paper", 5, first.to_json())
 
 
 def test_a_decision_left_out_is_named_by_its_bar(copy, worker):

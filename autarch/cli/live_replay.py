@@ -1,0 +1,63 @@
+"""`autarch live replay`: decide a journal's bars again."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from autarch.cli.live_parts import Json, find_workspace, host_of, pin, progress
+
+
+def add(live: typer.Typer) -> None:
+    """Add the command `replay`."""
+    live.command("replay")(replay)
+
+
+def replay(
+    *,
+    account: Annotated[str, typer.Option(help="Whose journal to decide again.")] = "paper",
+    local_dev: Annotated[bool, typer.Option("--local-dev", help="Go on without full confinement.")] = False,
+    json_: Json = False,
+) -> int:
+    """Decide every bar of an account's journal again, from stored bars, and name the first difference.
+
+    Exit code 0 all the same, 1 one differs or the journal was changed, 2 misuse, 3 bars are missing.
+
+    Example: autarch live replay --account paper --json
+    """
+    from autarch.cli.main import load
+    from autarch.sandbox.worker import Worker
+
+    pin()
+    workspace = find_workspace()
+    host = host_of(workspace)
+    journal = load("live.journal").Journal(host.journal_path(account), account=account, read_only=True)
+    with journal, Worker(allow_weak=local_dev) as worker:
+        stores = workspace.stores()
+        found = load("live.replaying").replay(journal, host, stores, worker=worker, progress=progress)
+    first = None if found.first is None else found.first.to_json()
+    if json_:
+        answer = {"same": first is None, "account": account, "decisions": found.decisions, "differs": first}
+        print(json.dumps(answer))
+    else:
+        print(replay_text(account, found.decisions, first))
+    return 0 if first is None else 1
+
+
+def replay_text(account: str, decisions: int, first: dict[str, Any] | None) -> str:
+    """Say that every decision came out again, or where the first did not and what to do."""
+    if first is None:
+        return f"same: all {decisions} decisions of {account} and the digests of their inputs came out again"
+    from autarch.repo.engine import engine_digest
+
+    ours, theirs = engine_digest()[:12], first["engine"][:12]
+    cure = "keep the journal and find out whether it or the bars were changed"
+    if ours != theirs:
+        cure = f"engine {theirs} wrote it and this is {ours}: replay it with that runtime before you conclude anything"
+    where = f"{first['strategy']} of {first['tag']} at bar {first['bar']} (journal event {first['event']})"
+    return (
+        f"DIFFERS: {where}: {first['field']} is recorded {json.dumps(first['recorded'])}, found "
+        f"{json.dumps(first['found'])}; {cure}"
+    )
