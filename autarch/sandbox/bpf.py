@@ -21,7 +21,7 @@ _ALLOW, _KILL_PROCESS, _REFUSE = 0x7FFF0000, 0x80000000, 0x00050000 | 1  # errno
 
 _PROT_EXEC, _MAP_ANONYMOUS = 0x4, 0x20
 
-_READ, _WRITE, _CLOSE, _MMAP, _MPROTECT, _PRCTL, _TGKILL = 0, 1, 3, 9, 10, 157, 234
+_READ, _WRITE, _CLOSE, _MMAP, _MPROTECT, _SOCKET, _PRCTL, _TGKILL = 0, 1, 3, 9, 10, 41, 157, 234
 _PR_SET_SECCOMP, _SIGABRT = 22, 6
 _PLAIN = {
     "munmap": 11,
@@ -89,14 +89,7 @@ def strategy_filter(*, pid: int, request_fd: int, answer_fd: int, rehearsal: boo
     ]
     if rehearsal:
         checked += [(_PRCTL, (_Argument(0, whole, _PR_SET_SECCOMP),)), (_CLOSE, ())]
-    program: list[Instruction] = [
-        (_LOAD_WORD, 0, 0, _OFFSET_ARCH),
-        (_JUMP_EQUAL, 1, 0, _ARCH_X86_64),
-        (_RETURN, 0, 0, _KILL_PROCESS),
-        (_LOAD_WORD, 0, 0, _OFFSET_NR),
-        (_JUMP_AT_LEAST, 0, 1, _X32_BIT),
-        (_RETURN, 0, 0, _KILL_PROCESS),
-    ]
+    program = _entry()
     for number, arguments in checked:
         program += _rule_with_arguments(number, arguments)
     program += _rules(_PLAIN.values(), _ALLOW)
@@ -105,9 +98,30 @@ def strategy_filter(*, pid: int, request_fd: int, answer_fd: int, rehearsal: boo
     return tuple(program)
 
 
+def without_sockets() -> tuple[Instruction, ...]:
+    """Return a program that lets a process do anything but make a socket, or a ring that could make one for it."""
+    return (
+        *_entry(),
+        *_rules((_SOCKET, _FATAL["io_uring_setup"]), _REFUSE),
+        (_RETURN, 0, 0, _ALLOW),
+    )
+
+
 def encode(program: Iterable[Instruction]) -> bytes:
     """Return the program as an array of struct sock_filter."""
     return b"".join(struct.pack("<HBBI", *instruction) for instruction in program)
+
+
+def _entry() -> list[Instruction]:
+    """Return what kills a call of another architecture, and leaves the call's number in the accumulator."""
+    return [
+        (_LOAD_WORD, 0, 0, _OFFSET_ARCH),
+        (_JUMP_EQUAL, 1, 0, _ARCH_X86_64),
+        (_RETURN, 0, 0, _KILL_PROCESS),
+        (_LOAD_WORD, 0, 0, _OFFSET_NR),
+        (_JUMP_AT_LEAST, 0, 1, _X32_BIT),
+        (_RETURN, 0, 0, _KILL_PROCESS),
+    ]
 
 
 def _rules(numbers: Iterable[int], action: int) -> list[Instruction]:

@@ -10,17 +10,21 @@ import ctypes
 import errno
 import os
 import platform
+import stat
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 _SYS_CAPSET, _SYS_PERSONALITY, _SYS_TGKILL, _SYS_CLOSE_RANGE = 126, 135, 234, 436
-_SYS_LANDLOCK_CREATE, _SYS_LANDLOCK_RESTRICT = 444, 446
+_SYS_LANDLOCK_CREATE, _SYS_LANDLOCK_ADD_RULE, _SYS_LANDLOCK_RESTRICT = 444, 445, 446
+_LANDLOCK_PATH_BENEATH = 1
+_FILE_READING, _FOLDER_READING = 0b101, 0b1101
+_FILE_WRITING = 0b10 | 1 << 14 | 1 << 15
 _LANDLOCK_VERSION_FLAG = 1
 TCP_ABI, SIGNALS_ABI = 4, 6
 """Landlock's ABI from which on it can deny TCP, and signals beyond the sandbox."""
 
-_PR_SET_PDEATHSIG, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 1, 22, 38
+_PR_SET_PDEATHSIG, _PR_SET_SECCOMP, _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 1, 22, 36, 38
 _SECCOMP_MODE_FILTER = 2
 _CAPABILITY_VERSION_3 = 0x20080522
 _ADDR_NO_RANDOMIZE, _ADDR_COMPAT_LAYOUT, _PERSONALITY_ASKED = 0x0040000, 0x0200000, 0xFFFFFFFF
@@ -43,8 +47,7 @@ def landlock_deny_all(abi: int) -> int:
     Raises:
         OSError: the kernel refused the ruleset.
     """
-    file_rights = 13 + (abi >= 2) + (abi >= 3) + (abi >= 5)
-    fields = [(1 << file_rights) - 1]
+    fields = [(1 << _file_rights(abi)) - 1]
     fields += [0b11] if abi >= TCP_ABI else []
     fields += [0b11] if abi >= SIGNALS_ABI else []
     attributes = struct.pack(f"<{len(fields)}Q", *fields)
@@ -52,6 +55,26 @@ def landlock_deny_all(abi: int) -> int:
         _call(_SYS_LANDLOCK_CREATE, attributes, ctypes.c_size_t(len(attributes)), ctypes.c_uint(0)),
         "landlock_create_ruleset",
     )
+
+
+def landlock_allow(ruleset_fd: int, path: str, *, abi: int, writing: bool = False) -> None:
+    """Grant a ruleset that denies all the reading, and if `writing` any change, of a file or of all in a folder.
+
+    Raises:
+        OSError: there is no such path, or the kernel refused the rule.
+    """
+    place = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    try:
+        is_folder = stat.S_ISDIR(os.fstat(place).st_mode)
+        known = (1 << _file_rights(abi)) - 1
+        rights = _FOLDER_READING if is_folder else _FILE_READING
+        if writing:
+            rights = known if is_folder else (_FILE_READING | _FILE_WRITING) & known
+        attributes = struct.pack("<Qi", rights, place)
+        rule = (ctypes.c_int(ruleset_fd), ctypes.c_int(_LANDLOCK_PATH_BENEATH), attributes, ctypes.c_uint(0))
+        _checked(_call(_SYS_LANDLOCK_ADD_RULE, *rule), "landlock_add_rule")
+    finally:
+        os.close(place)
 
 
 def landlock_restrict(ruleset_fd: int) -> None:
@@ -70,6 +93,11 @@ def no_new_privileges() -> None:
 def die_with_parent(signal_number: int) -> None:
     """Ask the kernel to send this process `signal_number` when the thread that forked it ends."""
     _prctl(_PR_SET_PDEATHSIG, signal_number, "pdeathsig")
+
+
+def adopt_orphans() -> None:
+    """Become the parent of whatever descendants lose theirs, so that none of them gets away."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1, "child_subreaper")
 
 
 def drop_capabilities() -> None:
@@ -170,6 +198,10 @@ def addresses_are_fixed() -> bool:
 def is_supported() -> bool:
     """Return True where the numbers of this module mean what it thinks: Linux on x86-64."""
     return platform.system() == "Linux" and platform.machine() == "x86_64"
+
+
+def _file_rights(abi: int) -> int:
+    return 13 + (abi >= 2) + (abi >= 3) + (abi >= 5)
 
 
 def _call(number: int, *arguments: object) -> int:
