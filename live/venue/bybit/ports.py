@@ -45,7 +45,7 @@ class NotSent(Exception):  # noqa: N818  an outcome
 
 
 class Unanswered(Exception):  # noqa: N818  an outcome
-    """The request may have arrived, and no answer that can be read came back. `status` is HTTP's, where there was one."""
+    """The request may have arrived, and no answer that can be read came back; `status` is HTTP's, if any."""
 
     def __init__(self, reason: str, status: int | None = None) -> None:
         """Say what was seen instead of an answer."""
