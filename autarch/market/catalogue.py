@@ -12,8 +12,8 @@ from autarch.market.lock import load_lock
 from autarch.market.lock_types import SPLITS, DatasetLock
 from autarch.market.stores import Stores
 from autarch.market.types import Split
-from autarch.statistics.lord import level_before_any_success
-from autarch.statistics.power import sharpe_promotable, sharpe_that_passes
+from autarch.stats.lord import level_before_any_success
+from autarch.stats.power import sharpe_promotable, sharpe_that_passes
 
 DAY_MS = 86_400_000
 POWER = 0.8  # the odds at which a data set is said to promote a Sharpe ratio

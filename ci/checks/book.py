@@ -10,7 +10,7 @@ import numpy as np
 
 from autarch.market.types import Floats
 from autarch.metrics.daily import DAYS_A_YEAR
-from autarch.statistics.resampling import interval, stationary_rows
+from autarch.stats.resampling import interval, stationary_rows
 
 MEAN_BLOCK_DAYS: Final = 10.0
 """Days that stay together in a resample: strategies' returns hang together for days, not for months (own choice)."""

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from autarch.errors import UndecidedError
-from autarch.statistics.forward import combined_p, e_process, e_value
-from autarch.statistics.ladder import Thresholdout, bootstrap_error, climb, compare_paired
-from autarch.statistics.superior import superior
+from autarch.stats.forward import combined_p, e_process, e_value
+from autarch.stats.ladder import Thresholdout, bootstrap_error, climb, compare_paired
+from autarch.stats.superior import superior
 
 VECTORS = json.loads(Path(__file__).with_name("vectors.json").read_text())
 

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from autarch.errors import UndecidedError
-from autarch.statistics.sharpe import Floats
+from autarch.stats.sharpe import Floats
 
 BLOCK_DAYS: Final = 10
 REPS: Final = 1000

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from online_fdr.p_values import Addis, LordPlusPlus, Saffron
 
-from autarch.statistics.online import OnlineRule
+from autarch.stats.online import OnlineRule
 
 VECTORS = json.loads(Path(__file__).with_name("vectors.json").read_text())
 NAMES = {

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from autarch.statistics.lord import lord_gamma
+from autarch.stats.lord import lord_gamma
 
 Rule = Literal["lord++", "saffron", "addis", "lord-3", "lord-dep", "lord-discard"]
 _SAFFRON_SCALE: Final = 0.4374901658  # 1 / zeta(1.6)

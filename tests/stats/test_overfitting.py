@@ -10,8 +10,8 @@ import pytest
 import sharpebench
 
 from autarch.errors import UndecidedError
-from autarch.statistics.families import effective_trials
-from autarch.statistics.overfitting import blocks_for, path_count, paths, pbo, purged_splits, trimmed
+from autarch.stats.families import effective_trials
+from autarch.stats.overfitting import blocks_for, path_count, paths, pbo, purged_splits, trimmed
 
 VECTORS = json.loads(Path(__file__).with_name("vectors.json").read_text())
 

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from autarch.errors import UndecidedError
-from autarch.statistics.sharpe import Floats
+from autarch.stats.sharpe import Floats
 
 SAME_CORRELATION: Final = 0.7
 

@@ -10,9 +10,9 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from autarch.statistics.ladder import Thresholdout
-from autarch.statistics.online import OnlineRule
-from autarch.statistics.sharpe import SharpeSample, dsr, p_value, psr
+from autarch.stats.ladder import Thresholdout
+from autarch.stats.online import OnlineRule
+from autarch.stats.sharpe import SharpeSample, dsr, p_value, psr
 
 SIMULATED = json.loads(Path(__file__).with_name("vectors.json").read_text())["merge_rule_simulation"]
 DAYS, STREAM, REPLICATIONS = 1460, 300, 40

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autarch.errors import UndecidedError
-from autarch.statistics.power import DAILY_MAX
+from autarch.stats.power import DAILY_MAX
 
 Floats = NDArray[np.float64]
 

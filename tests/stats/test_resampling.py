@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from autarch.statistics.resampling import interval, stationary_rows
+from autarch.stats.resampling import interval, stationary_rows
 
 
 def test_blocks_run_on_from_row_to_row_and_wrap_around():

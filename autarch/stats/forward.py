@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from autarch.errors import UndecidedError
-from autarch.statistics.sharpe import Floats
+from autarch.stats.sharpe import Floats
 
 BET_FRAC_MAX: Final = 0.5
 """Of 1/b: a whole day's largest loss then at most halves the evidence."""

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autarch.errors import UndecidedError
-from autarch.statistics.sharpe import Floats
+from autarch.stats.sharpe import Floats
 
 SPLITS_WIDE, SPLITS_NARROW, DAYS_FOR_WIDE = 16, 8, 320
 _CHUNK: Final = 1024

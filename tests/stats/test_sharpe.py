@@ -11,8 +11,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from autarch.errors import UndecidedError
-from autarch.statistics.correlation import annualising_factor, long_run_ratio, lower_for_correlation
-from autarch.statistics.sharpe import (
+from autarch.stats.correlation import annualising_factor, long_run_ratio, lower_for_correlation
+from autarch.stats.sharpe import (
     SharpeSample,
     dsr,
     expected_maximum,

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autarch.statistics.lord import level_before_any_success, lord_gamma
-from autarch.statistics.power import DAYS_A_YEAR, sharpe_promotable, sharpe_that_passes
+from autarch.stats.lord import level_before_any_success, lord_gamma
+from autarch.stats.power import DAYS_A_YEAR, sharpe_promotable, sharpe_that_passes
 
 
 def power_of(days, *, sharpe, level):

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from autarch.statistics.sharpe import Floats, SharpeSample, sharpe_sample
+from autarch.stats.sharpe import Floats, SharpeSample, sharpe_sample
 
 LAGS_MAX: Final = 32
 

@@ -14,8 +14,8 @@ from typing import Final
 import numpy as np
 
 from autarch.errors import UndecidedError
-from autarch.statistics.resampling import stationary_rows
-from autarch.statistics.sharpe import Floats
+from autarch.stats.resampling import stationary_rows
+from autarch.stats.sharpe import Floats
 
 TIE: Final = 1e-12
 BOOTSTRAP_REPS: Final = 2000
