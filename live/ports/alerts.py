@@ -13,3 +13,10 @@ class Alerts(Protocol):
     def tell(self, severity: Severity, subject: str, text: str) -> None:
         """Pass on one alert. `subject` is stable per cause, so that repeats can be thinned out."""
         ...
+
+
+class Silent:
+    """Nobody is told."""
+
+    def tell(self, severity: Severity, subject: str, text: str) -> None:
+        """Do nothing."""

@@ -187,6 +187,10 @@ class Venue(Protocol):
         """Return what happened next, in the order in which it was noticed; waits for it."""
         ...
 
+    def heard(self) -> tuple[News, ...]:
+        """Return what has been noticed and not been returned yet, without waiting."""
+        ...
+
     async def place(self, order: OrderRequest) -> OrderAck:
         """Send one order, exactly once.
 
@@ -210,8 +214,8 @@ class Venue(Protocol):
         """Return the order as one read shows it; None proves nothing."""
         ...
 
-    async def cancel(self, order_link_id: str, symbol: str) -> None:
-        """Cancel an open order of ours; one that is not open any more is no error."""
+    async def cancel(self, order_link_id: str, symbol: str, *, order_id: str = "") -> None:
+        """Cancel an open order, by the venue's own id where it has no link id; not open any more is no error."""
         ...
 
     async def set_stops(self, symbol: str, *, stop_loss: Decimal | None, take_profit: Decimal | None) -> None:

@@ -1,0 +1,1 @@
+"""Where bars come from: recordings, scripts, a venue's public stream."""
