@@ -354,15 +354,18 @@ def require_policy(
         )
     paper_only = is_paper_only(content)
     for account in portfolio.accounts:
-        known = trust.require_policy(released.policy, released.policy_path, venue=account.venue)
+        known = trust.require_policy(released.policy, released.policy_path, real=account.is_real)
         paper_only = paper_only or known.paper_only
-        if paper_only and account.venue != "paper":
+        if paper_only and account.is_real:
             raise DeployError(
                 f"{released.tag} was judged under {released.policy_path}, which is for paper only; account "
-                f"{account.name} is {account.venue}: release again under preset standard or strict"
+                f"{account.name} is on Bybit {account.environment}: release again under preset standard or strict"
             )
-        if demo and account.venue != "paper":
-            raise DeployError(f"{released.tag} is signed by a demo key; account {account.name} is not paper")
+        if demo and account.is_real:
+            raise DeployError(
+                f"{released.tag} is signed by a demo key; account {account.name} is on Bybit {account.environment}, "
+                "and such a key signs for paper and the simulator alone. Sign a new version with a key of your own"
+            )
     return paper_only
 
 

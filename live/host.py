@@ -53,15 +53,15 @@ class Host:
         private_directory(self.root)
         write_whole(self.trust_path, render_trust(trust))
 
-    def limits(self, portfolio: Limits) -> Limits:
-        """Return `portfolio` limits as tightened by this host.
+    def limits(self, portfolio: Limits, *, account: str = "") -> Limits:
+        """Return the `portfolio` limits of `account` as tightened by this host.
 
         Raises:
             ConfigError: limits.toml is malformed or looser than the portfolio.
         """
         if not self.limits_path.exists():
             return portfolio
-        return tighten(portfolio, self.limits_path.read_bytes())
+        return tighten(portfolio, self.limits_path.read_bytes(), account=account)
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -7,7 +7,9 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from ipaddress import ip_address
 from typing import Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -17,6 +19,9 @@ from autarch.manifest import SLUG, Manifest
 
 Tier = Literal["T0", "T1", "T2", "T3"]
 Venue = Literal["paper", "bybit"]
+Feed = Literal["bybit-public", "recorded", "script"]
+Environment = Literal["mainnet", "testnet", "demo", "sim"]
+Handover = Literal["adopt", "drain", "flatten"]
 MarginMode = Literal["isolated", "cross"]
 PORTFOLIO_PATH = "live/portfolio.toml"
 ACCOUNT_NAME = re.compile(r"[a-z][a-z0-9-]{0,23}\Z")
@@ -26,27 +31,41 @@ SLEEVES_MAX = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What an account may never exceed. Notional in USDT, fractions of the account's capital."""
+    """What an account may never exceed. Notional in USDT, fractions of the account's capital.
+
+    `max_price_deviation_frac`: an entry is refused when the newest price is further than this from the close it was
+    decided on. `stale_data_s`: so old may the newest bar or price be, in seconds, before entries are refused.
+    """
 
     max_gross_leverage: float
     max_order_notional: Decimal
     orders_per_minute: int
     max_daily_loss_frac: float
     max_drawdown_frac: float
+    max_price_deviation_frac: float = 0.05
+    stale_data_s: int = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sleeve:
-    """One strategy's part of an account: `weight` of its capital, at the tier its evidence has bought."""
+    """One strategy's part of an account: `weight` of its capital, at the tier its evidence has bought.
+
+    `handover`: what happens to its positions when the next release takes over, docs/adr/0029-hand-over-a-release.md.
+    """
 
     strategy: str
     weight: Decimal
     tier: Tier
+    handover: Handover = "adopt"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """One venue account (or sub-account) and its sleeves; `capital` in USDT."""
+    """One venue account (or sub-account) and its sleeves; `capital` in USDT.
+
+    `feed` is where bars come from; a real venue is its own. `environment` is the Bybit that is traded on or, on
+    paper, whose public feed is read; `url` names a simulated one and is empty otherwise.
+    """
 
     name: str
     venue: Venue
@@ -54,9 +73,20 @@ class Account:
     margin_mode: MarginMode
     limits: Limits
     sleeves: tuple[Sleeve, ...]
+    feed: Feed = "bybit-public"
+    environment: Environment = "mainnet"
+    url: str = ""
+
+    @property
+    def is_real(self) -> bool:
+        """Whether a venue outside this machine takes the orders: neither paper nor the simulator."""
+        return self.venue == "bybit" and self.environment != "sim"
 
     def sleeve_capital(self, strategy: str) -> Decimal:
-        """Return the USDT that `strategy` is sized from; KeyError when the account lacks it."""
+        """Return `strategy`'s share of the capital in USDT, before any tier's cap; KeyError when the account lacks it.
+
+        What it may trade with is `live.tiers.sleeve_capitals`.
+        """
         for sleeve in self.sleeves:
             if sleeve.strategy == strategy:
                 return self.capital * sleeve.weight
@@ -97,12 +127,15 @@ class _Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     orders_per_minute: int
     max_daily_loss_frac: int | float
     max_drawdown_frac: int | float
+    max_price_deviation_frac: int | float = 0.05
+    stale_data_s: int = 60
 
 
 class _Sleeve(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     strategy: str
     weight: int | float
     tier: Tier
+    handover: Handover | None = None
 
 
 class _Account(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -112,6 +145,10 @@ class _Account(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limits: _Limits
     sleeves: list[_Sleeve]
     margin_mode: MarginMode = "isolated"
+    feed: Feed = "bybit-public"
+    environment: Environment | None = None
+    url: str = ""
+    handover: Handover = "adopt"
 
 
 class _Wire(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -165,14 +202,18 @@ def check_portfolio(portfolio: Portfolio, manifests: Mapping[str, Manifest]) -> 
                 owner[symbol] = sleeve.strategy
 
 
-def tighten(limits: Limits, content: bytes) -> Limits:
+def tighten(limits: Limits, content: bytes, *, account: str = "") -> Limits:
     """Return `limits` made stricter by a host's limits.toml; a key it lacks stays.
+
+    Keys at the top hold for every account, those in a table `[account.NAME]` for that one and before the others.
 
     Raises:
         ConfigError: not TOML, an unknown key, or a value looser than the portfolio's.
     """
     try:
-        wire = msgspec.convert(parse_toml(content), dict[str, int | float], strict=True)
+        tables = parse_toml(content)
+        own = msgspec.convert(tables.pop("account", {}), dict[str, dict[str, int | float]], strict=True)
+        wire = msgspec.convert(tables, dict[str, int | float], strict=True) | own.get(account, {})
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise ConfigError(f"limits.toml: {error}") from error
     merged = {name: getattr(limits, name) for name in Limits.__slots__}
@@ -182,7 +223,11 @@ def tighten(limits: Limits, content: bytes) -> Limits:
         if Decimal(str(value)) > Decimal(str(merged[name])):
             raise ConfigError(f"limits.toml: {name} = {value} is looser than the portfolio's {merged[name]}; lower it")
         merged[name] = value
-    return _limits(_Limits(**{**merged, "max_order_notional": float(merged["max_order_notional"])}), "limits.toml")
+    try:
+        whole = {**merged, "max_order_notional": float(merged["max_order_notional"])}
+        return _limits(msgspec.convert(whole, _Limits, strict=True), "limits.toml")
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"limits.toml: {error}") from error
 
 
 def _account(wire: _Account) -> Account:
@@ -192,7 +237,8 @@ def _account(wire: _Account) -> Account:
     _require(where, "capital", wire.capital, low=0, high=1e12)
     if not 1 <= len(wire.sleeves) <= SLEEVES_MAX:
         raise ConfigError(f"{where}: {len(wire.sleeves)} sleeves; 1 to {SLEEVES_MAX} are allowed")
-    sleeves = tuple(_sleeve(where, wire.venue, sleeve) for sleeve in wire.sleeves)
+    environment = _environment(where, wire)
+    sleeves = tuple(_sleeve(where, wire, sleeve) for sleeve in wire.sleeves)
     slugs = [sleeve.strategy for sleeve in sleeves]
     for slug in slugs:
         if slugs.count(slug) > 1:
@@ -207,20 +253,62 @@ def _account(wire: _Account) -> Account:
         margin_mode=wire.margin_mode,
         limits=_limits(wire.limits, where),
         sleeves=sleeves,
+        feed=wire.feed,
+        environment=environment,
+        url=wire.url.rstrip("/"),
     )
 
 
-def _sleeve(where: str, venue: Venue, wire: _Sleeve) -> Sleeve:
+def _environment(where: str, wire: _Account) -> Environment:
+    """Return which Bybit an account is about; what trades on one must name it, and only a simulator has a URL."""
+    if wire.venue == "bybit" and wire.environment is None:
+        raise ConfigError(
+            f'{where}: venue is "bybit" and no environment is named; add environment = "mainnet", "testnet", "demo" '
+            'or "sim"'
+        )
+    if wire.venue == "bybit" and wire.feed != "bybit-public":
+        raise ConfigError(
+            f"{where}: feed is {wire.feed!r}, but orders on Bybit follow its own bars; remove the line or trade it on "
+            'venue = "paper"'
+        )
+    environment = wire.environment or "mainnet"
+    if environment != "sim" and wire.url:
+        raise ConfigError(f'{where}: url is for environment = "sim" alone; {environment} has its own. Remove the line')
+    if environment == "sim" and not _is_local(wire.url):
+        raise ConfigError(
+            f'{where}: environment is "sim" and url is {wire.url!r}; name where `autarch sim` listens on this '
+            "machine, such as http://127.0.0.1:8080"
+        )
+    return environment
+
+
+def _is_local(url: str) -> bool:
+    """Return whether `url` is plain HTTP to a port of this machine: no real venue can hide behind it."""
+    try:
+        parts = urlsplit(url)
+        is_plain = parts.scheme == "http" and parts.port is not None and not parts.path.strip("/")
+        bare = not (parts.query or parts.fragment or parts.username or parts.password)
+        return is_plain and bare and ip_address(parts.hostname or "").is_loopback
+    except ValueError:
+        return False
+
+
+def _sleeve(where: str, account: _Account, wire: _Sleeve) -> Sleeve:
     if not SLUG.match(wire.strategy):
         raise ConfigError(f"{where}: strategy {wire.strategy!r} must match [a-z][a-z0-9_]{{2,39}}")
     _require(where, f"weight of {wire.strategy}", wire.weight, low=0, high=1)
-    if wire.tier == "T0" and venue != "paper":
-        raise ConfigError(f"{where}: {wire.strategy} is T0, which is paper only; venue is {venue!r}")
+    if wire.tier == "T0" and account.venue != "paper":
+        raise ConfigError(f"{where}: {wire.strategy} is T0, which is paper only; venue is {account.venue!r}")
     if wire.tier not in ("T0", "T1"):
         raise ConfigError(
             f"{where}: {wire.strategy} is {wire.tier}, but nothing promotes a strategy above T1 yet; write T1"
         )
-    return Sleeve(strategy=wire.strategy, weight=Decimal(str(wire.weight)), tier=wire.tier)
+    return Sleeve(
+        strategy=wire.strategy,
+        weight=Decimal(str(wire.weight)),
+        tier=wire.tier,
+        handover=wire.handover or account.handover,
+    )
 
 
 def _limits(wire: _Limits, where: str) -> Limits:
@@ -229,12 +317,16 @@ def _limits(wire: _Limits, where: str) -> Limits:
     _require(where, "orders_per_minute", wire.orders_per_minute, low=0, high=600)
     _require(where, "max_daily_loss_frac", wire.max_daily_loss_frac, low=0, high=1)
     _require(where, "max_drawdown_frac", wire.max_drawdown_frac, low=0, high=1)
+    _require(where, "max_price_deviation_frac", wire.max_price_deviation_frac, low=0, high=1)
+    _require(where, "stale_data_s", wire.stale_data_s, low=0, high=3600)
     return Limits(
         max_gross_leverage=float(wire.max_gross_leverage),
         max_order_notional=Decimal(str(wire.max_order_notional)),
         orders_per_minute=wire.orders_per_minute,
         max_daily_loss_frac=float(wire.max_daily_loss_frac),
         max_drawdown_frac=float(wire.max_drawdown_frac),
+        max_price_deviation_frac=float(wire.max_price_deviation_frac),
+        stale_data_s=wire.stale_data_s,
     )
 
 

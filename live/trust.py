@@ -35,7 +35,7 @@ _DATASET = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}@[0-9a-f]{64}\Z")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signer:
-    """A public key (`type base64`, no comment) and what it may sign here. `demo` keys sign for paper only."""
+    """A public key (`type base64`, no comment) and what it may sign here. `demo` keys sign for no real venue."""
 
     role: Role
     key: str
@@ -143,14 +143,14 @@ class Trust:
                 f"If it should be: `autarch live trust data {name_at_digest}`"
             )
 
-    def require_policy(self, sha256: str, path: str, *, venue: str) -> PolicyTrust:
-        """Refuse a policy this host does not know, and a paper-only one for any other venue."""
+    def require_policy(self, sha256: str, path: str, *, real: bool) -> PolicyTrust:
+        """Refuse a policy this host does not know, and a paper-only one on a `real` venue."""
         for policy in self.policies:
             if policy.sha256 == sha256:
-                if policy.paper_only and venue != "paper":
+                if policy.paper_only and real:
                     raise DeployError(
-                        f"policy {policy.path} ({sha256[:12]}) is for paper only; venue {venue!r} wants a release "
-                        "judged under ci/policy.toml"
+                        f"policy {policy.path} ({sha256[:12]}) is for paper only; a real venue wants a release judged "
+                        "under ci/policy.toml"
                     )
                 return policy
         raise DeployError(

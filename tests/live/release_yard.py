@@ -60,6 +60,7 @@ PORTFOLIO = """schema = 1
 [[account]]
 name = "paper"
 venue = "{venue}"
+environment = "mainnet"
 capital = 10000
 [account.limits]
 max_gross_leverage = 2

@@ -23,6 +23,7 @@ orders_per_minute = 6
 max_daily_loss_frac = 0.1
 max_drawdown_frac = 0.2
 """
+BYBIT = ACCOUNT.replace('venue = "paper"', 'venue = "bybit"\nenvironment = "testnet"')
 SLEEVE = '[[account.sleeves]]\nstrategy = "{name}"\nweight = {weight}\ntier = "{tier}"\n'
 
 
@@ -66,7 +67,7 @@ def test_three_weights_of_a_third_by_decimal_reach_exactly_one():
         (text(sleeve(), sleeve()), "two sleeves"),
         (text(sleeve(), account=ACCOUNT + "leverage = 3\n"), "unknown field `leverage`"),
         (text(sleeve(), account=ACCOUNT.replace('venue = "paper"', 'venue = "moon"')), "moon"),
-        (text(sleeve(tier="T0"), account=ACCOUNT.replace('venue = "paper"', 'venue = "bybit"')), "paper only"),
+        (text(sleeve(tier="T0"), account=BYBIT), "paper only"),
         (text(sleeve(tier="T9")), "T9"),
         (text(sleeve(tier="T2")), "one_idea is T2, but nothing promotes a strategy above T1 yet"),
         (text(sleeve(tier="T3")), "one_idea is T3, but nothing promotes a strategy above T1 yet"),

@@ -90,11 +90,11 @@ def test_a_paper_only_policy_is_refused_for_a_real_venue_and_stays_paper_only():
     trust = Trust().with_policy(PolicyTrust(sha256=POLICY, path="ci/policy.walkthrough.toml", paper_only=True))
     loosened = trust.with_policy(PolicyTrust(sha256=POLICY, path="ci/policy.toml", paper_only=False))
 
-    assert trust.require_policy(POLICY, "x", venue="paper").paper_only
+    assert trust.require_policy(POLICY, "x", real=False).paper_only
     with pytest.raises(DeployError, match="for paper only"):
-        loosened.require_policy(POLICY, "x", venue="bybit")
+        loosened.require_policy(POLICY, "x", real=True)
     with pytest.raises(DeployError, match="not trusted on this host"):
-        trust.require_policy("0" * 64, "ci/policy.toml", venue="paper")
+        trust.require_policy("0" * 64, "ci/policy.toml", real=False)
 
 
 def test_an_old_runtime_is_refused():
