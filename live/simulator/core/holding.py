@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -25,6 +27,7 @@ from live.lines import to_decimal
 from live.simulator.core.contract import Contract
 
 DEFAULT_LEVERAGE = Decimal(10)
+Told = TypeVar("Told")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +43,10 @@ class Filled:
 
 
 class Holding:
-    """A position, flat to begin with, and the triggers that protect it."""
+    """A position, flat to begin with, and the triggers that protect it.
+
+    What is told of it is computed once for each of its states: a venue tells it several times an order.
+    """
 
     def __init__(self, contract: Contract, leverage: Decimal = DEFAULT_LEVERAGE) -> None:
         """Hold nothing at `leverage`."""
@@ -50,6 +56,7 @@ class Holding:
         self.created_ms = EpochMs(0)
         self._terms = contract.at_leverage(leverage)
         self._out = np.empty((at.EVENTS_A_BAR, at.N_EVENT))
+        self._known: dict[tuple[str, float], Any] = {}
 
     def list_as(self, contract: Contract) -> None:
         """Go on under changed filters; the position stays what it is in coins.
@@ -63,6 +70,7 @@ class Holding:
         self.contract = contract
         self._terms = contract.at_leverage(self.leverage)
         self.state[at.POSITION] = contract.steps(coins)
+        self._known.clear()
 
     def set_leverage(self, leverage: Decimal) -> None:
         """Take another leverage; an open position's margin and liquidation move with it."""
@@ -70,6 +78,7 @@ class Holding:
         self._terms = self.contract.at_leverage(leverage)
         if self.is_open:
             self._refresh()
+        self._known.clear()
 
     @property
     def is_open(self) -> bool:
@@ -79,33 +88,60 @@ class Holding:
     @property
     def qty(self) -> Decimal:
         """Signed coins."""
-        return self.contract.qty(self.state[at.POSITION])
+        return self._once("qty", lambda: self.contract.qty(self.state[at.POSITION]))
 
     @property
     def entry(self) -> Decimal | None:
         """Average entry price."""
-        return _price(self.state[at.ENTRY])
+        return self._once("entry", lambda: _price(self.state[at.ENTRY]))
 
     @property
     def stop_loss(self) -> Decimal | None:
         """The stop's trigger."""
-        return _price(self.state[at.STOP])
+        return self._once("stop_loss", lambda: _price(self.state[at.STOP]))
 
     @property
     def take_profit(self) -> Decimal | None:
         """The take-profit's trigger."""
-        return _price(self.state[at.TAKE])
+        return self._once("take_profit", lambda: _price(self.state[at.TAKE]))
 
     @property
     def liq_price(self) -> Decimal | None:
         """The price at which the venue takes over."""
-        return _price(self.state[at.LIQUIDATION])
+        return self._once("liq_price", lambda: _price(self.state[at.LIQUIDATION]))
 
     @property
     def bust_price(self) -> Decimal | None:
         """The price at which the margin is gone."""
+        return self._once("bust_price", self._bust) if self.is_open else None
+
+    @property
+    def realised(self) -> Decimal:
+        """Realised profit less fees and funding since the account was opened, USDT."""
+        state = self.state
+        return self._once("realised", lambda: to_decimal(state[at.REALISED] - state[at.FEES] - state[at.FUNDING]))
+
+    def unrealised(self, price: float) -> Decimal:
+        """Open profit at `price`, USDT."""
         if not self.is_open:
-            return None
+            return Decimal(0)
+        return self._once(
+            "unrealised", lambda: to_decimal(own_equity(self.state, self._terms, price)) - self.realised, of=price
+        )
+
+    def margins(self, mark: float) -> tuple[Decimal, Decimal]:
+        """Return initial and maintenance margin at `mark`, USDT, each with the fee to close at bankruptcy."""
+        return self._once("margins", lambda: self._margins(mark), of=mark) if self.is_open else (Decimal(0), Decimal(0))
+
+    def _margins(self, mark: float) -> tuple[Decimal, Decimal]:
+        bust = self.bust_price
+        size, fee = abs(self.qty), self.contract.instrument.taker_fee
+        to_close = size * (bust if bust is not None else Decimal(0)) * fee
+        value = size * to_decimal(mark)
+        kept = to_decimal(rules.maintenance(float(value), 0.0, self.contract.tiers))
+        return value / self.leverage + to_close, kept + to_close
+
+    def _bust(self) -> Decimal:
         return to_decimal(
             rules.bankruptcy_price(
                 abs(self._coins()),
@@ -116,30 +152,19 @@ class Holding:
             )
         )
 
-    @property
-    def realised(self) -> Decimal:
-        """Realised profit less fees and funding since the account was opened, USDT."""
-        return to_decimal(self.state[at.REALISED] - self.state[at.FEES] - self.state[at.FUNDING])
-
-    def unrealised(self, price: float) -> Decimal:
-        """Open profit at `price`, USDT."""
-        return to_decimal(own_equity(self.state, self._terms, price)) - self.realised if self.is_open else Decimal(0)
-
-    def margins(self, mark: float) -> tuple[Decimal, Decimal]:
-        """Return initial and maintenance margin at `mark`, USDT, each with the fee to close at bankruptcy."""
-        if not self.is_open:
-            return Decimal(0), Decimal(0)
-        bust = self.bust_price
-        size, fee = abs(self.qty), self.contract.instrument.taker_fee
-        to_close = size * (bust if bust is not None else Decimal(0)) * fee
-        value = size * to_decimal(mark)
-        kept = to_decimal(rules.maintenance(float(value), 0.0, self.contract.tiers))
-        return value / self.leverage + to_close, kept + to_close
+    def _once(self, name: str, compute: Callable[[], Told], *, of: float = 0.0) -> Told:
+        """Return what is known of this state under a name and a price, computed when it is not known yet."""
+        key = (name, of)
+        if key not in self._known:
+            self._known[key] = compute()
+        found: Told = self._known[key]
+        return found
 
     def set_triggers(self, *, stop_loss: Decimal | None, take_profit: Decimal | None) -> None:
         """Protect the position by these prices; None takes one away."""
         self.state[at.STOP] = math.nan if stop_loss is None else float(stop_loss)
         self.state[at.TAKE] = math.nan if take_profit is None else float(take_profit)
+        self._known.clear()
 
     def fill_taker(self, steps: float, reference: float, depth: float, *, at_open: bool) -> list[Filled]:
         """Fill a market order of signed `steps` whole; one that crosses zero is two fills.
@@ -153,6 +178,7 @@ class Holding:
         before = self.state.copy()
         filled = self.fill_taker(steps, reference, depth, at_open=at_open)
         self.state[:] = before
+        self._known.clear()
         return filled[-1].price
 
     def fill_maker(self, steps: float, price: float) -> list[Filled]:
@@ -170,22 +196,26 @@ class Holding:
 
     def jump(self, price: float, depth: float) -> Filled | None:
         """Meet the triggers at a bar's open; begins the bar's count for impact."""
+        self._known.clear()
         count = jumped_at_open(self.state, self._terms, self.contract.tiers, price, depth, self._out, 0)
         return self._event(0) if count else None
 
     def sweep(self, open_: float, high: float, low: float, depth: float) -> Filled | None:
         """Meet the triggers between a bar's extremes, or at one trade when all three are its price."""
+        self._known.clear()
         count = inside_bar(self.state, self._terms, self.contract.tiers, open_, high, low, depth, self._out, 0)
         return self._event(0) if count else None
 
     def settle(self, price: float) -> Filled | None:
         """Close what is held as a delisting does; None when flat."""
+        self._known.clear()
         count = settle_delisted(self.state, self._terms, self.contract.tiers, price, self._out, 0)
         return self._event(0) if count else None
 
     def fund(self, rate: float, mark: float, *, at_open: bool) -> float | None:
         """Settle funding and return what was paid, USDT; None when flat."""
         phase = at.AT_OPEN if at_open else at.INSIDE
+        self._known.clear()
         count = pay_funding(self.state, self._terms, self.contract.tiers, rate, mark, phase, self._out, 0)
         return float(self._out[0, at.E_FEE]) if count else None
 
@@ -226,6 +256,7 @@ class Holding:
         return Filled(kind=kind, steps=steps, closed=closed, price=price, fee=fee, realised=realised)
 
     def _keep_triggers(self, stop: float, take: float) -> None:
+        self._known.clear()
         if self.is_open:
             self.state[at.STOP], self.state[at.TAKE] = stop, take
         self.state[at.LATCH] = 0.0  # a latch is the executor's; the venue knows none

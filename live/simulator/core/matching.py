@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
+
+from msgspec.structs import replace
 
 from autarch.canonical import EpochMs
 from autarch.engine import layout as at
@@ -284,6 +286,8 @@ class Matching:
         """Return whether the fill stays within the order's price: a market order's inner limit, or its own."""
         if not quote.traded:
             return False
+        if _surely_within(quote, order):
+            return True
         steps = _signed(holding, order, qty)
         price = to_decimal(holding.taker_price(steps, quote.last, quote.depth, at_open=quote.at_open))
         return price <= order.price if order.side == "Buy" else price >= order.price
@@ -352,6 +356,15 @@ class Matching:
             trigger_direction=2 if falls else 1,
             parent_link_id=parent,
         )
+
+
+def _surely_within(quote: Quote, order: OrderRow) -> bool:
+    """Return whether even the worst slippage that costs allow, and a tick, stay within the order's price."""
+    costs, tick = quote.contract.costs, float(quote.contract.instrument.tick_size)
+    worst = (costs.half_spread_bps + costs.impact_cap_bps) / 10_000
+    away = quote.last * worst + 2 * tick
+    limit = float(order.price)
+    return quote.last + away <= limit if order.side == "Buy" else quote.last - away >= limit
 
 
 def _signed(holding: Holding, order: OrderRow, qty: Decimal) -> float:
