@@ -28,12 +28,13 @@ class Answer:
 class RetCode(Exception):  # noqa: N818  the venue's answer, of which refusal is only one class
     """An answer whose retCode is not 0. What the code means is in `outcomes`."""
 
-    def __init__(self, code: int, text: str, headers: Mapping[str, str] | None = None) -> None:
-        """Carry the answer; header names are in lower case."""
+    def __init__(self, code: int, text: str, headers: Mapping[str, str] | None = None, *, time_ms: int = 0) -> None:
+        """Carry the answer: header names in lower case, and the envelope's time, 0 where there is none."""
         super().__init__(code, text, headers)
         self.code = code
         self.text = text
         self.headers = dict(headers or {})
+        self.time_ms = time_ms
 
     def __str__(self) -> str:
         """Return code and text, as the venue's documentation lists them."""
