@@ -21,6 +21,7 @@ from autarch.errors import ConfigError, UndecidedError
 Role = Literal["executor", "kill"]
 Ended = Literal["absent", "ended", "elsewhere"]
 IDENTITY_BYTES_MAX = 4096
+LOCK_WORDS = 8
 START_FIELD = 19  # of what follows the name in /proc/<pid>/stat: field 22 there
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -104,15 +105,41 @@ class Hold:
 
 
 def holder(lock: Path) -> Identity | None:
-    """Return who holds a lock file, or None when nobody does or nobody has signed it."""
+    """Return the process that holds a lock file, or None when nobody does or nobody can be told.
+
+    The file says so; one that could not be written (a full disk) is asked of the kernel instead.
+    """
     taken = hold(lock, role=None)
     if taken is not None:
         taken.release()
         return None
     try:
-        return parse_identity(lock.read_bytes())
+        signed = parse_identity(lock.read_bytes())
     except OSError:
-        return None
+        signed = None
+    if signed is not None and (signed.boot != _boot() or is_alive(signed)):
+        return signed
+    return _holder_by_kernel(lock)
+
+
+def _holder_by_kernel(lock: Path) -> Identity | None:
+    """Return who took the flock on `lock` and has it open still. Source: proc_locks(5)."""
+    wanted = lock.stat()
+    for line in Path("/proc/locks").read_text().splitlines():
+        words = line.replace("->", "").split()
+        if len(words) < LOCK_WORDS or words[1] != "FLOCK" or words[5].rpartition(":")[2] != str(wanted.st_ino):
+            continue
+        pid = int(words[4])
+        if _has_open(pid, wanted) and (started := _started(pid)) is not None:
+            return Identity(pid=pid, started=started, boot=_boot(), host=os.uname().nodename, role="executor")
+    return None
+
+
+def _has_open(pid: int, wanted: os.stat_result) -> bool:
+    try:
+        return any(os.path.samestat(entry.stat(), wanted) for entry in Path(f"/proc/{pid}/fd").iterdir())
+    except OSError:
+        return False
 
 
 def hold(lock: Path, *, role: Role | None) -> Hold | None:
