@@ -34,6 +34,16 @@ class Host:
         """One folder a verified release."""
         return self.root / "releases"
 
+    @property
+    def next_path(self) -> Path:
+        """Which release this host is to trade; see `live.watching.choice`."""
+        return self.root / "next.json"
+
+    @property
+    def refused_path(self) -> Path:
+        """Which releases did not verify here, and why; see `live.watching.refusals`."""
+        return self.root / "refused.json"
+
     def journal_path(self, account: str) -> Path:
         """Return where the journal of `account` lives."""
         return self.root / "journal" / f"{account}.sqlite3"
