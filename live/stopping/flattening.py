@@ -243,6 +243,11 @@ def kill_link(run: str, symbol: str, number: int) -> str:
     return KILL_PREFIX + base64.b32encode(digest).decode("ascii").lower()
 
 
+def is_at_rest(seen: Snapshot) -> bool:
+    """Return whether a snapshot holds no position and no order that may open one."""
+    return not _held(seen) and not _entries(seen)
+
+
 def _held(seen: Snapshot) -> dict[str, Decimal]:
     return {symbol: position.size for symbol, position in sorted(seen.positions.items()) if position.size != 0}
 
