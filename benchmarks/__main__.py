@@ -21,6 +21,7 @@ NAMES = (
     "time_checks",
     "sweep",
     "gate",
+    "ledger",
     "demo",
 )
 ALONE = ("peers", "referee", "warmups", "mutation", "security")

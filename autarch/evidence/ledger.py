@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -25,8 +26,18 @@ from autarch.repo.signing import NS_LEDGER, Trust, signed_record
 LEDGER_REF = "refs/heads/autarch/ledger"
 APPEND_ATTEMPTS_MAX = 20
 
-Draft = Callable[[int, str | None], LedgerEntry | None]
-"""Makes the entry for a place in the chain: (seq, digest of the record before it). None: nothing to add."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where the next entry goes: behind commit `head`, as number `seq`, after the record with digest `prev`."""
+
+    head: str
+    seq: int
+    prev: str | None
+
+
+Draft = Callable[[Place], LedgerEntry | None]
+"""Makes the entry for a place in the chain. None: nothing to add."""
 
 
 class Ledger:
@@ -129,7 +140,7 @@ class Ledger:
                 kept writing first.
             PushRefusedError: the forge's rules refuse it (the token's role may not write the ledger).
         """
-        added = self._append(lambda seq, prev: msgspec.structs.replace(entry, seq=seq, prev=prev), key=key)
+        added = self._append(lambda place: _placed(entry, place), key=key)
         if added is None:
             raise LedgerError("an entry that must be added was not")
         return added
@@ -145,9 +156,10 @@ class Ledger:
         """
         found: list[Sealed] = []
 
-        def draft(seq: int, prev: str | None) -> LedgerEntry | None:
-            found[:] = [s for s in (find_reservation(self.entries(), wanted),) if s is not None]
-            return None if found else msgspec.structs.replace(wanted, seq=seq, prev=prev)
+        def draft(place: Place) -> LedgerEntry | None:
+            known = find_reservation(self._reader.of_pull(place.head, wanted.pr), wanted)
+            found[:] = [] if known is None else [known]
+            return None if found else _placed(wanted, place)
 
         return self._append(draft, key=key) or found[0]
 
@@ -160,10 +172,10 @@ class Ledger:
         """
         found: list[Sealed] = []
 
-        def draft(seq: int, prev: str | None) -> LedgerEntry | None:
-            final = final_answer(self.entries(), reservation=reserved.digest)
+        def draft(place: Place) -> LedgerEntry | None:
+            final = final_answer(self._reader.answering(place.head, reserved.digest), reservation=reserved.digest)
             found[:] = [] if final is None else [final]
-            return None if found else msgspec.structs.replace(answer, seq=seq, prev=prev)
+            return None if found else _placed(answer, place)
 
         added = self._append(draft, key=key)
         if added is not None:
@@ -185,8 +197,9 @@ class Ledger:
             LedgerError: as `append`.
             PushRefusedError: as `append`.
         """
-        known = lane_of(self.entries(self.sync()), reservation=reserved.digest)
-        return known or self.append(word(), key=key)
+        head = self.sync()
+        given = () if head is None else self._reader.answering(head, reserved.digest)
+        return lane_of(given, reservation=reserved.digest) or self.append(word(), key=key)
 
     # Inside
 
@@ -196,8 +209,7 @@ class Ledger:
                 parent = self.sync()
                 if parent is None:
                     raise LedgerError("there is no ledger to append to; make the workspace with: autarch init")
-                last = self._reader.tail(parent)
-                entry = draft(1 if last is None else last.entry.seq + 1, None if last is None else last.digest)
+                entry = draft(self._place_behind(parent))
                 if entry is None:
                     return None
                 record = signed_record(entry_body(entry), key=key, namespace=NS_LEDGER)
@@ -208,6 +220,12 @@ class Ledger:
                 continue
             return Sealed(entry=entry, digest=record_digest(record), commit=commit)
         raise LedgerError(f"{APPEND_ATTEMPTS_MAX} times somebody else wrote to the ledger first; run it again")
+
+    def _place_behind(self, parent: str) -> Place:
+        last = self._reader.tail(parent)
+        if last is None:
+            return Place(head=parent, seq=1, prev=None)
+        return Place(head=parent, seq=last.entry.seq + 1, prev=last.digest)
 
     def _commit(self, entry: LedgerEntry, record: bytes, parent: str) -> str:
         grown = self._repo.with_files(self._repo.tree_of(parent), {entry_path(entry.seq): record})
@@ -224,3 +242,7 @@ class Ledger:
         # The remote has it: another process of this clone that fetched it first takes nothing away.
         with suppress(StaleRefError):
             self._repo.update_ref(LEDGER_REF, commit, old=parent)
+
+
+def _placed(entry: LedgerEntry, place: Place) -> LedgerEntry:
+    return msgspec.structs.replace(entry, seq=place.seq, prev=place.prev)

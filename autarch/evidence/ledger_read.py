@@ -8,11 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 from autarch.evidence.ledger_chain import Link, added_blob, check_chain, open_link
 from autarch.evidence.ledger_entry import LedgerError, Sealed
+from autarch.evidence.ledger_index import LedgerIndex
 from autarch.repo.git import GitRepo
 from autarch.repo.history import Step, steps
 from autarch.repo.signing import NS_LEDGER, SignatureError, Trust, open_record
 
 VERIFY_THREADS = 4
+READ_ATTEMPTS_MAX = 5
 
 
 class ChainReader:
@@ -22,9 +24,10 @@ class ChainReader:
         """Read `repo`, where `trust` may sign entries."""
         self._repo = repo
         self._trust = trust
-        self._entries: list[Sealed] = []
-        self._places: dict[str, int] = {}  # commit -> entries up to and with it
-        self._tip = ""
+        self._index = LedgerIndex(repo.path)
+        self._whole: tuple[str, tuple[Sealed, ...]] = ("", ())
+        self._vouched: set[str] = set()
+        self._tails: dict[str, Sealed | None] = {}  # of the newest commit asked about
         self._lock = threading.Lock()
 
     def chain(self, head: str) -> tuple[Sealed, ...]:
@@ -34,9 +37,27 @@ class ChainReader:
             LedgerError: anything about the chain does not hold.
         """
         with self._lock:
-            if head not in self._places:
-                self._read_to(head)
-            return tuple(self._entries[: self._places[head]])
+            if self._whole[0] != head:
+                self._whole = (head, self._index.upto(self._read_to(head)))
+            return self._whole[1]
+
+    def of_pull(self, head: str, pr: int | None) -> tuple[Sealed, ...]:
+        """Return the entries up to `head` of one pull request, or of none, as `chain` would.
+
+        Raises:
+            LedgerError: anything about the chain does not hold.
+        """
+        with self._lock:
+            return self._index.of_pull(pr, upto=self._read_to(head))
+
+    def answering(self, head: str, reservation: str) -> tuple[Sealed, ...]:
+        """Return the entries up to `head` that name a reservation, as `chain` would.
+
+        Raises:
+            LedgerError: anything about the chain does not hold.
+        """
+        with self._lock:
+            return self._index.answering(reservation, upto=self._read_to(head))
 
     def extension(self, known: str | None, head: str) -> tuple[Sealed, ...]:
         """Return the entries between `known` (None: the beginning) and `head`, every signature checked.
@@ -63,14 +84,19 @@ class ChainReader:
         Raises:
             LedgerError: it is no link of a ledger, or not signed by a listed signer.
         """
+        if head in self._tails:
+            return self._tails[head]
         parents = self._repo.read_commit(head).parents
         step = steps(self._repo, head, exclude=parents[0] if parents else None)[-1]
         if not parents:
             _beginning(step)
-            return None
-        link = self._links([step])[0]
-        self._check_signature(link)
-        return open_link(link)
+            last = None
+        else:
+            link = self._links([step])[0]
+            self._check_signature(link)
+            last = open_link(link)
+        self._tails = {head: last}
+        return last
 
     def check_descent(self, head: str | None, known: str) -> None:
         """Refuse a head that does not descend from one that was seen before.
@@ -96,18 +122,31 @@ class ChainReader:
         except SignatureError as error:
             raise LedgerError(f"ledger commit {commit[:12]}: {error}") from error
 
-    def _read_to(self, head: str) -> None:
-        known = bool(self._tip) and self._repo.is_ancestor(self._tip, head)
-        found = steps(self._repo, head, exclude=self._tip if known else None)
-        entries = list(self._entries) if known else []
-        parent = self._tip if known else _beginning(found[0])
-        links = self._links(found if known else found[1:])
-        entries += check_chain(links, parent=parent, after=entries[-1] if entries else None)
-        if links:
-            self._check_signature(links[-1])
-        beginning = {} if known else {parent: 0}
-        self._places = (self._places if known else {}) | beginning | {s.commit: s.entry.seq for s in entries}
-        self._entries, self._tip = entries, head
+    def _read_to(self, head: str) -> int:
+        """Read what lies between the newest commit known and `head`, and return the number of entries up to it."""
+        place = self._index.place(head)
+        for _ in range(READ_ATTEMPTS_MAX):
+            if place is not None:
+                break
+            self._read_on(head)
+            place = self._index.place(head)
+        if place is None:
+            raise LedgerError(f"other processes keep reading another history than {head[:12]}; run it again")
+        if place and head not in self._vouched:
+            self.tail(head)
+            self._vouched.add(head)
+        return place
+
+    def _read_on(self, head: str) -> None:
+        tip = self._index.tip()
+        if tip is not None and self._repo.resolve(tip) == tip and self._repo.is_ancestor(tip, head):
+            found = list(steps(self._repo, head, exclude=tip))
+            last = self._index.at(self._index.place(tip) or 0)
+        else:
+            root, *found = steps(self._repo, head)
+            tip, last = _beginning(root), None
+            self._index.begin(tip)
+        self._index.add(check_chain(self._links(found), parent=tip, after=last), after=tip)
 
     def _links(self, found: Sequence[Step]) -> list[Link]:
         records = self._repo.read_objects([added_blob(step.commit, step.changes) for step in found])

@@ -1,0 +1,178 @@
+"""What one clone has read and checked of its ledger, so that it is read once: a cache, never a source.
+
+Small ledgers stay in memory. From `KEPT_FROM` entries on they are kept in a private file, one a clone; deleting it
+costs one reading from Git. Rows are added behind the tip they were checked against, or not at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from autarch.canonical import Sha256
+from autarch.errors import ConfigError
+from autarch.evidence.ledger_entry import LedgerEntry, Sealed
+from autarch.paths import cache_root, private_directory
+
+KEPT_FROM = 500
+BUSY_S = 2.0
+_LAYOUT = hashlib.sha256(repr(LedgerEntry.__struct_fields__).encode()).hexdigest()[:16]
+_DDL = """
+CREATE TABLE entries (
+    seq INTEGER PRIMARY KEY, commit_id TEXT NOT NULL UNIQUE, digest TEXT NOT NULL, pr INTEGER, reservation TEXT,
+    body BLOB NOT NULL
+);
+CREATE INDEX by_pr ON entries (pr) WHERE pr IS NOT NULL;
+CREATE INDEX by_reservation ON entries (reservation) WHERE reservation IS NOT NULL;
+CREATE TABLE beginning (commit_id TEXT NOT NULL);
+"""
+_FIELDS = "digest, commit_id, body"
+
+
+class LedgerIndex:
+    """Checked entries of one chain in order, and where they stand."""
+
+    def __init__(self, repository: Path) -> None:
+        """Open what was kept of the ledger in `repository`, or begin with nothing."""
+        self._path = _path_of(repository)
+        kept = _open_file(self._path) if self._path.exists() else None
+        self._may_move = kept is None
+        self._db = kept or _open_memory()
+        self._decoder = msgspec.json.Decoder(LedgerEntry)
+
+    def tip(self) -> str | None:
+        """Return the newest commit whose entry is here, the empty beginning before any; None: nothing was read."""
+        last = self._row("SELECT commit_id FROM entries ORDER BY seq DESC LIMIT 1")
+        begun = last or self._row("SELECT commit_id FROM beginning")
+        return None if begun is None else str(begun[0])
+
+    def place(self, commit: str) -> int | None:
+        """Return how many entries there are up to and with `commit`, or None where it is not known."""
+        found = self._row("SELECT seq FROM entries WHERE commit_id = ?", commit)
+        if found is not None:
+            return int(found[0])
+        return 0 if self._row("SELECT 1 FROM beginning WHERE commit_id = ?", commit) else None
+
+    def upto(self, seq: int) -> tuple[Sealed, ...]:
+        """Return the first `seq` entries."""
+        return self._all(f"SELECT {_FIELDS} FROM entries WHERE seq <= ? ORDER BY seq", seq)  # noqa: S608  constant
+
+    def at(self, seq: int) -> Sealed | None:
+        """Return entry `seq`, or None."""
+        found = self._all(f"SELECT {_FIELDS} FROM entries WHERE seq = ?", seq)  # noqa: S608  constant
+        return found[0] if found else None
+
+    def of_pull(self, pr: int | None, *, upto: int) -> tuple[Sealed, ...]:
+        """Return the entries up to `upto` of one pull request, or of none, oldest first."""
+        query = f"SELECT {_FIELDS} FROM entries WHERE pr IS ? AND seq <= ? ORDER BY seq"  # noqa: S608  constant
+        return self._all(query, pr, upto)
+
+    def answering(self, reservation: str, *, upto: int) -> tuple[Sealed, ...]:
+        """Return the entries up to `upto` that name a reservation, oldest first."""
+        query = f"SELECT {_FIELDS} FROM entries WHERE reservation = ? AND seq <= ? ORDER BY seq"  # noqa: S608  constant
+        return self._all(query, reservation, upto)
+
+    def begin(self, root: str) -> None:
+        """Forget everything and stand at an empty beginning."""
+        with self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.execute("DELETE FROM entries")
+            self._db.execute("DELETE FROM beginning")
+            self._db.execute("INSERT INTO beginning VALUES (?)", (root,))
+
+    def add(self, entries: Sequence[Sealed], *, after: str) -> None:
+        """Keep `entries`, which were checked to follow commit `after`.
+
+        Adds nothing where another process has added behind `after` meanwhile.
+        """
+        rows = [
+            (
+                sealed.entry.seq,
+                sealed.commit,
+                sealed.digest,
+                sealed.entry.pr,
+                sealed.entry.reservation,
+                msgspec.json.encode(sealed.entry),
+            )
+            for sealed in entries
+        ]
+        try:
+            self._insert(rows, after)
+        except sqlite3.Error:  # a full or a busy disk: what was read is kept for this process alone
+            self._leave_file()
+            self._insert(rows, after)
+        if self._may_move and rows and rows[-1][0] >= KEPT_FROM:
+            self._move_to_file()
+
+    def _insert(self, rows: Sequence[tuple[object, ...]], after: str) -> None:
+        with self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            if self.tip() == after:
+                self._db.executemany("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+    def _leave_file(self) -> None:
+        memory = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        self._db.backup(memory)
+        self._db.close()
+        self._db = memory
+
+    def _move_to_file(self) -> None:
+        """Keep for later processes what is in memory; a folder or disk that refuses costs them only time."""
+        draft = self._path.with_suffix(f".{os.getpid()}")
+        with suppress(ConfigError, OSError, sqlite3.Error):
+            private_directory(self._path.parent)
+            with closing(sqlite3.connect(draft)) as target:
+                self._db.backup(target)
+            draft.replace(self._path)
+            kept = _open_file(self._path)
+            if kept is not None:
+                self._db, self._may_move = kept, False
+        draft.unlink(missing_ok=True)
+
+    def _row(self, query: str, *values: object) -> tuple[Any, ...] | None:
+        found: tuple[Any, ...] | None = self._db.execute(query, values).fetchone()
+        return found
+
+    def _all(self, query: str, *values: object) -> tuple[Sealed, ...]:
+        decode = self._decoder.decode
+        return tuple(
+            Sealed(entry=decode(body), digest=Sha256(digest), commit=commit)
+            for digest, commit, body in self._db.execute(query, values)
+        )
+
+
+def _path_of(repository: Path) -> Path:
+    name = hashlib.sha256(f"{_LAYOUT}\n{repository.resolve()}".encode()).hexdigest()[:32]
+    return cache_root() / "ledgers" / f"{name}.sqlite3"
+
+
+def _open_memory() -> sqlite3.Connection:
+    database = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    database.executescript(_DDL)
+    return database
+
+
+def _open_file(path: Path) -> sqlite3.Connection | None:
+    """Return the kept database, or None where it is damaged or not ours to read; a damaged one is removed."""
+    try:
+        private_directory(path.parent)
+        database = sqlite3.connect(path, isolation_level=None, timeout=BUSY_S, check_same_thread=False)
+    except (ConfigError, sqlite3.Error):
+        return None
+    try:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = NORMAL")
+        database.execute("SELECT count(*) FROM entries, beginning").fetchone()
+    except sqlite3.Error:
+        database.close()
+        with suppress(OSError):
+            path.unlink()
+        return None
+    return database

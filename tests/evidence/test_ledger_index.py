@@ -1,0 +1,117 @@
+"""What was read of a ledger is kept beside the cache: faster, and never another answer."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from autarch.evidence import ledger_index
+from autarch.evidence.ledger import Ledger
+from autarch.evidence.ledger_index import LedgerIndex
+
+from .test_ledger import key, ledger, new_repo, repo, reservation, result, trust
+
+__all__ = ["key", "ledger", "repo", "trust"]
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch, tmp_path):
+    """Keep from the third entry on, in a cache of this test's own."""
+    monkeypatch.setattr(ledger_index, "KEPT_FROM", 3)
+    monkeypatch.setattr(ledger_index, "BUSY_S", 0.0)
+    monkeypatch.setenv("AUTARCH_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def files(tmp_path):
+    return lambda: sorted((tmp_path / "cache").glob("ledgers/*.sqlite3"))
+
+
+def new_clone(repo):
+    """Return the same objects under a path whose ledger nobody has read."""
+    other = new_repo(repo.path.with_name("clone"))
+    other.run("fetch", "--quiet", str(repo.path), "refs/heads/*:refs/heads/*")
+    return other
+
+
+def grow(ledger, key, count, *, start=1):
+    return [ledger.append(reservation(number), key=key) for number in range(start, start + count)]
+
+
+def read(repo, trust, **arguments):
+    return Ledger(repo, trust=trust).entries(**arguments)
+
+
+def test_a_small_ledger_leaves_no_file(repo, trust, ledger, key, files):
+    grow(ledger, key, 2)
+    assert len(read(repo, trust)) == 2
+
+    assert files() == []
+
+
+def test_a_kept_ledger_reads_as_one_that_never_was(repo, trust, ledger, key, monkeypatch):
+    grown = grow(ledger, key, 4)
+    read(repo, trust)
+    grown += grow(ledger, key, 3, start=5)
+
+    assert read(repo, trust) == tuple(grown)
+    assert read(repo, trust, head=grown[1].commit) == tuple(grown[:2])
+    monkeypatch.setattr(ledger_index, "KEPT_FROM", 99)
+    assert read(new_clone(repo), trust, head=grown[-1].commit) == tuple(grown)
+
+
+def test_an_index_answers_for_a_pull_request_and_a_reservation(repo, trust, ledger, key):
+    first, *_ = grow(ledger, key, 4)
+    answer = ledger.append(result(first), key=key)
+    read(repo, trust)
+
+    again = Ledger(repo, trust=trust)
+    assert again.reserve(reservation(2), key=key).entry.seq == 2
+    assert again.answer(first, result(first), key=key) == answer
+    assert again.head() == answer.commit
+
+
+def test_a_damaged_file_is_read_again_from_git(repo, trust, ledger, key, files):
+    grown = grow(ledger, key, 4)
+    read(repo, trust)
+    (kept,) = files()
+    for name in (kept, *kept.parent.glob(f"{kept.name}-*")):
+        name.write_bytes(b"not a database, whatever it says it is" * 200)
+
+    assert read(repo, trust) == tuple(grown)
+
+
+def test_what_is_kept_does_not_vouch_for_a_rewritten_ledger(repo, trust, ledger, key):
+    grown = grow(ledger, key, 4)
+    read(repo, trust)
+    repo.update_ref("refs/heads/autarch/ledger", grown[1].commit, old=grown[3].commit)
+    other = Ledger(repo, trust=trust).append(reservation(9), key=key)
+
+    assert read(repo, trust) == (*grown[:2], other)
+    assert read(repo, trust, head=grown[3].commit) == tuple(grown)
+
+
+def test_a_file_that_cannot_be_written_costs_only_time(repo, trust, ledger, key, files):
+    grown = grow(ledger, key, 4)
+    read(repo, trust)
+    (kept,) = files()
+    grown += grow(ledger, key, 2, start=5)
+    with closing(sqlite3.connect(kept, isolation_level=None)) as busy:
+        busy.execute("BEGIN IMMEDIATE")
+
+        assert read(repo, trust) == tuple(grown)
+    assert LedgerIndex(repo.path).tip() == grown[3].commit
+
+
+def test_two_readers_of_one_file_do_not_mix_their_histories(tmp_path, repo, trust, ledger, key):
+    grown = grow(ledger, key, 4)
+    read(repo, trust)
+    one, other = LedgerIndex(repo.path), LedgerIndex(repo.path)
+    fifth = ledger.append(reservation(5), key=key)
+    one.add([fifth], after=grown[3].commit)
+    other.add([fifth], after=grown[3].commit)
+
+    assert other.upto(5) == (*grown, fifth)
+    assert LedgerIndex(new_repo(tmp_path / "stranger").path).tip() is None
