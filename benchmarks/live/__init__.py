@@ -1,0 +1,1 @@
+"""How fast live trading is: against our model of Bybit, on loopback."""
