@@ -100,6 +100,23 @@ def load_credentials(account: str, source: KeySource, *, environment: str, use: 
     )
 
 
+def load_token(name: str, source: KeySource) -> str:
+    """Return the one word in the credential `name`, which opens a chat channel: no key, so a private file will do.
+
+    Raises:
+        ConfigError: there is none, it is malformed, or others could have read it.
+    """
+    folders = [folder for folder in (source.systemd, source.folder) if folder is not None]
+    path = next((folder / name for folder in folders if (folder / name).is_file()), None)
+    if path is None:
+        raise ConfigError(f"there is no token {name!r}; expected one of: {', '.join(str(f / name) for f in folders)}")
+    _require_outside(path, source.workspace)
+    words = _from_file(path).decode("ascii", "replace").split()
+    if len(words) != 1 or not words[0].isprintable() or not words[0].isascii():
+        raise ConfigError(f"{path} holds no token: expected one word of printable ASCII")
+    return words[0]
+
+
 def redacted(text: str, secrets: Iterable[str]) -> str:
     """Return `text` without any of `secrets`, longest first, so that one inside another leaves nothing behind."""
     for secret in sorted({s for s in secrets if s}, key=len, reverse=True):

@@ -230,6 +230,11 @@ class ForgeClient:
         """Return the labels of a pull request."""
         return tuple(str(raw["name"]) for raw in self._pages(f"/issues/{number}/labels"))
 
+    def labelled(self, label: str) -> tuple[int, ...]:
+        """Return the numbers of the open issues and pull requests that carry a label, newest first."""
+        query = {"state": "open", "labels": label}
+        return tuple(int(raw["number"]) for raw in self._pages("/issues", query))
+
     def add_labels(self, number: int, labels: Sequence[str]) -> tuple[str, ...]:
         """Add labels and return all the pull request has."""
         raw = self._json("POST", f"/issues/{number}/labels", {"labels": list(labels)})

@@ -183,6 +183,22 @@ def edit_comment(call: Call) -> Reply:
     return Reply(body=shapes.comment_json(call.office.talk.edit_comment(call.account, call.number, body)))
 
 
+def list_issues(call: Call) -> Reply:
+    """GET /issues?state=&labels=one,and,another: pull requests that carry all of these labels."""
+    state = call.query.get("state", "open")
+    if state not in {"open", "closed", "all"}:
+        raise DeniedError(422, f"state is {state!r}; expected open, closed or all")
+    wanted = {label for label in call.query.get("labels", "").split(",") if label}
+    records = [
+        record
+        for record in reversed(call.office.desk.pulls.all())
+        if state in {"all", record.state} and wanted <= set(record.labels)
+    ]
+    page, headers = _page(call, records)
+    shown = [shapes.issue_json(record, url=call.office.url, repository=call.office.repository) for record in page]
+    return Reply(body=shown, headers=headers)
+
+
 def list_labels(call: Call) -> Reply:
     """GET /issues/{n}/labels."""
     page, headers = _page(call, call.office.desk.pull(call.number).labels)
@@ -264,6 +280,7 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/issues/{number:int}/comments", add_comment),
     ("GET", "/issues/{number:int}/comments", list_comments),
     ("PATCH", "/issues/comments/{number:int}", edit_comment),
+    ("GET", "/issues", list_issues),
     ("GET", "/issues/{number:int}/labels", list_labels),
     ("POST", "/issues/{number:int}/labels", add_labels),
     ("DELETE", "/issues/{number:int}/labels/{label:path}", remove_label),

@@ -122,6 +122,24 @@ def pull_json(
     }
 
 
+def issue_json(record: PullRecord, *, url: str, repository: str) -> dict[str, Any]:
+    """Return GitHub's issue object of a pull request: every one is an issue, and here there are no others."""
+    return {
+        "number": record.number,
+        "title": record.title,
+        "body": record.body,
+        "state": record.state,
+        "user": {"login": record.author, "type": "User"},
+        "labels": [{"name": label} for label in record.labels],
+        "html_url": f"{url}/pulls/{record.number}",
+        "url": f"{url}/repos/{repository}/issues/{record.number}",
+        "pull_request": {"url": f"{url}/repos/{repository}/pulls/{record.number}"},
+        "created_at": _time(record.created_ms),
+        "updated_at": _time(record.updated_ms),
+        "closed_at": _time(record.closed_ms),
+    }
+
+
 def comment_json(record: CommentRecord) -> dict[str, Any]:
     """Return GitHub's issue comment object."""
     return {

@@ -153,6 +153,22 @@ def test_a_second_pull_request_of_one_branch_and_one_without_commits_are_refused
     assert status_of(lambda: agent.create_pull(head="agent/tuner/nothing-1", title="t", body="")) == 422
 
 
+def test_open_pull_requests_are_found_by_their_labels(shared: Yard) -> None:
+    pull = shared.propose(shared.strategy("labelled"), branch="agent/tuner/labelled-1")
+    deployer = shared.client("deployer")
+    assert deployer.labelled("halt now") == ()
+
+    shared.client("human").add_labels(pull.number, ["halt now", "other"])
+
+    assert deployer.labelled("halt now") == (pull.number,)
+    both = raw(shared, "GET", f"{ROOT}/issues?labels=other,halt%20now").json()
+    assert [(issue["number"], "pull_request" in issue) for issue in both] == [(pull.number, True)]
+    assert raw(shared, "GET", f"{ROOT}/issues?labels=other,none").json() == []
+    assert raw(shared, "GET", f"{ROOT}/issues?state=new").status_code == 422
+    shared.client("agent").close_pull(pull.number)
+    assert deployer.labelled("halt now") == ()
+
+
 def test_an_agent_closes_and_a_human_reopens_its_pull_request(shared: Yard) -> None:
     head = shared.strategy("closing")
     pull = shared.propose(head, branch="agent/tuner/closing-1")
