@@ -27,6 +27,7 @@ from autarch.repo.objects import REGULAR, Person, TreeEntry, format_message
 from autarch.repo.runner import SAFE_ENVIRONMENT, Remote
 from autarch.repo.signers import signers_file
 from autarch.repo.strategies import strategy_tree
+from autarch.workspace import Config, ForgeSection, render_config
 
 MAIN = "refs/heads/main"
 POLICY = b"""schema = 1
@@ -301,6 +302,20 @@ def make_yard(folder: Path, project: GitRepo, keys: Keys, make_gate: MakeGate | 
         made = Yard(url=running.url, state=state, clone=make_clone(folder, project), keys=keys, tokens=tokens)
         with contextlib.closing(made):
             yield made
+
+
+def make_workspace(yard: Yard) -> Path:
+    """Make the folder around a yard's forge a workspace with each role's token, as `autarch init` does; return it."""
+    root = yard.state.root.parent
+    plain_git("init", "--quiet", "--initial-branch=main", str(root))
+    folder = root / ".autarch" / "tokens"
+    folder.mkdir(parents=True)
+    for role in ("human", "ci", "agent", "deployer"):
+        (folder / role).touch(mode=0o600)
+        (folder / role).write_text(yard.tokens[role])
+    config = Config(schema=1, forge=ForgeSection(repository=LOCAL_REPOSITORY, folder="forge"))
+    (root / ".autarch" / "config.toml").write_bytes(render_config(config))
+    return root
 
 
 @pytest.fixture

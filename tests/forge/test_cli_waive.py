@@ -26,12 +26,10 @@ from autarch.evidence.claim import (
 from autarch.evidence.ledger import Ledger
 from autarch.evidence.ledger_entry import LedgerEntry
 from autarch.evidence.waiver import day_of, grant, parse_waivers, render_waivers, waiver_path
-from autarch.forge.wire import LOCAL_REPOSITORY
 from autarch.repo import signing
 from autarch.repo.git import GitRepo
-from autarch.workspace import Config, ForgeSection, render_config
 
-from .conftest import Keys, Yard, make_yard, plain_git
+from .conftest import Keys, Yard, make_workspace, make_yard
 
 REASON = "half of the sleeve is hedged"
 
@@ -73,15 +71,7 @@ CLAIM = Claim(
 @pytest.fixture(scope="module")
 def yard(tmp_path_factory, project, keys: Keys) -> Iterator[Yard]:
     with make_yard(tmp_path_factory.mktemp("waive"), project, keys) as made:
-        root = made.state.root.parent
-        plain_git("init", "--quiet", "--initial-branch=main", str(root))
-        folder = root / ".autarch" / "tokens"
-        folder.mkdir(parents=True)
-        for role in ("human", "ci", "agent", "deployer"):
-            (folder / role).touch(mode=0o600)
-            (folder / role).write_text(made.tokens[role])
-        config = Config(schema=1, forge=ForgeSection(repository=LOCAL_REPOSITORY, folder="forge"))
-        (root / ".autarch" / "config.toml").write_bytes(render_config(config))
+        make_workspace(made)
         record_verdict(made)
         yield made
 
