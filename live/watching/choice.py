@@ -30,8 +30,8 @@ By = Literal["watch", "operator"]
 class Choice(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What is to be traded.
 
-    `history` holds what a rollback leads to, newest last; `passed_over` the newest version that an operator knew of and did
-    not choose, or nothing.
+    `history` holds what a rollback leads to, newest last; `passed_over` the newest version that an operator knew of
+    and did not choose, or nothing.
     """
 
     schema: int = SCHEMA

@@ -103,6 +103,7 @@ def test_a_release_that_does_not_verify_is_told_once_and_the_one_before_is_taken
     assert post.next == "v0.2.0"
 
 
+@pytest.mark.slow
 def test_a_refusal_is_looked_at_again_when_trust_changes_and_after_hours_but_told_no_more(post):
     post.watcher.look()
     post.yard.sign(post.yard.released("v0.3.0"), key="stranger")
@@ -119,6 +120,7 @@ def test_a_refusal_is_looked_at_again_when_trust_changes_and_after_hours_but_tol
     assert post.alerts.take() == []
 
 
+@pytest.mark.slow
 def test_what_could_not_be_decided_is_tried_again_after_a_while(post):
     post.trouble = UndecidedError("no memory")
 
@@ -130,6 +132,7 @@ def test_what_could_not_be_decided_is_tried_again_after_a_while(post):
     assert post.watcher.look().taken == "v0.1.0"
 
 
+@pytest.mark.slow
 def test_a_forge_that_is_away_is_told_once_and_the_choice_stands(post):
     post.watcher.look()
     post.away = True
@@ -145,6 +148,7 @@ def test_a_forge_that_is_away_is_told_once_and_the_choice_stands(post):
     ]
 
 
+@pytest.mark.slow
 def test_a_revoked_release_is_not_even_tried(post):
     post.yard.release("v0.2.0", trials=2)
     post.publish()
@@ -155,6 +159,7 @@ def test_a_revoked_release_is_not_even_tried(post):
     assert (look.taken, look.refused) == ("v0.1.0", ())
 
 
+@pytest.mark.slow
 def test_a_next_release_that_is_revoked_before_anybody_trades_it_is_dropped(post):
     post.watcher.look()
     post.trade("v0.1.0")
@@ -172,6 +177,7 @@ def test_a_next_release_that_is_revoked_before_anybody_trades_it_is_dropped(post
     assert text == "v0.2.0 was next and is no longer trusted on this host; v0.1.0 stands"
 
 
+@pytest.mark.slow
 def test_a_revoked_release_that_trades_is_left_to_its_executor(post):
     post.watcher.look()
     post.yard.release("v0.2.0", trials=2)
@@ -185,6 +191,7 @@ def test_a_revoked_release_that_trades_is_left_to_its_executor(post):
     assert (look.dropped, look.choice.tag) == (None, "v0.2.0")
 
 
+@pytest.mark.slow
 def test_an_operators_choice_outranks_a_verification_that_ends_after_it(post):
     post.watcher.look()
     post.yard.release("v0.2.0", trials=2)
