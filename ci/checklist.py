@@ -22,6 +22,7 @@ STOPPED_BY: dict[str, tuple[str, ...]] = {
     "warmup": ("scope", "policy", "determinism"),
     "memory": ("scope", "policy", "determinism"),
     "backtest": ("scope", "policy", "determinism", "causality"),
+    "parity": ("scope", "policy", "determinism", "causality"),
     "risk": ("scope", "policy", "determinism", "causality", "backtest"),
     "robustness": ("scope", "policy", "determinism", "causality", "backtest"),
 }
@@ -29,6 +30,7 @@ STOPPED_BY: dict[str, tuple[str, ...]] = {
 
 RESTS_ON: dict[str, tuple[str, ...]] = STOPPED_BY | {
     "backtest": ("scope", "policy", "determinism"),
+    "parity": ("scope", "policy", "determinism"),
     "risk": ("scope", "policy", "determinism", "backtest"),
     "robustness": ("scope", "policy", "determinism", "backtest"),
 }

@@ -13,7 +13,7 @@ from autarch.manifest import StrategySource
 from autarch.market.lock_types import DatasetLock
 from autarch.market.stores import Stores
 from autarch.market.types import Market
-from autarch.referee.process import RefereeProcess
+from autarch.referee.process import RefereeProcess, RehearsalProcess
 from autarch.sandbox.worker import Worker
 from autarch.verdict import LaneWord, Measure
 from ci.candidate import Candidate
@@ -65,10 +65,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluated:
-    """What every check that runs the strategy shares: its bytes, the train bars, two workers and the referee.
+    """What every check that runs the strategy shares: its bytes, the train bars, two workers, referee and live path.
 
-    `main` answers the decisions that count; `other` differs from it in hash seed and clock; `referee`
-    replays decisions and never sees the strategy.
+    `main` answers the decisions that count; `other` differs from it in hash seed and clock; `referee` and
+    `rehearsal` replay decisions and never see the strategy.
     """
 
     candidate: Candidate
@@ -78,6 +78,7 @@ class Evaluated:
     main: Worker
     other: Worker
     referee: RefereeProcess
+    rehearsal: RehearsalProcess
 
     def afford(self, windows: int) -> None:
         """Raise when `windows` more, at the pace so far, would use more time than the policy gives one verdict.

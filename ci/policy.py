@@ -22,6 +22,7 @@ CLASSES: Mapping[str, tuple[CheckClass, ...]] = {
     "warmup": ("limit", "advice"),
     "memory": ("limit", "advice"),
     "backtest": ("law",),
+    "parity": ("law",),
     "risk": ("limit", "advice"),
     "robustness": ("limit", "advice"),
 }

@@ -96,6 +96,14 @@ class BacktestPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     referee_bars: Count
 
 
+class ParityPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Bars of a symbol that the live path trades, and decisions it asks for bar by bar: at changes, and drawn."""
+
+    bars: Count
+    changes: Count
+    random_bars: Count
+
+
 class RiskPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Limits of the risk check; units stand in the names."""
 
@@ -162,6 +170,7 @@ class Tables(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     warmup: WarmupPolicy
     memory: MemoryPolicy
     backtest: BacktestPolicy
+    parity: ParityPolicy
     risk: RiskPolicy
     robustness: RobustnessPolicy
     lanes: LanesPolicy

@@ -15,8 +15,9 @@ from autarch.market.types import Market
 from autarch.sandbox.values import SandboxLevel
 from ci.candidate import Candidate, Incumbent
 from ci.checklist import Checklist
-from ci.checks import backtest, causality, determinism, memory, referee, risk, robustness, warmup
+from ci.checks import backtest, causality, determinism, memory, parity, referee, risk, robustness, warmup
 from ci.checks.findings import Findings, Task, measure
+from ci.checks.parity import Rehearsing
 from ci.checks.referee import Refereeing
 from ci.context import Answer, Evaluated, GateInputs, Judged
 from ci.lanes import Lane, may_ask, relation
@@ -41,6 +42,7 @@ class StrategyRun:
     _stack: ExitStack = field(default_factory=ExitStack)
     _evaluated: Evaluated | None = None
     _refereeing: Refereeing | None = None
+    _rehearsing: Rehearsing | None = None
 
     def run(self) -> None:
         """Ask every check that is still clear, in order; the market stays loaded for the report."""
@@ -49,8 +51,8 @@ class StrategyRun:
             evaluated, decisions = self._evaluated, self.decisions
             if evaluated is None or decisions is None:
                 return
-            if honest and "backtest" in self.checklist.wanted:
-                self._begin_refereeing(evaluated, decisions)
+            if honest:
+                self._begin_replays(evaluated, decisions)
             self.checklist.progress(f"asking up to {self.inputs.policy.causality.cuts} decisions again")
             with asking_threads(1, evaluated.main, evaluated.other) as pool:  # a second core, while causality asks
                 beside = [
@@ -72,6 +74,7 @@ class StrategyRun:
         with asking_threads(1, evaluated.main, evaluated.other) as pool:
             ahead = pool.submit(self._measured, evaluated, decisions) if is_wanted else None
             self.checklist.ask("backtest", lambda: self._backtest(evaluated, decisions))
+            self.checklist.ask("parity", lambda: self._parity(evaluated, decisions))
             self.checklist.ask("risk", lambda: self._risk(evaluated))
             self.checklist.ask("robustness", lambda: self._robustness(ahead))
 
@@ -127,13 +130,19 @@ class StrategyRun:
             main=workers.main,
             other=workers.other,
             referee=workers.referee,
+            rehearsal=workers.rehearsal,
         )
 
-    def _begin_refereeing(self, evaluated: Evaluated, decisions: Decisions) -> None:
-        """Let the referee replay while other checks ask; it ends with the stack if nobody asks for it."""
-        with suppress(AutarchError):  # told when the backtest begins it again
-            self._refereeing = self._refereeing_of(evaluated, decisions)
-            self._stack.callback(self._refereeing.drop)
+    def _begin_replays(self, evaluated: Evaluated, decisions: Decisions) -> None:
+        """Let referee and live path replay while other checks ask; they end with the stack if nobody asks for them."""
+        if "backtest" in self.checklist.wanted:
+            with suppress(AutarchError):  # told when the backtest begins it again
+                self._refereeing = self._refereeing_of(evaluated, decisions)
+                self._stack.callback(self._refereeing.drop)
+        if "parity" in self.checklist.wanted:
+            with suppress(AutarchError):  # likewise
+                self._rehearsing = parity.begin(evaluated, decisions, lock=self.inputs.lock)
+                self._stack.callback(self._rehearsing.drop)
 
     def _refereeing_of(self, evaluated: Evaluated, decisions: Decisions) -> Refereeing:
         inputs = self.inputs
@@ -147,6 +156,10 @@ class StrategyRun:
             evaluated.market, decisions, lock=self.inputs.lock, policy=self.inputs.policy, refereeing=refereeing
         )
         return answer
+
+    def _parity(self, evaluated: Evaluated, decisions: Decisions) -> Answer:
+        rehearsing = self._rehearsing or parity.begin(evaluated, decisions, lock=self.inputs.lock)
+        return parity.check(evaluated, decisions, rehearsing)
 
     def _risk(self, evaluated: Evaluated) -> Answer:
         if self.judged is None:

@@ -1,4 +1,4 @@
-"""Whom a gate asks: two workers that differ in all that must not matter to a strategy, and the referee."""
+"""Whom a gate asks: two workers that differ in all that must not matter to a strategy, referee and live path."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from autarch.referee.process import RefereeProcess
+from autarch.referee.process import RefereeProcess, RehearsalProcess
 from autarch.sandbox.budget import Budget
 from autarch.sandbox.layers import DEMANDS
 from autarch.sandbox.level import weakest
@@ -22,11 +22,12 @@ OTHER_CLOCK_SHIFT_S = 86_400 * 400
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workers:
-    """`main` answers the decisions that count; `other` has another hash seed and clock; `referee` replays."""
+    """`main` answers the decisions that count; `other` has another hash seed and clock; the rest replay them."""
 
     main: Worker
     other: Worker
     referee: RefereeProcess
+    rehearsal: RehearsalProcess
 
     @property
     def numerics(self) -> tuple[str, str]:
@@ -53,7 +54,7 @@ class Workers:
 
 @contextmanager
 def started_workers(*, allow_weak: bool = False) -> Iterator[Workers]:
-    """Start both workers, which import in the background, and end them and the referee afterwards."""
+    """Start both workers, which import in the background, and end them and whoever replayed afterwards."""
     with (
         Worker(hash_seed=0, allow_weak=allow_weak) as main,
         Worker(
@@ -63,8 +64,9 @@ def started_workers(*, allow_weak: bool = False) -> Iterator[Workers]:
             allow_weak=allow_weak,
         ) as other,
         RefereeProcess() as referee,
+        RehearsalProcess() as rehearsal,
     ):
-        yield Workers(main=main, other=other, referee=referee)
+        yield Workers(main=main, other=other, referee=referee, rehearsal=rehearsal)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""A process of its own for the referee, so that it replays while other checks ask the strategy."""
+"""A process of its own for whoever plays decisions again, so that it does so while other checks ask the strategy."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from types import TracebackType
-from typing import IO, Any, Final, Self
+from typing import IO, Any, Final, Generic, Self, TypeVar
 
 from autarch.errors import UndecidedError
 from autarch.numerics import pinned_environment
+from autarch.referee.rehearsal import MODULE, Rehearsal, Rehearsed
 from autarch.referee.result import Refereed
 from autarch.referee.serve import receive, send
 from autarch.referee.sheet import Sheet
@@ -25,18 +26,26 @@ _KEPT: Final = ("AUTARCH_CACHE", "HOME", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE"
 _WORDS_MAX: Final = 2_000
 
 
-class RefereeProcess:
+Asked = TypeVar("Asked")
+Answered = TypeVar("Answered")
+
+
+class PlayerProcess(Generic[Asked, Answered]):
     """Plays sheets under the numeric pin; starts with the first question and serves until closed.
 
     It sees decisions and bars, never a strategy's code, and so needs no confinement. One question is
     answered at a time. A context manager.
     """
 
-    def __init__(self, *, seconds_max: float = SECONDS_MAX, python: str = sys.executable) -> None:
+    def __init__(
+        self, *, module: str, who: str, seconds_max: float = SECONDS_MAX, python: str = sys.executable
+    ) -> None:
+        """Prepare to run `module`, which is called `who` where it fails; nothing is started yet."""
+        self._module, self._who = module, who
         self._seconds_max, self._python = seconds_max, python
         self._process: subprocess.Popen[bytes] | None = None
         self._stderr: IO[bytes] | None = None
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="referee")
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix=module)
         self._last: Future[Any] | None = None
 
     def __enter__(self) -> Self:
@@ -47,7 +56,7 @@ class RefereeProcess:
     ) -> None:
         self.close()
 
-    def ask(self, sheets: Sequence[Sheet]) -> Future[Any]:
+    def ask(self, sheets: Sequence[Asked]) -> Future[Any]:
         """Begin to play `sheets`; give the future to `answer`. A question nobody waited for is dropped.
 
         Raises:
@@ -61,7 +70,7 @@ class RefereeProcess:
         self._last = self._thread.submit(_exchange, self._process, tuple(sheets))
         return self._last
 
-    def answer(self, question: Future[Any]) -> tuple[Refereed, ...]:
+    def answer(self, question: Future[Any]) -> tuple[Answered, ...]:
         """Return what came of each sheet of `question`.
 
         Raises:
@@ -72,15 +81,15 @@ class RefereeProcess:
         except TimeoutError as error:
             self.drop()
             raise UndecidedError(
-                f"the referee did not answer within {self._seconds_max:g} s; lower referee_bars or free the machine"
+                f"{self._who} did not answer within {self._seconds_max:g} s; ask for fewer bars or free the machine"
             ) from error
         except (OSError, EOFError, CancelledError) as error:
-            raise UndecidedError(f"the referee's process failed: {error!r}. {self._last_words()}") from error
+            raise UndecidedError(f"{self._who}'s process failed: {error!r}. {self._last_words()}") from error
         if isinstance(found, str):
-            raise UndecidedError(f"the referee could not replay the decisions; report this: {found.strip()}")
+            raise UndecidedError(f"{self._who} could not replay the decisions; report this: {found.strip()}")
         if found is None:
-            raise UndecidedError(f"the referee's process ended without an answer. {self._last_words()}")
-        answered: tuple[Refereed, ...] = found
+            raise UndecidedError(f"{self._who}'s process ended without an answer. {self._last_words()}")
+        answered: tuple[Answered, ...] = found
         return answered
 
     def drop(self) -> None:
@@ -108,7 +117,7 @@ class RefereeProcess:
         stderr = tempfile.TemporaryFile()  # noqa: SIM115  closed by `drop`
         try:
             process = subprocess.Popen(
-                [self._python, "-P", "-m", "autarch.referee.serve"],
+                [self._python, "-P", "-m", self._module],
                 env=pinned_environment(_clean(os.environ)),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -117,7 +126,7 @@ class RefereeProcess:
             )
         except OSError as error:
             stderr.close()
-            raise UndecidedError(f"the referee's process cannot be started: {error}") from error
+            raise UndecidedError(f"{self._who}'s process cannot be started: {error}") from error
         return process, stderr
 
     def _last_words(self) -> str:
@@ -127,7 +136,21 @@ class RefereeProcess:
         return self._stderr.read()[-_WORDS_MAX:].decode("utf-8", "replace").strip()
 
 
-def _exchange(process: subprocess.Popen[bytes], sheets: tuple[Sheet, ...]) -> Any:
+class RefereeProcess(PlayerProcess[Sheet, Refereed]):
+    """backtrader, in a process of its own."""
+
+    def __init__(self, *, seconds_max: float = SECONDS_MAX, python: str = sys.executable) -> None:
+        super().__init__(module="autarch.referee.serve", who="the referee", seconds_max=seconds_max, python=python)
+
+
+class RehearsalProcess(PlayerProcess[Rehearsal, Rehearsed]):
+    """The live path: executor and paper venue, in a process of its own."""
+
+    def __init__(self, *, seconds_max: float = SECONDS_MAX, python: str = sys.executable) -> None:
+        super().__init__(module=MODULE, who="the live path", seconds_max=seconds_max, python=python)
+
+
+def _exchange(process: subprocess.Popen[bytes], sheets: tuple[object, ...]) -> Any:
     if process.stdin is None or process.stdout is None:
         raise EOFError("it has no pipes")
     send(process.stdin, sheets)

@@ -9,6 +9,7 @@ import pickle
 import struct
 import sys
 import traceback
+from collections.abc import Callable
 from typing import IO, Any, Final
 
 HEADER: Final = struct.Struct("<Q")
@@ -37,12 +38,9 @@ def receive(stream: IO[bytes]) -> Any:
     return pickle.loads(content)  # noqa: S301  a pipe between two processes of ours, closed to all others
 
 
-def main() -> int:
-    """Play each request, a tuple of sheets, and answer a tuple of `Refereed`, or the text of an error."""
-    # backtrader looks for TA-Lib, which brings pandas along; its indicators are not used.
-    sys.modules["talib"] = None  # type: ignore[assignment]
-    from autarch.numerics import is_pinned  # noqa: PLC0415  after the line above, and not before a first request
-    from autarch.referee.replay import play  # noqa: PLC0415  likewise
+def serve(play: Callable[[Any], object]) -> int:
+    """Play each request, a tuple of sheets, and answer a tuple of what came of each, or the text of an error."""
+    from autarch.numerics import is_pinned  # noqa: PLC0415  not before a first request's imports are settled
 
     answers, sys.stdout = sys.stdout.buffer, sys.stderr
     while (sheets := receive(sys.stdin.buffer)) is not None:
@@ -53,6 +51,15 @@ def main() -> int:
         except Exception:  # noqa: BLE001  the asker shows it, and the check is undecided
             send(answers, traceback.format_exc(limit=-2))
     return 0
+
+
+def main() -> int:
+    """Serve `Refereed` for each sheet."""
+    # backtrader looks for TA-Lib, which brings pandas along; its indicators are not used.
+    sys.modules["talib"] = None  # type: ignore[assignment]
+    from autarch.referee.replay import play  # noqa: PLC0415  after the line above
+
+    return serve(play)
 
 
 if __name__ == "__main__":

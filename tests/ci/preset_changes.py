@@ -47,6 +47,11 @@ STRICT: Changes = {
         "rounding_frac_max": ("0.02", "Strict: a fifth of standard; decisions at a tick's edge are noise."),
         "earned_frac_max": ("0.02", "Strict: hardly more than chance."),
     },
+    "parity": {
+        "bars": ("6000", "Strict: twice standard."),
+        "changes": ("1000", "Strict: twice standard."),
+        "random_bars": ("400", "Strict: twice standard."),
+    },
     "backtest": {"fills_min": ("100", "Strict: a strategy that trades less is judged by hand, or not at all.")},
     "risk": {
         "drawdown_frac_max": ("0.20", "Strict: a loss that a quarter of gain makes good again."),

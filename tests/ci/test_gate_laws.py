@@ -12,7 +12,7 @@ from ci.candidate import Candidate
 from ci.policy import CHECK_NAMES
 
 ALL = dict.fromkeys(CHECK_NAMES, "passed")
-NO_SCORE = {"backtest": "skipped", "risk": "skipped", "robustness": "skipped"}
+NO_SCORE = {"backtest": "skipped", "parity": "skipped", "risk": "skipped", "robustness": "skipped"}
 
 PEEK = """\
     ahead = np.append(bars.close[1:], bars.close[-1])

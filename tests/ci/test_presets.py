@@ -15,7 +15,7 @@ from ci.policy import CHECK_NAMES, PRESETS, Policy, load_policy, parse_policy, p
 
 from .preset_changes import CHANGES, derived
 
-LIMIT_TABLES = ("causality", "warmup", "memory", "backtest", "risk", "robustness", "lanes", "tiers")
+LIMIT_TABLES = ("causality", "warmup", "memory", "backtest", "parity", "risk", "robustness", "lanes", "tiers")
 
 
 def limits(policy: Policy) -> Iterator[tuple[str, float]]:
@@ -31,7 +31,7 @@ def tighter_or_equal(name: str, value: float, than: float) -> bool:
     key = name.partition(".")[2]
     more_asks_more = key.endswith(("_min", "_factor", "_multiple")) or key in {
         "cuts", "fresh_cuts", "poisoned_blocks", "crash_hour_frac", "jitter_sets", "folds", "referee_bars",
-        "placebo_bars", "book_resamples",
+        "placebo_bars", "book_resamples", "bars", "changes", "random_bars",
     }  # fmt: skip
     return value >= than if more_asks_more else value <= than
 
