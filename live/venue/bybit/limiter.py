@@ -12,6 +12,8 @@ IP_SPAN_S: Final = 5.0
 """The venue bans an address for ten minutes beyond 600 in 5 s; a sixth is left to whoever shares it."""
 ORDER_SPAN_S: Final = 1.05
 """Of a second: requests that we space by one may arrive a little closer."""
+SLEEP_S_MIN: Final = 0.001
+"""A wait that rounding makes shorter than time can move would be tried again for ever."""
 ORDER_PATHS: Final = frozenset(
     {"/v5/order/create", "/v5/order/cancel", "/v5/order/cancel-all", "/v5/order/amend", "/v5/position/trading-stop",
      "/v5/position/set-leverage"}
@@ -31,12 +33,12 @@ class Window:
         loop = asyncio.get_running_loop()
         while True:
             now = loop.time()
-            while self._passed and self._passed[0] <= now - self.span_s:
+            while self._passed and self._passed[0] + self.span_s <= now:
                 self._passed.popleft()
             if len(self._passed) < self.limit:
                 self._passed.append(now)
                 return
-            await asyncio.sleep(self._passed[0] + self.span_s - now)
+            await asyncio.sleep(max(SLEEP_S_MIN, self._passed[0] + self.span_s - now))
 
 
 class Limiter:

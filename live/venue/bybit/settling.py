@@ -95,6 +95,11 @@ class Settling:
             placed = await self._reads.position(symbol)
         except VenueError as error:
             raise VenueUnknown(f"{symbol} order {order_link_id}: no trace of it, but {error}") from error
+        if self._sizes.has_filled(order_link_id):
+            raise VenueUnknown(
+                f"{symbol} order {order_link_id}: a fill of it was told, and no read shows it. Look at the account "
+                "before anything else is sent for the symbol"
+            )
         if not self._sizes.explains(placed):
             raise VenueUnknown(
                 f"{symbol} order {order_link_id}: no trace of it, but the position is {placed.position.size}, which "

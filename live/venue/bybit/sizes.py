@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
@@ -25,6 +26,7 @@ class Sizes:
     def __init__(self) -> None:
         """Know no position."""
         self._symbols: dict[str, _Symbol] = {}
+        self._links: OrderedDict[str, None] = OrderedDict()
 
     def read(self, placed: Placed) -> None:
         """Start anew from a position as it was read."""
@@ -32,6 +34,10 @@ class Sizes:
 
     def executed(self, execution: Execution) -> None:
         """Count an execution; one that was counted before, or pays funding, changes nothing."""
+        if execution.order_link_id:
+            self._links[execution.order_link_id] = None
+            if len(self._links) > KEPT_MAX:
+                self._links.popitem(last=False)
         held = self._symbols.get(execution.symbol)
         if held is None or execution.exec_type == "Funding" or execution.order <= held.seq:
             return
@@ -39,6 +45,10 @@ class Sizes:
         held.moves[execution.exec_id] = (execution.order, signed)
         if len(held.moves) > KEPT_MAX:
             self._fold(held)
+
+    def has_filled(self, order_link_id: str) -> bool:
+        """Return whether an execution of this order was ever told, by a stream or by a read."""
+        return order_link_id in self._links
 
     def explains(self, placed: Placed) -> bool:
         """Return whether a position read now is what the executions known make of the one read before.
