@@ -148,6 +148,15 @@ class RobustnessPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     book_resamples: Annotated[int, Meta(ge=1, le=10_000)]
 
 
+class EvidencePolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Limits of the evidence check, and how much it asks."""
+
+    search_sets: Annotated[int, Meta(ge=0, le=128)]
+    pbo_max: Fraction
+    loss_frac_max: Fraction
+    spa_resamples: Annotated[int, Meta(ge=100, le=10_000)]
+
+
 class TiersPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Shares of an account that unpromoted strategies may trade with on a real venue."""
 
