@@ -96,6 +96,14 @@ class Latch(Protocol):
         """
         ...
 
+    def withdraw(self, release: Release) -> None:
+        """Take back a release that was refused: it must not take effect later, unasked.
+
+        Raises:
+            ConfigError: it could not be written.
+        """
+        ...
+
     def released(self, done: Release) -> bool:
         """Clear every halt, `done` having been carried out; False when another halt came in between.
 
@@ -122,6 +130,11 @@ class MemoryLatch:
     def ask(self, release: Release) -> None:
         """Leave a release."""
         self.now = replace(self.now, release=release)
+
+    def withdraw(self, release: Release) -> None:
+        """Take a release back."""
+        if self.now.release == release:
+            self.now = replace(self.now, release=None)
 
     def released(self, done: Release) -> bool:
         """Clear every halt unless the release in waiting is another by now."""
@@ -163,6 +176,13 @@ class FileLatch:
         """Leave a release."""
         with self._exclusive():
             self._write(replace(self.read(), release=release))
+
+    def withdraw(self, release: Release) -> None:
+        """Take a release back."""
+        with self._exclusive():
+            present = self.read()
+            if present.release == release:
+                self._write(replace(present, release=None))
 
     def released(self, done: Release) -> bool:
         """Clear every halt unless the release in waiting is another by now."""

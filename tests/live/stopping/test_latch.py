@@ -76,6 +76,17 @@ def test_a_release_other_than_the_one_asked_for_releases_nothing(latch):
     assert latch.read().blocks("") is not None
 
 
+def test_a_release_that_was_refused_is_taken_back_and_the_halt_stays(latch):
+    latch.halt(ALL)
+    latch.ask(LEAVE)
+
+    latch.withdraw(Release(start="flat", who="bob", at_ms=4))
+    assert latch.read().release == LEAVE
+    latch.withdraw(LEAVE)
+
+    assert latch.read() == Latched(halts=(ALL,))
+
+
 def test_a_label_that_stays_on_writes_the_file_once(tmp_path):
     latch = FileLatch(path=tmp_path / "latch.json", account="paper")
     latch.halt(ALL)
