@@ -12,8 +12,13 @@ from autarch.verdict import GateVerdict, LaneWord
 
 SCHEMA = 1
 SEQ_MAX = 99_999_999
-EntryKind = Literal["reservation", "lane", "result", "closed", "study"]
-ADDED_LATER = frozenset({"lane"})
+EntryKind = Literal["reservation", "lane", "look", "result", "closed", "study", "judgement", "forward", "epoch"]
+LookWord = Literal["improved", "no change", "worse", "not computed"]
+"""What the holdout said of a proposal, beside what stands in its place."""
+
+JudgeWord = Literal["may be promoted", "may not", "not computed"]
+Tier = Literal["T0", "T1", "T2", "T3"]
+ADDED_LATER = frozenset({"lane", "look", "returns", "sharpe", "judgement", "forward", "opening"})
 """Keys that entries written before they existed leave out."""
 
 
@@ -33,13 +38,64 @@ class InnerTrials(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     sidecar: str | None = None
 
 
+class Look(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One look of the evidence check at the holdout: its word, and an HMAC of the numbers behind it.
+
+    `sealed` is opened by the epoch's closing; see `autarch.evidence.sealing`.
+    """
+
+    word: LookWord
+    sealed: str
+
+
+class Judgement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One test for promotion.
+
+    `test` counts an epoch's tests from 1, `level` is what LORD++ allowed it, `wealth` what was left after it.
+    `forward_to_ms` is the end of the newest forward bar it rests on, None for none; `asked_by` the human.
+    """
+
+    test: int
+    level: float
+    wealth: float
+    word: JudgeWord
+    sealed: str
+    asked_by: str
+    forward_to_ms: int | None = None
+
+
+class Forward(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What forward bars say of a strategy on main: e-value over `days` up to `to_ms`, and the tier it may hold."""
+
+    e_value: float
+    days: int
+    from_ms: int
+    to_ms: int
+    tier: Tier
+
+
+class Opening(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The terms on which an epoch may be asked, fixed by its first question; closing it reveals what was sealed.
+
+    `revealed` is the SHA-256 of the revealed numbers, stored beside the ledger; None while the epoch is open.
+    """
+
+    alpha: float
+    w0: float
+    ladder_step: float
+    rule: str
+    revealed: str | None = None
+
+
 class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One fact, signed. What does not apply is None.
 
     A `reservation` is written before any score exists. A `lane` holds the one word about the hidden bars
-    that its reservation's candidate was told. A `result` names the reservation it answers,
+    that its reservation's candidate was told, a `look` the holdout's. A `result` names the reservation it answers,
     a `closed` entry one whose proposal was stopped before any score, by the check `stopped`. A `study`
-    is trials without a proposal. `prev` and `reservation` are SHA-256 of whole signed records, `dataset`
+    is trials without a proposal. A `judgement` is a test for promotion, a `forward` what unseen bars say since, an
+    `epoch` its terms or its closing. `returns` names a scored candidate's packed daily train returns, `sharpe` is
+    their Sharpe ratio a day. `prev` and `reservation` are SHA-256 of whole signed records, `dataset`
     is name@digest, `recorded_ms` the writer's clock.
     """
 
@@ -62,6 +118,12 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     inner: InnerTrials | None = None
     reservation: str | None = None
     lane: LaneWord | None = None
+    look: Look | None = None
+    returns: str | None = None
+    sharpe: float | None = None
+    judgement: Judgement | None = None
+    forward: Forward | None = None
+    opening: Opening | None = None
 
 
 class Sealed(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,19 +179,38 @@ def record_digest(record: bytes) -> Sha256:
 
 def _problem(entry: LedgerEntry) -> str | None:
     answers = entry.kind in {"result", "closed"}
-    follows = answers or entry.kind == "lane"
+    follows = answers or entry.kind in {"lane", "look"}
+    proposed = follows or entry.kind == "reservation"
+    about = (entry.slug, entry.decisions, entry.dataset, entry.epoch)
     rules = (
         (
             follows == (entry.reservation is not None),
-            "only lanes, results and closings name a reservation, and they must",
+            "only lanes, looks, results and closings name a reservation, and they must",
         ),
-        ((entry.kind == "lane") == (entry.lane is not None), "a lane has its word and nothing else has one"),
-        ((entry.kind == "result") == (entry.verdict is not None), "a result has a verdict and nothing else has one"),
-        ((entry.kind == "closed") == (entry.stopped is not None), "only a closing names the check that stopped it"),
+        *(
+            ((entry.kind == kind) == (value is not None), f"{kind} entries have {name} and nothing else has")
+            for kind, name, value in (
+                ("lane", "their word", entry.lane),
+                ("look", "their word", entry.look),
+                ("result", "a verdict", entry.verdict),
+                ("closed", "the check that stopped it", entry.stopped),
+                ("judgement", "their test", entry.judgement),
+                ("forward", "what they found", entry.forward),
+                ("epoch", "its terms", entry.opening),
+            )
+        ),
         (entry.kind != "study" or entry.inner is not None, "a study states its trials"),
-        (entry.kind == "study" or None not in {entry.head, entry.base, entry.slug}, "it names head, base and slug"),
+        (not proposed or None not in {entry.head, entry.base, entry.slug}, "it names head, base and slug"),
+        (
+            entry.kind not in {"judgement", "forward"} or None not in about,
+            "it names slug, decisions, data set and epoch",
+        ),
+        (entry.kind != "epoch" or None not in {entry.dataset, entry.epoch}, "it names data set and epoch"),
         (entry.evidence is None or answers, "only results and closings have evidence"),
+        (entry.returns is None or entry.kind == "result", "only results have returns"),
+        ((entry.returns is None) == (entry.sharpe is None), "returns and their Sharpe ratio come together"),
         (entry.inner is None or entry.inner.count >= 0, "a count of trials is not negative"),
+        (entry.judgement is None or entry.judgement.test >= 1, "tests are counted from 1"),
         (entry.recorded_ms >= 0, "its time is negative"),
     )
     return next((text for holds, text in rules if not holds), None)

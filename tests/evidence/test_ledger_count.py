@@ -149,6 +149,12 @@ def test_entries_stand_in_folders_of_a_hundred():
         entry_path(0)
 
 
+LOOK = {"word": "no change", "sealed": "00"}
+TEST = {"test": 1, "level": 0.01, "wealth": 0.04, "word": "may not", "sealed": "00", "asked_by": "somebody"}
+TERMS = {"alpha": 0.1, "w0": 0.05, "ladder_step": 0.02, "rule": "lord++"}
+WHOLE = {"slug": "abc", "decisions": "d", "dataset": "x@1", "epoch": "1"}
+
+
 def body(**changes):
     reserved = {"kind": "reservation", "head": "h", "base": "b", "slug": "abc"}
     names = LedgerEntry.__struct_fields__
@@ -167,8 +173,8 @@ def test_a_well_formed_body_parses():
         ({"seq": "1"}, "does not parse"),
         ({"kind": "note"}, "does not parse"),
         ({"kind": "result", "verdict": "accepted"}, "name a reservation"),
-        ({"kind": "result", "reservation": "r"}, "has a verdict"),
-        ({"verdict": "accepted"}, "has a verdict"),
+        ({"kind": "result", "reservation": "r"}, "have a verdict"),
+        ({"verdict": "accepted"}, "have a verdict"),
         ({"kind": "closed", "reservation": "r"}, "stopped it"),
         ({"stopped": "scope"}, "stopped it"),
         ({"kind": "study", "head": None}, "states its trials"),
@@ -176,11 +182,37 @@ def test_a_well_formed_body_parses():
         ({"evidence": "e"}, "only results and closings have"),
         ({"inner": {"count": -1, "sharpe_variance": None, "sidecar": None}}, "not negative"),
         ({"recorded_ms": -1}, "negative"),
+        ({"kind": "look", "reservation": "r"}, "look entries have"),
+        ({"look": LOOK}, "look entries have"),
+        ({"kind": "look", "look": LOOK}, "name a reservation"),
+        ({"kind": "look", "reservation": "r", "look": LOOK | {"word": "fine"}}, "does not parse"),
+        ({"returns": "r", "sharpe": 0.1}, "only results have returns"),
+        ({"kind": "result", "reservation": "r", "verdict": "accepted", "returns": "r"}, "come together"),
+        ({"kind": "judgement", "judgement": TEST}, "names slug, decisions"),
+        ({"kind": "judgement", "judgement": TEST | {"test": 0}} | WHOLE, "counted from 1"),
+        ({"kind": "forward"} | WHOLE, "forward entries have"),
+        ({"kind": "epoch", "opening": TERMS}, "names data set and epoch"),
     ],
 )
 def test_a_malformed_body_is_refused_by_name(changes, text):
     with pytest.raises(LedgerError, match=text):
         parse_entry(body(**changes))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"kind": "look", "reservation": "r", "look": LOOK},
+        {"kind": "judgement", "judgement": TEST | {"forward_to_ms": 7}, "head": None, "base": None} | WHOLE,
+        {"kind": "forward", "forward": {"e_value": 1.5, "days": 9, "from_ms": 1, "to_ms": 2, "tier": "T1"}} | WHOLE,
+        {"kind": "epoch", "opening": TERMS, "dataset": "x@1", "epoch": "2", "head": None, "slug": None},
+        {"kind": "result", "reservation": "r", "verdict": "rejected", "returns": "r", "sharpe": -0.1},
+    ],
+)
+def test_every_newer_kind_parses_and_comes_back(changes):
+    entry = parse_entry(body(**changes))
+
+    assert parse_entry(entry_body(entry)) == entry
 
 
 def test_a_body_that_leaves_keys_out_is_refused():

@@ -1,0 +1,143 @@
+"""An epoch's account, derived from the ledger: its terms, its tests for promotion, the level of the next one.
+
+Everything follows from the order of entries and from what each test said, so that anyone derives the same level; an
+entry that says another is a forged or a broken one and is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from autarch.errors import RefusedError
+from autarch.evidence.ledger_entry import LedgerEntry, LedgerError, Opening, Sealed
+from autarch.market.lock_types import Epoch
+from autarch.stats.online import OnlineRule, Tested
+
+RULE: Final = "lord++"
+_SLACK: Final = 1e-12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpochAccount:
+    """What an epoch has spent.
+
+    Attributes:
+        dataset: Name of the data set.
+        epoch: Its terms, as the data set's lock fixes them.
+        tests: Entries of its tests, in order.
+        is_begun: Whether its terms stand in the ledger.
+        is_closed: Whether it was closed: nothing may be asked any more.
+    """
+
+    dataset: str
+    epoch: Epoch
+    tests: tuple[LedgerEntry, ...]
+    is_begun: bool
+    is_closed: bool
+
+    @property
+    def next_test(self) -> int:
+        """Number of the next test."""
+        return len(self.tests) + 1
+
+    @property
+    def next_level(self) -> float:
+        """Level of the next test."""
+        return rule_of(self.epoch).next_level(_so_far(self.tests))
+
+    @property
+    def wealth(self) -> float:
+        """What is left to spend."""
+        return rule_of(self.epoch).wealth(_so_far(self.tests))
+
+    def wealth_after(self, *, passed: bool) -> float:
+        """Return what is left after one more test that passes, or does not."""
+        rule = rule_of(self.epoch)
+        so_far = _so_far(self.tests)
+        return rule.wealth([*so_far, Tested(p=0.0, level=rule.next_level(so_far), passed=passed)])
+
+    def answered(self, *, decisions: str, forward_to_ms: int | None) -> LedgerEntry | None:
+        """Return the stored answer about the same decisions where no newer forward bar has come since; else None."""
+        for entry in reversed(self.tests):
+            test = entry.judgement
+            if entry.decisions == decisions and test is not None:
+                newest = test.forward_to_ms or 0
+                return entry if (forward_to_ms or 0) <= newest else None
+        return None
+
+    def terms(self) -> Opening:
+        """Return the terms as an entry states them."""
+        epoch = self.epoch
+        return Opening(alpha=epoch.alpha, w0=epoch.w0, ladder_step=epoch.ladder_step, rule=RULE)
+
+
+def rule_of(epoch: Epoch) -> OnlineRule:
+    """Return the online rule of an epoch.
+
+    Raises:
+        ValueError: its alpha and w0 hold nothing.
+    """
+    return OnlineRule(name=RULE, alpha=epoch.alpha, w0=epoch.w0)
+
+
+def account_of(entries: Iterable[Sealed], *, dataset: str, epoch: Epoch) -> EpochAccount:
+    """Return the account of `epoch` of data set `dataset` (its name), derived from a verified ledger.
+
+    Raises:
+        LedgerError: a test is missing or twice, or says another level or wealth than the rule.
+        RefusedError: the lock's terms are not those that the epoch began with: policy cannot change inside one.
+    """
+    own = [s.entry for s in entries if _is_of(s.entry, dataset, epoch.number)]
+    openings = [entry.opening for entry in own if entry.opening is not None]
+    tests = tuple(entry for entry in own if entry.kind == "judgement")
+    account = EpochAccount(
+        dataset=dataset,
+        epoch=epoch,
+        tests=tests,
+        is_begun=bool(openings),
+        is_closed=any(opening.revealed is not None for opening in openings),
+    )
+    for opening in openings:
+        _require_same_terms(account, opening)
+    _require_rule(account)
+    return account
+
+
+def _is_of(entry: LedgerEntry, dataset: str, number: int) -> bool:
+    return entry.epoch == str(number) and (entry.dataset or "").partition("@")[0] == dataset
+
+
+def _require_same_terms(account: EpochAccount, opening: Opening) -> None:
+    expected = account.terms()
+    for name in ("alpha", "w0", "ladder_step", "rule"):
+        found, wanted = getattr(opening, name), getattr(expected, name)
+        if found != wanted:
+            raise RefusedError(
+                f"epoch {account.epoch.number} of {account.dataset} began with {name} {found}; the lock now says "
+                f"{wanted}. Terms cannot change inside an epoch: restore the lock, or open a new epoch on unused bars"
+            )
+
+
+def _require_rule(account: EpochAccount) -> None:
+    rule, so_far = rule_of(account.epoch), list[Tested]()
+    for number, entry in enumerate(account.tests, 1):
+        test = entry.judgement
+        if test is None or test.test != number:
+            raise LedgerError(f"ledger entry {entry.seq} is no test {number} of its epoch: one is missing or twice")
+        level = rule.next_level(so_far)
+        so_far.append(Tested(p=0.0, level=level, passed=test.word == "may be promoted"))
+        if abs(test.level - level) > _SLACK or abs(test.wealth - rule.wealth(so_far)) > _SLACK:
+            raise LedgerError(
+                f"ledger entry {entry.seq} says test {number} ran at level {test.level!r} and left {test.wealth!r}; "
+                f"the rule gives {level!r} and {rule.wealth(so_far)!r}"
+            )
+
+
+def _so_far(tests: Sequence[LedgerEntry]) -> list[Tested]:
+    return [
+        Tested(p=0.0, level=test.level, passed=test.word == "may be promoted")
+        for test in (entry.judgement for entry in tests)
+        if test is not None
+    ]
