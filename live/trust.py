@@ -21,10 +21,18 @@ from packaging.version import InvalidVersion, Version
 
 from autarch.canonical import Sha256, parse_toml
 from autarch.errors import ConfigError, DeployError
-from autarch.repo.signing import CI_NAMESPACES, CI_PRINCIPAL, RELEASE_NAMESPACES, RELEASE_PRINCIPAL, allowed_signer
+from autarch.repo.signing import (
+    CI_NAMESPACES,
+    CI_PRINCIPAL,
+    DEMO_COMMENT,
+    RELEASE_NAMESPACES,
+    RELEASE_PRINCIPAL,
+    allowed_signer,
+)
 from autarch.repo.signing import Trust as SigningTrust
 
 Role = Literal["release", "ci"]
+WhenRevoked = Literal["reduce", "flatten"]
 PRINCIPALS: dict[Role, str] = {"release": RELEASE_PRINCIPAL, "ci": CI_PRINCIPAL}
 NAMESPACES: dict[Role, tuple[str, ...]] = {"release": RELEASE_NAMESPACES, "ci": CI_NAMESPACES}
 KEY_TYPES = ("ssh-ed25519", "sk-ssh-ed25519@openssh.com", "ecdsa-sha2-nistp256")
@@ -58,7 +66,11 @@ class PolicyTrust:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trust:
-    """Everything a deployer checks a release against; changes only through the methods below."""
+    """Everything a deployer checks a release against; changes only through the methods below.
+
+    `when_revoked`: what an executor does with the release it trades once that is revoked: only reduce by the
+    release's own decisions, or close everything at once and end.
+    """
 
     signers: tuple[Signer, ...] = ()
     revoked_signers: tuple[str, ...] = ()
@@ -67,9 +79,10 @@ class Trust:
     ledger_floor: str | None = None
     datasets: tuple[str, ...] = ()
     policies: tuple[PolicyTrust, ...] = ()
+    when_revoked: WhenRevoked = "reduce"
 
     def with_signer(self, signer: Signer, *, typed_fingerprint: str) -> Trust:
-        """Trust `signer` after a human compared its fingerprint.
+        """Trust `signer` after a human compared its fingerprint; a demo key stays one.
 
         Raises:
             DeployError: the typed fingerprint is another one, or the key was revoked here.
@@ -84,7 +97,8 @@ class Trust:
                 f"{signer.fingerprint} was revoked on this host; a revoked key never comes back. Make a new one"
             )
         others = tuple(s for s in self.signers if (s.role, s.key) != (signer.role, signer.key))
-        return replace(self, signers=(*others, signer))
+        demo = signer.demo or any(s.demo for s in self.signers if s.key == signer.key)
+        return replace(self, signers=(*others, replace(signer, demo=demo)))
 
     def without(self, name: str) -> Trust:
         """Revoke a signer (by `SHA256:...`) or a tag (by name or tag object id), for ever."""
@@ -189,6 +203,7 @@ class _Wire(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     datasets: list[str] = []
     signer: list[_Signer] = []
     policy: list[_Policy] = []
+    when_revoked: WhenRevoked = "reduce"
     revoked: _Revoked = _Revoked()
 
 
@@ -211,6 +226,7 @@ def parse_trust(content: bytes) -> Trust:
         revoked_signers=tuple(wire.revoked.signers),
         revoked_tags=tuple(wire.revoked.tags),
         minimum_runtime=wire.minimum_runtime,
+        when_revoked=wire.when_revoked,
     )
     for signer in wire.signer:
         if fingerprint_of(signer.key) != signer.fingerprint:
@@ -236,6 +252,7 @@ def render_trust(trust: Trust) -> bytes:
     document["minimum_runtime"] = trust.minimum_runtime
     if trust.ledger_floor is not None:
         document["ledger_floor"] = trust.ledger_floor
+    document["when_revoked"] = trust.when_revoked
     document["datasets"] = list(trust.datasets)
     document["revoked"] = {"signers": list(trust.revoked_signers), "tags": list(trust.revoked_tags)}
     signers, policies = tomlkit.aot(), tomlkit.aot()
@@ -264,6 +281,14 @@ def parse_public_key(text: str) -> str:
             fingerprint_of(f"{kind} {blob}")
             return f"{kind} {blob}"
     raise ConfigError(f"no OpenSSH public key found; expected a .pub file with one of: {', '.join(KEY_TYPES)}")
+
+
+def is_demo_key(text: str) -> bool:
+    """Return whether the first OpenSSH public key in `text` says in its comment that a demo made it."""
+    kind, _, blob = parse_public_key(text).partition(" ")
+    words = text.split()
+    at = next(n for n, pair in enumerate(itertools.pairwise(words)) if pair == (kind, blob))
+    return words[at + 2 : at + 3] == [DEMO_COMMENT]
 
 
 def fingerprint_of(key: str) -> str:

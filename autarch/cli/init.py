@@ -18,9 +18,6 @@ from autarch.errors import ConfigError, UsageError
 if TYPE_CHECKING:
     from autarch.repo.git import GitRepo
 
-DEMO_COMMENT = "autarch-demo"
-"""Comment of keys made by a demo; whoever guards real money refuses them by it."""
-
 _MADE_HERE = ("keys", "tokens", "forge")
 _SUBJECT = "Set up workspace"
 _POLICY, _PRESETS = "ci/policy.toml", "ci/presets"
@@ -184,7 +181,7 @@ def _fresh_home(root: Path) -> Path:
 
 
 def _make_keys(home: Path, *, demo: bool) -> dict[str, str]:
-    from autarch.repo.signing import generate_key
+    from autarch.repo.signing import DEMO_COMMENT, generate_key
 
     folder = home / "keys"
     folder.mkdir(mode=0o700)

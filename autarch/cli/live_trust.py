@@ -21,6 +21,7 @@ def add(live: typer.Typer) -> None:
     trust.command("revoke")(trust_revoke)
     trust.command("data")(trust_data)
     trust.command("policy")(trust_policy)
+    trust.command("when-revoked")(trust_when_revoked)
     live.add_typer(trust, name="trust")
 
 
@@ -31,7 +32,7 @@ def trust_add(
         str | None, typer.Option(help="SHA256:... as its owner told you; else it is asked for.")
     ] = None,
     role: Annotated[str, typer.Option(help="release or ci.")] = "release",
-    demo: Annotated[bool, typer.Option("--demo", help="The key may sign for paper accounts only.")] = False,
+    demo: Annotated[bool, typer.Option("--demo", help="The key may sign for paper and the simulator alone.")] = False,
 ) -> int:
     """Trust a key on this host, after its fingerprint was typed.
 
@@ -46,7 +47,10 @@ def trust_add(
         raise UsageError(f"role {role!r} is not known; a key is trusted as release or ci")
     if not key.is_file():
         raise UsageError(f"there is no public key at {key}; it is the file that ends in .pub")
-    public = trusting.parse_public_key(key.read_text("utf-8", errors="replace"))
+    text = key.read_text("utf-8", errors="replace")
+    public = trusting.parse_public_key(text)
+    if not demo and (demo := trusting.is_demo_key(text)):
+        progress("a demo made this key: it may sign for paper and the simulator alone")
     typed = _ask_fingerprint() if fingerprint is None else fingerprint
     host = host_of(workspace)
     before = host.trust()
@@ -116,6 +120,29 @@ def trust_policy(path: Annotated[str, typer.Argument(help="A policy's path on ma
     return 0
 
 
+def trust_when_revoked(
+    what: Annotated[
+        str, typer.Argument(help="reduce: positions end by the release's own decisions; flatten: close all at once.")
+    ],
+) -> int:
+    """Say what executors do when the release they trade is revoked on this host.
+
+    Example: autarch live trust when-revoked flatten
+    """
+    import dataclasses
+    from typing import get_args
+
+    from autarch.cli.main import load
+
+    known = get_args(load("live.trust").WhenRevoked)
+    if what not in known:
+        raise UsageError(f"{what!r} is not known; choose {' or '.join(known)}")
+    host = host_of(find_workspace())
+    host.save_trust(dataclasses.replace(host.trust(), when_revoked=what))
+    _show_trust(host.trust())
+    return 0
+
+
 def _ask_fingerprint() -> str:
     if not sys.stdin.isatty():
         raise UsageError("no terminal to type the fingerprint on; give it with --fingerprint SHA256:...")
@@ -126,12 +153,15 @@ def _ask_fingerprint() -> str:
 
 def _show_trust(trust: Any) -> None:
     for signer in trust.signers:
-        print(f"key      {signer.role:8}{signer.fingerprint}{'  demo: paper only' if signer.demo else ''}")
+        print(
+            f"key      {signer.role:8}{signer.fingerprint}{'  demo: paper and simulator only' if signer.demo else ''}"
+        )
     for name in trust.datasets:
         print(f"data     {name}")
     for policy in trust.policies:
         print(f"policy   {policy.path}  {policy.sha256}{'  paper only' if policy.paper_only else ''}")
     for name in (*trust.revoked_signers, *trust.revoked_tags):
         print(f"revoked  {name}")
+    print(f"if the release that trades is revoked: {trust.when_revoked}")
     print(f"ledger   {trust.ledger_floor or 'not seen yet'}")
     print(f"runtime  at least {trust.minimum_runtime}")

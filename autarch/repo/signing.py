@@ -26,6 +26,8 @@ CI_PRINCIPAL, RELEASE_PRINCIPAL = "ci@autarch", "release@autarch"
 NS_CHECK, NS_LEDGER, NS_EVIDENCE, NS_TAG = "autarch-check", "autarch-ledger", "autarch-evidence", "git"
 CI_NAMESPACES = (NS_CHECK, NS_LEDGER, NS_EVIDENCE)
 RELEASE_NAMESPACES = (NS_TAG, NS_EVIDENCE)
+DEMO_COMMENT = "autarch-demo"
+"""Comment of keys made by a demo; whoever guards real money refuses them by it."""
 RECORD_BYTES_MAX = 4 * 1024 * 1024
 _ARMOUR = b"-----BEGIN SSH SIGNATURE-----"
 _ARMOUR_END = b"-----END SSH SIGNATURE-----\n"

@@ -140,3 +140,71 @@ def test_the_committed_portfolio_reads():
     content = (Path(__file__).parents[2] / "live" / "portfolio.toml").read_bytes()
 
     assert parse_portfolio(content).account("paper").venue == "paper"
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        ('venue = "bybit"', 'add environment = "mainnet", "testnet", "demo" or "sim"'),
+        ('venue = "bybit"\nenvironment = "moon"', "moon"),
+        ('venue = "bybit"\nenvironment = "testnet"\nfeed = "recorded"', "follow its own bars"),
+        ('venue = "bybit"\nenvironment = "mainnet"\nurl = "http://127.0.0.1:1"', "url is for environment"),
+        ('venue = "bybit"\nenvironment = "sim"', "name where `autarch sim` listens"),
+        ('venue = "bybit"\nenvironment = "sim"\nurl = "https://api.bybit.com"', "name where `autarch sim` listens"),
+        ('venue = "bybit"\nenvironment = "sim"\nurl = "http://10.0.0.1:80"', "name where `autarch sim` listens"),
+        ('venue = "bybit"\nenvironment = "sim"\nurl = "http://127.0.0.1"', "name where `autarch sim` listens"),
+        ('venue = "bybit"\nenvironment = "sim"\nurl = "http://127.0.0.1:80@api.bybit.com"', "name where"),
+        ('venue = "paper"\nenvironment = "sim"\nurl = "http://127.0.0.1:80/x"', "name where"),
+        ('venue = "paper"\nfeed = "tea leaves"', "tea leaves"),
+        ('venue = "paper"\nhandover = "hope"', "hope"),
+    ],
+)
+def test_an_account_that_does_not_say_where_it_trades_is_refused(lines, says):
+    with pytest.raises(ConfigError, match=says):
+        parse_portfolio(text(sleeve(), account=ACCOUNT.replace('venue = "paper"', lines)))
+
+
+@pytest.mark.parametrize(
+    ("lines", "real"),
+    [
+        ('venue = "paper"', False),
+        ('venue = "bybit"\nenvironment = "sim"\nurl = "http://127.0.0.1:8080/"', False),
+        ('venue = "bybit"\nenvironment = "demo"', True),
+        ('venue = "bybit"\nenvironment = "testnet"', True),
+        ('venue = "bybit"\nenvironment = "mainnet"', True),
+    ],
+)
+def test_only_a_venue_outside_this_machine_is_real(lines, real):
+    account = parse_portfolio(text(sleeve(), account=ACCOUNT.replace('venue = "paper"', lines))).account()
+
+    assert account.is_real is real
+    assert not account.url.endswith("/")
+
+
+def test_an_older_file_gets_the_careful_defaults():
+    account = parse_portfolio(text(sleeve())).account()
+
+    assert (account.feed, account.environment, account.sleeves[0].handover) == ("bybit-public", "mainnet", "adopt")
+    assert (account.limits.max_price_deviation_frac, account.limits.stale_data_s) == (0.05, 60)
+
+
+def test_a_sleeves_handover_outranks_its_accounts():
+    account = ACCOUNT.replace('venue = "paper"', 'venue = "paper"\nhandover = "drain"')
+    found = parse_portfolio(
+        text(sleeve(weight=0.1), sleeve("other_idea", 0.1) + 'handover = "flatten"\n', account=account)
+    )
+
+    assert [item.handover for item in found.account().sleeves] == ["drain", "flatten"]
+
+
+def test_a_hosts_limits_for_one_account_outrank_those_for_all():
+    limits = parse_portfolio(text(sleeve())).account().limits
+    content = b"orders_per_minute = 5\n[account.paper]\norders_per_minute = 2\nstale_data_s = 9\n"
+
+    assert tighten(limits, content, account="paper").orders_per_minute == 2
+    assert tighten(limits, content, account="paper").stale_data_s == 9
+    assert tighten(limits, content, account="other").orders_per_minute == 5
+    with pytest.raises(ConfigError, match=r"limits\.toml"):
+        tighten(limits, b"orders_per_minute = 2.5")
+    with pytest.raises(ConfigError, match="is looser"):
+        tighten(limits, b"[account.paper]\nstale_data_s = 600\n", account="paper")

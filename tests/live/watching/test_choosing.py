@@ -16,6 +16,7 @@ from autarch.errors import ConfigError, RefusedError
 from autarch.repo.runner import SAFE_ENVIRONMENT
 from autarch.workspace import CONFIG_NAME, Config, ForgeSection, render_config
 from live.host import Host
+from live.trust import fingerprint_of
 from live.watching.choice import Choices, chosen
 from live.watching.choosing import roll_back, switch_to
 from live.watching.looping import keep_looking
@@ -147,3 +148,18 @@ def test_a_look_that_fails_is_told_and_the_next_one_comes():
 
     assert watcher.told == [("critical", "watch", "this look failed, the next one comes: the disk is full")]
     assert (watcher.looks, len(seen)) == (3, 1)
+
+
+def test_what_happens_to_a_revoked_release_is_chosen_and_a_demos_key_is_marked(workspace, released, tmp_path, capsys):
+    assert main(["live", "trust", "when-revoked", "flatten"]) == 0
+    assert Host(root=workspace / ".autarch/host").trust().when_revoked == "flatten"
+    assert main(["live", "trust", "when-revoked", "pray"]) == 2
+    assert "choose reduce or flatten" in capsys.readouterr().err
+
+    public = released.keys["stranger"].with_suffix(".pub").read_text().split()[:2]
+    (tmp_path / "demo.pub").write_text(f"{' '.join(public)} autarch-demo\n")
+    print_ = fingerprint_of(" ".join(public))
+    assert main(["live", "trust", "add", str(tmp_path / "demo.pub"), "--fingerprint", print_]) == 0
+    said = capsys.readouterr()
+    assert "a demo made this key" in said.err
+    assert f"{print_}  demo: paper and simulator only" in said.out

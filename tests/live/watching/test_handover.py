@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from live.watching.handover import Holding, plan_handover
@@ -129,6 +129,7 @@ def releases(draw, tag):
     ]
 
 
+@settings(max_examples=50)
 @given(releases("v0.1.0"), releases("v0.2.0"), st.data())
 def test_every_symbol_has_one_step_and_no_position_is_left_to_nobody(old, heirs, data):
     owned = sorted({symbol for sleeve in old for symbol in sleeve.symbols})
