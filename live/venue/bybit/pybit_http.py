@@ -48,7 +48,6 @@ class OneShotSession(requests.Session):
         """Ignore the environment's proxies and .netrc."""
         super().__init__()
         self.trust_env = False
-        self.max_redirects = 0
         self.sent = False
         self.answered: requests.Response | None = None
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -54,6 +55,7 @@ class _Socket(WebSocket):  # type: ignore[misc]  # pybit has no types
         self._target = target
         self._heard_by = heard
         self._acknowledged: set[str] = set()
+        self._held: Any = None
         self.refused: StreamDown | None = None
         websocket.setdefaulttimeout(SOCKET_S)
         super().__init__(
@@ -80,6 +82,12 @@ class _Socket(WebSocket):  # type: ignore[misc]  # pybit has no types
             sent.append(list(self.subscriptions)[-1])
         self._wait_for(lambda: self._acknowledged.issuperset(sent), is_wanted)
 
+    def finish(self) -> None:
+        """Close; blocks for as long as that takes. The library leaves a socket open whose peer has gone."""
+        self.exit()
+        if self._held is not None:
+            self._held.shutdown()
+
     def _wait_for(self, condition: Callable[[], bool], is_wanted: Callable[[], bool]) -> None:
         while not condition():
             if self.refused is not None:
@@ -93,6 +101,7 @@ class _Socket(WebSocket):  # type: ignore[misc]  # pybit has no types
         base = base or self._target.place.public_stream
         _, _, path = url.partition("/v5/")
         super()._connect(f"{base}/v5/{path}")
+        self._held = self.ws.sock
 
     def _on_message(self, message: str | bytes) -> None:
         """Take a message; what pybit would die of ends nothing, and a fault in it is the venue's, not ours."""
@@ -168,10 +177,10 @@ class PybitConnection:
         try:
             socket.subscribe_all(lambda: self.wanted)
         except StreamDown:
-            socket.exit()
+            socket.finish()
             raise
         except Exception as error:
-            socket.exit()
+            socket.finish()
             raise socket.refused or StreamDown(f"the connection broke ({type(error).__name__}: {error})") from error
 
     async def receive(self) -> StreamMessage:
@@ -189,7 +198,7 @@ class PybitConnection:
         self.wanted = False
         self._messages.put_nowait(StreamDown("closed here"))
         if self._socket is not None:
-            threading.Thread(target=self._socket.exit, name="bybit-stream-exit", daemon=True).start()
+            threading.Thread(target=self._socket.finish, name="bybit-stream-exit", daemon=True).start()
 
 
 class PybitStreams:
@@ -197,6 +206,7 @@ class PybitStreams:
 
     def __init__(self, place: Place, credentials: Credentials | None) -> None:
         """Connect nothing yet."""
+        logging.getLogger("websocket").setLevel(logging.CRITICAL)  # every end is told here, in our words
         self._place = place
         self._credentials = credentials
 

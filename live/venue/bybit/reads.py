@@ -28,6 +28,8 @@ from live.venue.bybit.parsing import (
 WEEK_MS: Final = 7 * 86_400_000
 SPAN_MS: Final = WEEK_MS - 60_000
 """The venue takes at most seven days of a history in one question."""
+HISTORY_MS: Final = 730 * 86_400_000
+"""The venue keeps executions for two years."""
 LINEAR: Final[Mapping[str, Any]] = {"category": CATEGORY}
 
 
@@ -118,7 +120,7 @@ class Reads:
             VenueError: they cannot be read.
         """
         found: dict[str, Execution] = {}
-        start = int(since_ms)
+        start = max(int(since_ms), now_ms - HISTORY_MS)
         while start <= now_ms:
             end = start + SPAN_MS
             query = {**LINEAR, "startTime": str(start), "endTime": str(end), "limit": "100"}

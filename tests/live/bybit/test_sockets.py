@@ -1,0 +1,306 @@
+"""pybit below the Bybit venue, on real sockets against the served simulator."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import threading
+import time
+from decimal import Decimal
+
+import pytest
+
+from autarch.errors import ConfigError, VenueUnknown
+from live.credentials import Credentials
+from live.ports.venue import Connected, Disturbed, Executed
+from live.simulator.faults.menu import Fault
+from live.venue.bybit.options import BybitOptions
+from live.venue.bybit.places import sim
+from live.venue.bybit.ports import Answer, NotSent, RetCode, StreamDown, Unanswered
+from live.venue.bybit.pybit_http import PybitTransport
+from live.venue.bybit.pybit_streams import PybitStreams
+from live.venue.bybit.venue import BybitVenue
+from tests.live.simulator_site import KEY, Served, wall_ms
+
+from .in_process import SYMBOL, order
+
+SYMBOLS = (SYMBOL, "BBBUSDT")
+KEYS = Credentials(KEY.key, KEY.secret)
+BODY = {"category": "linear", "symbol": SYMBOL, "side": "Buy", "orderType": "Market", "qty": "1"}
+CREATE = "/v5/order/create"
+
+
+class Wall:
+    def now_ms(self):
+        return wall_ms()
+
+
+@pytest.fixture
+def served():
+    with Served(ack_delay_ms=0) as running:
+        yield running
+
+
+def place(served):
+    return sim(served.server.url)
+
+
+def venue_at(served, credentials=KEYS, timeout_s=1.0):
+    where = place(served)
+    return BybitVenue(
+        PybitTransport(where, credentials, timeout_s=timeout_s),
+        PybitStreams(where, credentials),
+        clock=Wall(),
+        options=BybitOptions(environment="sim", backoff_s=0.05),
+        rng=random.Random(1),  # noqa: S311  jitter
+    )
+
+
+def with_transport(served, scene, credentials=KEYS):
+    async def main():
+        transport = PybitTransport(place(served), credentials, timeout_s=0.5)
+        try:
+            return await scene(transport)
+        finally:
+            await transport.close()
+
+    return asyncio.run(main())
+
+
+def accepted(served):
+    return served.call(lambda: len(served.site.exchange.accounts[KEY.uid].links))
+
+
+MATRIX = [
+    ("accept_then_timeout", Unanswered, 1),
+    ("accept_then_drop", Unanswered, 1),
+    ("accept_then_truncate", Unanswered, 1),
+    ("accept_then_html", Unanswered, 1),
+    ("accept_then_10000", 10000, 1),
+    ("lose_request", Unanswered, 0),
+    ("refuse_10002", 10002, 0),
+    ("refuse_10006", 10006, 0),
+    ("refuse_10006_past", 10006, 0),
+    ("refuse_10006_bare", 10006, 0),
+    ("refuse_10016", 10016, 0),
+    ("http_403", 403, 0),
+    ("http_429", 429, 0),
+    ("http_503", 503, 0),
+]
+
+
+def test_every_row_of_the_failure_matrix_is_one_request_and_comes_back_as_what_it_was(served):
+    async def scene(transport):
+        ends = []
+        for kind, *_ in MATRIX:
+            served.call(served.server.plan.add, Fault(kind=kind, where=CREATE))
+            with pytest.raises((RetCode, Unanswered)) as caught:
+                await transport.request("POST", CREATE, {**BODY, "orderLinkId": kind.replace("_", "-")})
+            ends.append(caught.value)
+        return ends
+
+    ends = with_transport(served, scene)
+
+    for (kind, expected, _), end in zip(MATRIX, ends, strict=True):
+        if expected is Unanswered:
+            assert isinstance(end, Unanswered), kind
+        elif expected in {403, 429, 503}:
+            assert (type(end), end.status) == (Unanswered, expected), kind
+        else:
+            assert (type(end), end.code) == (RetCode, expected), kind
+    assert len([r for r in served.server.requests if r["path"] == CREATE]) == len(MATRIX)
+    links = served.call(lambda: set(served.site.exchange.accounts[KEY.uid].links))
+    assert links == {kind.replace("_", "-") for kind, _, taken in MATRIX if taken}
+
+
+def test_an_answer_has_its_result_its_time_and_its_limits(served):
+    async def scene(transport):
+        return await transport.request("POST", CREATE, {**BODY, "orderLinkId": "x"})
+
+    answer = with_transport(served, scene)
+
+    assert isinstance(answer, Answer)
+    assert answer.result["orderLinkId"] == "x"
+    assert abs(answer.time_ms - wall_ms()) < 60_000
+    assert answer.headers["x-bapi-limit-status"] == "9"
+
+
+def test_what_never_left_is_not_sent():
+    async def main():
+        nowhere = PybitTransport(sim("http://127.0.0.1:9"), KEYS, timeout_s=0.5)
+        keyless = PybitTransport(sim("http://127.0.0.1:9"), None)
+        for transport, text in ((nowhere, "no connection"), (keyless, "needs a key")):
+            with pytest.raises(NotSent, match=text):
+                await transport.request("POST", CREATE, BODY)
+            await transport.close()
+
+    asyncio.run(main())
+
+
+def test_a_request_given_up_while_it_waits_for_a_thread_is_never_sent(served):
+    async def scene(transport):
+        served.call(served.server.plan.add, Fault(kind="lose_request", where=CREATE, times=2))
+        stuck = [asyncio.create_task(transport.request("POST", CREATE, BODY)) for _ in range(2)]
+        await asyncio.sleep(0.1)
+        waiting = asyncio.create_task(transport.request("POST", CREATE, BODY))
+        await asyncio.sleep(0.05)
+        waiting.cancel()
+        ends = await asyncio.gather(*stuck, waiting, return_exceptions=True)
+        assert [type(end) for end in ends] == [Unanswered, Unanswered, asyncio.CancelledError]
+
+    with_transport(served, scene)
+    assert len([r for r in served.server.requests if r["path"] == CREATE]) == 2
+
+
+@pytest.mark.parametrize("body", [b"{}", b"[]", b'{"retCode": 0}', b'{"retCode": "x", "retMsg": ""}', b"", b"\xff\xfe"])
+def test_a_body_that_is_no_envelope_is_no_answer(body):
+    with answering(body) as url:
+
+        async def main():
+            transport = PybitTransport(sim(url), KEYS, timeout_s=2)
+            with pytest.raises(Unanswered):
+                await transport.request("POST", CREATE, BODY)
+            await transport.close()
+
+        asyncio.run(main())
+
+
+def test_a_redirect_is_not_followed_with_an_order():
+    with answering(b"", status="307 Temporary Redirect", extra=b"Location: http://127.0.0.1:9/\r\n") as url:
+
+        async def main():
+            transport = PybitTransport(sim(url), KEYS, timeout_s=2)
+            with pytest.raises(Unanswered) as caught:
+                await transport.request("POST", CREATE, BODY)
+            assert caught.value.status == 307
+            await transport.close()
+
+        asyncio.run(main())
+
+
+class answering:  # noqa: N801  reads as a statement
+    """A server that answers one request with given bytes."""
+
+    def __init__(self, body, status="200 OK", extra=b""):
+        import socket
+
+        self.listening = socket.create_server(("127.0.0.1", 0))
+        head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n".encode()
+        self.bytes = head + extra + b"\r\n" + body
+        self.thread = threading.Thread(target=self.answer)
+
+    def answer(self):
+        connection, _ = self.listening.accept()
+        with connection:
+            connection.recv(65_536)
+            connection.sendall(self.bytes)
+
+    def __enter__(self):
+        self.thread.start()
+        return f"http://127.0.0.1:{self.listening.getsockname()[1]}"
+
+    def __exit__(self, *_):
+        self.thread.join(5)
+        self.listening.close()
+
+
+def test_the_venue_trades_over_sockets_and_outlives_every_fault_of_a_stream(served):
+    queue = ["reset", "close_1001", "duplicate", "unknown_topic", "delta_first", "reorder"]
+
+    async def main():
+        venue = venue_at(served)
+        await venue.start(SYMBOLS, {SYMBOL: Decimal(3)})
+        told = [await asyncio.wait_for(venue.news(), 10)]
+        wanted = 1
+        for number, kind in enumerate(queue):
+            served.call(served.server.plan.add, Fault(kind=kind, where="private"))
+            await venue.place(order(f"o-{number}", stop_loss=Decimal(900)))
+            wanted += kind in {"reset", "close_1001"}
+            while Connected(generation=wanted) not in told:
+                told.append(await asyncio.wait_for(venue.news(), 10))
+        while len({n.execution.exec_id for n in told if isinstance(n, Executed)}) < 4:
+            told.append(await asyncio.wait_for(venue.news(), 10))
+        snapshot = await venue.snapshot(SYMBOLS)
+        fills = await venue.executions(since_ms=0)
+        await venue.close()
+        return snapshot, fills, told
+
+    snapshot, fills, told = asyncio.run(main())
+
+    assert snapshot.positions[SYMBOL].size == len(queue) == len(fills)
+    assert not any(isinstance(item, Disturbed) and item.fatal for item in told)
+    assert accepted(served) == len(queue)
+
+
+def test_an_order_whose_answer_is_lost_is_found_by_reading(served):
+    async def main():
+        venue = venue_at(served, timeout_s=0.5)
+        await venue.start(SYMBOLS, {})
+        served.call(served.server.plan.add, Fault(kind="accept_then_drop", where=CREATE))
+        with pytest.raises(VenueUnknown):
+            await venue.place(order())
+        state = await venue.settle("ours-1", SYMBOL, sent_ms=await venue.now_ms())
+        await venue.close()
+        return state
+
+    assert asyncio.run(main()).status == "filled"
+    assert accepted(served) == 1
+
+
+def test_a_wrong_secret_is_refused_over_sockets(served):
+    async def main():
+        wrong = Credentials(KEY.key, "not-the-secret")
+        venue = venue_at(served, wrong)
+        with pytest.raises(ConfigError, match="10004"):
+            await venue.start(SYMBOLS, {})
+        await venue.close()
+        with pytest.raises(StreamDown, match="refuses the key") as caught:
+            await PybitStreams(place(served), wrong).connect("private", ("order.linear",))
+        assert caught.value.fatal
+
+    asyncio.run(main())
+
+
+def test_refused_and_impossible_connections_end_and_leave_no_thread(served):
+    async def main():
+        streams = PybitStreams(place(served), KEYS)
+        served.call(served.server.plan.add, Fault(kind="refuse_subscription", where="private"))
+        with pytest.raises(StreamDown, match="subscription is refused"):
+            await streams.connect("private", ("order.linear",))
+        with pytest.raises(StreamDown, match="subscription is refused"):
+            await streams.connect("public", ("kline.1.NOSUCHUSDT",))
+        with pytest.raises(StreamDown, match="no connection"):
+            await PybitStreams(sim("http://127.0.0.1:9"), KEYS).connect("private", ("order.linear",))
+        connection = await streams.connect("public", (f"tickers.{SYMBOL}", "tickers.BBBUSDT"))
+        first = await asyncio.wait_for(connection.receive(), 5)
+        assert first.message["data"]["lastPrice"] == "1000.0"
+        await connection.close()
+        with pytest.raises(StreamDown):
+            await drained(connection)
+
+    asyncio.run(main())
+    ends = time.monotonic() + 10
+    while any(t.name.startswith("bybit-p") for t in threading.enumerate()) and time.monotonic() < ends:
+        time.sleep(0.01)
+    assert not [t.name for t in threading.enumerate() if t.name.startswith("bybit-p")]
+
+
+async def drained(connection):
+    while True:
+        await asyncio.wait_for(connection.receive(), 5)
+
+
+def test_subscriptions_survive_acknowledgements_that_come_at_once(served):
+    async def main():
+        streams = PybitStreams(place(served), KEYS)
+        for _ in range(20):
+            connection = await asyncio.wait_for(streams.connect("private", ("order.linear", "execution.linear")), 10)
+            await connection.close()
+
+    asyncio.run(main())
+
+
+def test_only_addresses_of_this_machine_are_simulated_venues():
+    for url in ("https://api.bybit.com", "http://10.0.0.1:80", "http://127.0.0.1", "ftp://127.0.0.1:1", ""):
+        with pytest.raises(ConfigError, match="simulated venue"):
+            sim(url)
