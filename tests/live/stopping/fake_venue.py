@@ -11,8 +11,7 @@ from decimal import Decimal
 
 from autarch.errors import VenueError, VenueRejected, VenueUnknown
 from live.ports.venue import Listing, OrderAck, OrderState, Position, Snapshot
-
-from ...simulation.loop import VirtualLoop  # noqa: TID252  tests are no package that could be named
+from tests.simulation.loop import VirtualLoop
 
 MAX_QTY = Decimal(10)
 
