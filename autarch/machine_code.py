@@ -32,9 +32,10 @@ class SourcesLocator(UserProvidedCacheLocator):
     def get_source_stamp(self) -> str:
         """Return what must stay the same for compiled code to count; the folder's name tells the content.
 
-        Numba would ask for the file's time, which two copies of the same sources do not share.
+        Numba would ask for the file's time, which two copies of the same sources do not share; and a copy of
+        the folder, for whoever may not write here, is as good.
         """
-        return self._cache_path
+        return Path(self._cache_path).name
 
     @classmethod
     def from_function(cls, py_func: Any, py_file: str) -> Any:
@@ -54,6 +55,11 @@ def sources_digest(sources: Path) -> Sha256:
     return Sha256(digest.hexdigest())
 
 
+def cache_of(sources: Path) -> Path:
+    """Return where the compiled functions of the package in `sources` are kept; not created."""
+    return cache_root() / "numba" / sources_digest(sources)[:16]
+
+
 def cache_by_content(sources: Path) -> Path:
     """Keep the compiled functions of the package in `sources` in a private folder, and return it.
 
@@ -67,7 +73,7 @@ def cache_by_content(sources: Path) -> Path:
         ConfigError: as `private_directory`; numba unpickles what it finds there.
     """
     root = private_directory(cache_root() / "numba")
-    folder = private_directory(root / sources_digest(sources)[:16])
+    folder = private_directory(cache_of(sources))
     _FOLDERS[sources.resolve()] = folder
     os.environ["NUMBA_CACHE_DIR"] = str(root)
     numba.config.CACHE_DIR = str(root)  # type: ignore[attr-defined]

@@ -49,9 +49,17 @@ def inputs_at_commit(repo: GitRepo, commit: str, choice: Choice, *, counted: Cou
         ConfigError: the policy is missing or malformed.
         DataError: the lock is missing or malformed.
     """
-    inputs = _inputs(lambda path: repo.blob_at(commit, path), choice, where=commit[:12])
-    inputs = replace(inputs, waivers=waivers_at(repo, commit), neighbours=neighbours_at(repo, commit))
-    return counted_in(inputs, counted or Counted())
+    return counted_in(inputs_with_platform(repo, commit, commit, choice), counted or Counted())
+
+
+def inputs_with_platform(repo: GitRepo, commit: str, platform: str, choice: Choice) -> GateInputs:
+    """Return the inputs as `commit` states them, but policy and data set lock as the commit or tree `platform` does.
+
+    Raises:
+        ConfigError, DataError: as `inputs_at_commit`.
+    """
+    inputs = _inputs(lambda path: repo.blob_at(platform, path), choice, where=platform[:12])
+    return replace(inputs, waivers=waivers_at(repo, commit), neighbours=neighbours_at(repo, commit))
 
 
 def inputs_in_worktree(root: Path, choice: Choice) -> GateInputs:

@@ -16,6 +16,7 @@ from ci.gate import judge
 from ci.incumbent import incumbent_of
 from ci.inputs import Choice, inputs_at_commit, inputs_in_worktree
 from ci.outcome import GateOutcome
+from ci.platform_run import Trial, platform_changes
 from ci.target import candidate_of_commits, candidate_of_folder, find_root, parse_range, resolve
 from ci.workers import Workers
 
@@ -70,8 +71,22 @@ def judge_folder(folder: Path, bench: Bench, *, cwd: Path) -> GateOutcome:
 
 def judge_commits(repo: GitRepo, bench: Bench, *, base: str, head: str) -> GateOutcome:
     """Judge what `head` proposes against `base`, with the trials this clone's ledger counts; writes nothing."""
-    inputs = inputs_at_commit(repo, base, bench.choice, counted=_counted(repo, base))
-    return bench.judge(candidate_of_commits(repo, base=base, head=head), inputs)
+    counted = _counted(repo, base)
+    inputs = inputs_at_commit(repo, base, bench.choice, counted=counted)
+    outcome = bench.judge(candidate_of_commits(repo, base=base, head=head), inputs)
+    if not outcome.whole_platform:
+        return outcome
+    trial = Trial(
+        repo=repo,
+        base=base,
+        head=head,
+        inputs=inputs,
+        entries=counted.entries,
+        progress=bench.progress,
+        clock=bench.clock,
+        workers=bench.workers,
+    )
+    return replace(outcome, platform=platform_changes(trial))
 
 
 def _counted(repo: GitRepo, base: str) -> Counted:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ci.candidate import Candidate
     from ci.checks.findings import Findings
     from ci.lanes import Lane
+    from ci.platform_changes import PlatformChanges
     from ci.policy import Policy
 
 
@@ -33,7 +34,8 @@ class GateOutcome:
     `level` the confinement the parent measured: for the attestation and for eyes; neither enters
     the claim. `of_machine` names checks that failed for want of time or memory, of which another machine
     may have more: such an outcome has no claim. `whole`: every check was wanted. `findings` are what the
-    robustness check measured, worlds and folds included, for whoever draws them.
+    robustness check measured, worlds and folds included, for whoever draws them. `platform` is what a platform
+    change does to the strategies on main.
     """
 
     verdict: GateVerdict
@@ -60,6 +62,7 @@ class GateOutcome:
     decisions: Decisions | None = None
     backtest: Backtest | None = None
     findings: Findings | None = None
+    platform: PlatformChanges | None = None
 
     @property
     def evidence(self) -> Sha256 | None:
@@ -70,6 +73,11 @@ class GateOutcome:
     def confined(self) -> bool:
         """True when a verdict may rest on this run: every required layer was there, or no strategy code ran."""
         return self.level is None or self.level.is_full
+
+    @property
+    def whole_platform(self) -> bool:
+        """True for a platform change that may land, so that it is worth trying on the strategies of main."""
+        return self.candidate.kind == "platform" and self.verdict == "accepted"
 
     @property
     def sandbox(self) -> str:
@@ -95,6 +103,7 @@ class GateOutcome:
             "lane": self.lane or (f"would be {self.may_ask}" if self.may_ask else None),
             "waived": list(self.waived),
             "assumed": list(self.assumed),
+            "platform": None if self.platform is None else self.platform.to_json(),
             "sandbox": None if self.level is None else self.level.to_json(),
             "checks": [check.to_json() for check in self.checks],
             "metrics": self.metrics,

@@ -10,10 +10,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from autarch.errors import AutarchError, UndecidedError, UsageError
+from autarch.evidence.attestation import evidence_ref
 from autarch.evidence.ledger import Ledger
 from autarch.evidence.ledger_count import causality_failures
 from autarch.evidence.ledger_entry import InnerTrials, Sealed
@@ -28,9 +29,10 @@ from autarch.verdict import CheckVerdict, GateVerdict
 from ci import gate
 from ci.candidate import Candidate
 from ci.context import Clock, GateInputs, Progress
-from ci.counting import counted_at
+from ci.counting import Counted, counted_at
 from ci.inputs import Choice, counted_in, inputs_at_commit
 from ci.outcome import GateOutcome
+from ci.platform_run import Trial, platform_changes
 from ci.publish_lane import LaneDesk, in_lane
 from ci.publish_records import Press, Subject, answer_to, publish_records, reservation
 from ci.publish_study import STUDY_REF, inner_trials
@@ -115,16 +117,38 @@ def _judge_and_record(desk: GateDesk, subject: Subject) -> GateOutcome:
     ledger = Ledger(desk.repo, trust=trust_at(desk.repo, subject.base, "ci"), remote=desk.remote)
     reserved = _reserve(desk, subject, candidate, inputs.lock, ledger)
     head = ledger.sync() if reserved is None else reserved.commit
-    inputs = counted_in(inputs, counted_at(ledger, head))
+    counted = counted_at(ledger, head)
+    inputs = counted_in(inputs, counted)
     outcome = desk.judge(candidate, inputs) if desk.judge is not None else _judge(desk, candidate, inputs)
     if reserved is not None:
         outcome = in_lane(_lane_desk(desk, ledger), reserved, outcome, inputs)
         failures = causality_failures(ledger.entries(reserved.commit), pr=subject.number, slug=reserved.entry.slug)
         answer = answer_to(reserved, outcome, causality_failures=failures, now_ms=desk.clock_ms())
         ledger.answer(reserved, answer, key=desk.key)
+    if outcome.whole_platform:
+        outcome = replace(outcome, platform=platform_changes(_trial(desk, subject, inputs, counted)))
     press = Press(repo=desk.repo, remote=desk.remote, key=desk.key)
     publish_records(press, subject, outcome, now_ms=desk.clock_ms())
     return outcome
+
+
+def _trial(desk: GateDesk, subject: Subject, inputs: GateInputs, counted: Counted) -> Trial:
+    def bring(evidence: str) -> None:
+        ref = evidence_ref(evidence)
+        if desk.repo.read_ref(ref) is None:
+            desk.repo.fetch(desk.remote, [f"{ref}:{ref}"])
+
+    return Trial(
+        repo=desk.repo,
+        base=subject.base,
+        head=subject.head,
+        inputs=inputs,
+        entries=counted.entries,
+        progress=desk.progress,
+        clock=desk.clock,
+        bring=bring,
+        workers=desk.workers,
+    )
 
 
 def _judge(desk: GateDesk, candidate: Candidate, inputs: GateInputs) -> GateOutcome:

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from autarch.sandbox.level import lines_of
 from autarch.verdict import CheckResult
 from ci.outcome import GateOutcome
-from ci.report_text import comparison, lane_words, number, short, short_ref, summary
+from ci.report_numbers import comparison, number, short, short_ref
+from ci.report_platform import rows, same_words
+from ci.report_text import lane_words, summary
 
 MARKDOWN_CHARS_MAX = 60_000
 THESIS_CHARS_MAX = 2_000
@@ -52,6 +54,7 @@ def markdown(outcome: GateOutcome) -> str:
         _what_it_does(outcome),
         _checks_table(outcome.checks),
         _metrics(outcome),
+        _platform(outcome),
         _assumed(outcome),
         _provenance(outcome),
     ]
@@ -99,6 +102,23 @@ def _metrics(outcome: GateOutcome) -> str:
         parts.append("\n".join([f"### Measured on {split}", "", "| metric | value |", "|---|---:|", *rows]))
     if parts:
         parts.append("Train is what whoever tuned the strategy could see: read these numbers as an upper bound.")
+    return "\n\n".join(parts)
+
+
+def _platform(outcome: GateOutcome) -> str:
+    changes = outcome.platform
+    if changes is None:
+        return ""
+    parts = ["### What it does to the strategies on main", f"{escaped(changes.note)}."]
+    found = rows(changes)
+    if found:
+        told = ["| strategy | on main | under the change | what differs |", "|---|---|---|---|"]
+        told += [
+            f"| {row.slug} | {row.was} | **{row.now}** | {'<br>'.join(map(escaped, row.differs))} |" for row in found
+        ]
+        parts.append("\n".join(told))
+        parts += [escaped(same_words(changes))] if same_words(changes) else []
+        parts.append("The values under the change are what its own code says.")
     return "\n\n".join(parts)
 
 

@@ -12,8 +12,8 @@ from autarch.engine.layout import KIND_NAMES
 from autarch.evaluation.sheet import NOT_A_VERDICT, Column, Part, Sheet, assumed_words
 from autarch.metrics.shown import grouped, label, shown
 from ci.page import inline_json, library, render
+from ci.report_numbers import number, short_ref
 from ci.report_series import POINTS_MAX, curves
-from ci.report_text import number, short_ref
 
 TILES: Final = (
     "total_return",

@@ -1,4 +1,4 @@
-"""How numbers and verdicts are written, in the terminal and everywhere else."""
+"""How verdicts are written, in the terminal and everywhere else."""
 
 from __future__ import annotations
 
@@ -6,37 +6,19 @@ import textwrap
 
 from autarch.evaluation.sheet import assumed_words
 from autarch.sandbox.level import lines_of
-from autarch.verdict import CheckResult, Measure
+from autarch.verdict import CheckResult
 from ci.outcome import GateOutcome
+from ci.report_numbers import comparison, short, short_ref
+from ci.report_platform import lines as platform_lines
 
 NAME_WIDTH = 30
 WIDTH = 120
-_OPPOSITE = {"<=": ">", ">=": "<", "==": "!=", "<": ">=", ">": "<="}
-
-
-def number(value: float | None) -> str:
-    """Return `value` for eyes: whole numbers and large ones whole, others with four decimals or four digits."""
-    if value is None:
-        return "not defined"
-    if abs(value) >= 1e15 or 0.0 < abs(value) < 0.001:
-        return f"{value:.4g}"
-    if value == int(value) or abs(value) >= 1_000:
-        return f"{value:,.0f}"
-    return f"{value:,.4f}"
-
-
-def comparison(measure: Measure) -> str:
-    """Return `3.1000 <= 12.0000 x per day`, with the sign turned round when it does not hold."""
-    unit = f" {measure.unit}" if measure.unit else ""
-    if measure.op is None or measure.limit is None:
-        return f"{number(measure.value)}{unit}"
-    sign = measure.op if measure.holds else _OPPOSITE[measure.op]
-    return f"{number(measure.value)} {sign} {number(measure.limit)}{unit}"
 
 
 def terminal(outcome: GateOutcome) -> str:
     """Return the verdict as a table for the terminal, no trailing newline."""
     lines = [line for check in outcome.checks for line in _check_lines(check)]
+    lines += [] if outcome.platform is None else platform_lines(outcome.platform)
     if outcome.assumed:
         words = f"assumed, not measured: {assumed_words(outcome.assumed)}"
         lines += textwrap.wrap(words, WIDTH, subsequent_indent="  ")
@@ -74,19 +56,6 @@ def lane_words(outcome: GateOutcome) -> str:
     if outcome.lane is not None:
         return f"lane {outcome.lane}"
     return f"lane would be {outcome.may_ask}, if hidden bars agree: only the forge asks" if outcome.may_ask else ""
-
-
-def short(digest: str | None) -> str:
-    """Return the first twelve characters of a digest, `none` without one."""
-    return digest[:12] if digest else "none"
-
-
-def short_ref(dataset: str | None) -> str:
-    """Return `name@digest` with the digest cut to twelve characters."""
-    if not dataset:
-        return "none"
-    name, _, digest = dataset.partition("@")
-    return f"{name}@{short(digest)}"
 
 
 def _check_lines(check: CheckResult) -> list[str]:

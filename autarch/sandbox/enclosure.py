@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import platform
+import resource
 import signal
 import sys
 from contextlib import suppress
@@ -25,6 +26,9 @@ import msgspec
 from autarch.sandbox import bpf, kernel
 
 NOT_FOUND_EXIT = 127
+FILE_BYTES_MAX = 1 << 30
+"""Of one file it writes, its answers included; compiled code takes a thousandth (own choice)."""
+
 _CHILDREN = "/proc/self/task/{thread}/children"
 
 
@@ -83,6 +87,7 @@ def _enter(order: Order) -> None:
     for path in order.writes:
         with suppress(FileNotFoundError):
             kernel.landlock_allow(ruleset, path, abi=abi, writing=True)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_BYTES_MAX, FILE_BYTES_MAX))
     kernel.drop_capabilities()
     kernel.landlock_restrict(ruleset)
     kernel.close_all_but((0, 1, 2))

@@ -111,13 +111,18 @@ def without_robustness(text: str, root: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def quick_policy(root: Path) -> Policy:
+def quick_policy_text(root: Path) -> str:
     text = (root / "ci/policy.toml").read_text()
     smaller = (("cuts = 6000", "cuts = 600"), ("fresh_cuts = 50", "fresh_cuts = 6"))
     for old, new in (*smaller, ("referee_bars = 20000", "referee_bars = 200")):
         assert old in text
         text = text.replace(old, new)
-    return parse_policy(without_robustness(text, root).encode(), path="ci/policy.toml")
+    return without_robustness(text, root)
+
+
+@pytest.fixture(scope="session")
+def quick_policy(quick_policy_text: str) -> Policy:
+    return parse_policy(quick_policy_text.encode(), path="ci/policy.toml")
 
 
 @pytest.fixture(scope="session")

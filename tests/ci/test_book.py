@@ -8,6 +8,7 @@ import pytest
 from autarch.metrics import expected_shortfall, sharpe
 from autarch.repo.git import GitRepo
 from autarch.repo.objects import Person
+from autarch.repo.strategies import BYTES_MAX
 from ci.checks.book import changes, drawdowns, returns_of, shares_with, sharpes, shortfalls
 from ci.neighbours import neighbours_at, sleeves_in
 
@@ -106,3 +107,21 @@ def test_neighbours_are_the_strategies_of_a_commit_and_its_sleeves(kit, tmp_path
     assert found.named("probe").code == b"code"
     assert found.named("half") is None
     assert [slug for slug, _ in found.sleeves] == ["one", "two"]
+
+
+@pytest.mark.parametrize("name", ["manifest.toml", "strategy.py"])
+@pytest.mark.parametrize(("over", "named"), [(0, ["probe"]), (1, [])])
+def test_a_neighbour_is_read_up_to_the_size_a_strategy_may_have_and_no_further(
+    kit, tmp_path, name, over, named
+) -> None:
+    repo = GitRepo(tmp_path)
+    repo.run("init", "--quiet", "--initial-branch=main")
+    files = {"manifest.toml": kit.manifest(), "strategy.py": b"code\n"}
+    lines = (BYTES_MAX[name] - len(files[name])) // 64
+    files[name] += (b"#" * 63 + b"\n") * lines
+    files[name] += b"#" * (BYTES_MAX[name] + over - len(files[name]))
+    stored = {f"strategies/probe/{path}": content for path, content in files.items()}
+    someone = Person(name="Someone", email="someone@example.invalid")
+    commit = repo.commit_tree(repo.with_files(None, stored), parents=[], message="Begin\n", author=someone)
+
+    assert [one.manifest.name for one in neighbours_at(repo, commit).strategies] == named

@@ -102,7 +102,7 @@ def test_from_a_folder_and_a_range_to_a_verified_claim_and_a_caught_lie(clone, b
     assert without_windows(answers[0]["checks"]) == without_windows(answers[1]["checks"])
     assert list(answers[1]) == [
         "verdict", "strategy", "kind", "evidence", "dataset", "engine", "trials", "preset", "lane", "waived",
-        "assumed", "sandbox", "checks", "metrics",
+        "assumed", "platform", "sandbox", "checks", "metrics",
     ]  # fmt: skip
     assert json.loads(verified.stdout)["evidence"] == answers[1]["evidence"]
     assert json.loads(verified.stdout)["verified"] is True

@@ -53,6 +53,15 @@ def test_all_sign_changes_are_asked_when_they_fit_half_the_budget() -> None:
     assert plan.n_cuts == 100
 
 
+def test_moves_of_a_thousandth_of_the_leverage_are_asked_when_they_fit_half_the_budget() -> None:
+    # Forty stairs of exactly a thousandth, fifty bars apart: the smallest that is a move at all.
+    exposure = 0.5 + 0.001 * (np.arange(2050) // 50)[:, None]
+
+    plan = plan_cuts(decisions_of(exposure), walk(2050, 1), blocks=blocks(2050), budget=100, seed=b"base")
+
+    assert set(range(50, 2050, 50)) <= set(plan.rows[0].tolist())
+
+
 def test_some_cut_falls_in_every_block() -> None:
     plan = plan_cuts(decisions_of(np.zeros((1000, 1))), walk(1000, 1), blocks=blocks(1000), budget=40, seed=b"base")
 

@@ -109,6 +109,29 @@ def test_costs_read_differently_are_undecided(judged, fault) -> None:
     assert {"fee": "fill fee", "spread": "fill price"}[fault] in found.detail
 
 
+def test_a_referee_that_answers_fewer_windows_than_it_was_asked_proves_nothing(judged) -> None:
+    begin, answer = judged
+    begun = begin()
+    sheets = [
+        sheet_of(market, decisions, costs=begun.costs, capital=begun.capital) for _, market, decisions in begun.windows
+    ]
+
+    with pytest.raises(ValueError, match="shorter"):  # the checklist turns what breaks a check into undecided
+        answer(dataclasses.replace(begun, question=begun.process.ask(sheets[:-1])))
+
+
+def test_what_is_left_at_the_end_is_the_capital_and_what_came_of_it(gate, kit) -> None:
+    always_in = kit.trend.replace("0.0))", "-1.0))")
+
+    outcome = gate(kit.candidate(always_in), only={"backtest"})
+
+    found = {measure.name: measure.value for measure in kit.check(outcome, "backtest").measures}
+    totals, equity = outcome.backtest.totals, outcome.backtest.equity
+    earned = totals.realised + totals.unrealised - totals.fees - totals.funding
+    assert found["final_equity"] == pytest.approx(outcome.policy.backtest.capital + earned, rel=1e-12)
+    assert equity[-1] != equity[-2]  # a position is held, so that it matters which bar is told
+
+
 def test_a_disagreement_outranks_a_failure_that_rests_on_the_same_numbers(judged) -> None:
     begin, answer = judged
     begun = begin()

@@ -12,8 +12,9 @@ from autarch.verdict import CheckResult, Measure
 from ci.policy import CHECK_NAMES
 from ci.report import MARKDOWN_CHARS_MAX, markdown
 from ci.report_html import html
+from ci.report_numbers import comparison, number
 from ci.report_series import curves
-from ci.report_text import comparison, number, summary, terminal
+from ci.report_text import summary, terminal
 
 EVIL = "<script>alert(1)</script> [x](http://evil.example) @someone #1 | ![i](http://evil.example/i.png) </textarea>"
 HEAD = '''"""Do it. {evil}
@@ -75,8 +76,8 @@ def test_nothing_a_strategy_says_becomes_markup_in_html(outcome) -> None:
 
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
-    assert page.count("<script") == 3
-    assert page.count("</script>") == 3
+    assert page.count("<script") == 4  # the library, the curves, the fan, and what draws them
+    assert page.count("</script>") == 4
 
 
 def test_the_page_needs_no_network_and_keeps_the_attribution(outcome) -> None:
@@ -86,6 +87,15 @@ def test_the_page_needs_no_network_and_keeps_the_attribution(outcome) -> None:
     assert "default-src 'none'" in page
     assert "TradingView Lightweight Charts" in page
     assert "Apache License" in page
+
+
+def test_the_page_draws_what_robustness_measured_where_it_did(outcome) -> None:
+    unmeasured = dataclasses.replace(outcome, findings=None)
+
+    assert 'id="fan"' in html(outcome)
+    assert "as proposed" in html(outcome)
+    assert "What the result rests on" not in html(unmeasured)
+    assert html(unmeasured).count("<script") == 3
 
 
 def test_a_rejected_outcome_without_a_score_still_makes_both_reports(kit, module_gate) -> None:
