@@ -77,18 +77,24 @@ def kill(
     async def opened() -> Any:
         return await open_to_stop(workspace, find_account(host, account, environment, url), key_fd)()
 
-    killed = asyncio.run(
-        killing.Kill(
-            account=account,
-            journal=host.journal_path(account),
-            latch=_latch_if_possible(host, account),
-            record=record,
-            open_venue=opened,
-            run=run,
-            patience=flattening.Patience(limit_s=limit),
-        ).carry_out()
-    )
-    print(json.dumps({"account": account, **killed.body}) if json_ else _killed_text(account, killed, record.path))
+    with _telling(host, account, places) as teller:
+        teller.tell("critical", f"kill {account}", f"{account} is being killed by {asker()}: {why}")
+        killed = asyncio.run(
+            killing.Kill(
+                account=account,
+                journal=host.journal_path(account),
+                latch=_latch_if_possible(host, account),
+                record=record,
+                open_venue=opened,
+                run=run,
+                patience=flattening.Patience(limit_s=limit),
+            ).carry_out()
+        )
+        text = _killed_text(account, killed, record.path)
+        left = "; ".join(killed.problems) or "see the record"
+        said = "killed: latched, ended and proven flat" if killed.done else f"the kill is NOT DONE: {left}"
+        teller.tell("critical", f"killed {account}", f"{account}: {said}")
+    print(json.dumps({"account": account, **killed.body}) if json_ else text)
     return 0 if killed.done else UndecidedError.exit_code
 
 
@@ -129,7 +135,7 @@ def deadman(
     opening = open_to_stop(workspace, find_account(host, account, environment, url), key_fd)
     progress(f"{account}: {'armed' if man.armed else 'waiting for the first heartbeat'} at {heartbeat}")
 
-    async def watch() -> None:
+    async def watch(teller: Any) -> None:
         import httpx
 
         async with httpx.AsyncClient(trust_env=False) as http:
@@ -142,14 +148,15 @@ def deadman(
                 deadman=man,
                 pulses=pulses,
                 open_venue=opening,
-                alerts=_Narrated(),
+                alerts=teller,
                 note=progress,
                 run=f"{account}|{now_ms()}|{os.getpid()}",
                 armed=armed,
                 flattened=lambda found: _keep(places, account, found),
             ).watch()
 
-    asyncio.run(_until_asked(watch()))
+    with _telling(host, account, places) as teller:
+        asyncio.run(_until_asked(watch(teller)))
     return 0
 
 
@@ -169,15 +176,19 @@ def listen(*, once: Annotated[bool, typer.Option("--once", help="Listen once and
     host = host_of(workspace)
     phone = load("live.stopping.phone").read_phone(host.root / "phone.toml")
     accounts = load("live.stopping.accounts").known_accounts(host)
-    listener = load("live.stopping.listening").Listener(
-        latches={account: latch_of(host, account) for account in accounts},
-        status=lambda account: _status_line(host, account),
-        clock=Wall(),
-        alerts=_Narrated(),
-        note=progress,
-    )
+    latches = {account: latch_of(host, account) for account in accounts}
     progress(f"listening for {', '.join(accounts) or 'no account yet'}: {len(phone.chat)} chats")
-    asyncio.run(_until_asked(_listen(workspace, host, phone, listener, turns=1 if once else None)))
+    telling = load("live.stopping.telling").teller
+    kept = host.root / "phone" / "alerts.jsonl"
+    with telling(host, "phone", path=kept, clock=Wall(), note=progress) as teller:
+        listener = load("live.stopping.listening").Listener(
+            latches=latches,
+            status=lambda account: _status_line(host, account),
+            clock=Wall(),
+            alerts=teller,
+            note=progress,
+        )
+        asyncio.run(_until_asked(_listen(workspace, host, phone, listener, turns=1 if once else None)))
     return 0
 
 
@@ -225,12 +236,11 @@ async def _until_asked(work: Any) -> None:
         progress("ended")
 
 
-class _Narrated:
-    """Alerts as lines on stderr."""
+def _telling(host: Any, account: str, places: Any) -> Any:
+    from autarch.cli.main import load
 
-    def tell(self, severity: str, subject: str, text: str) -> None:
-        """Write one."""
-        progress(f"{severity}: {subject}: {text}")
+    kept = places.folder / "alerts.jsonl"
+    return load("live.stopping.telling").teller(host, account, path=kept, clock=Wall(), note=progress)
 
 
 def _latch_if_possible(host: Any, account: str) -> Any:

@@ -171,7 +171,6 @@ class Guard:
     async def _follow(self, conclusion: Conclusion) -> None:
         for said in conclusion.alerts:
             self.alerts.tell(said.severity, said.subject, said.text)
-            self.note(said.text)
         if self.deadman.armed:
             self.armed.write()
         if conclusion.flatten:
