@@ -14,10 +14,11 @@ from autarch.verdict import LaneWord
 from ci.concluding import conclude
 from ci.context import Clock, GateInputs, Progress
 from ci.counting import counted_at
-from ci.hidden import Vault, hidden_word
 from ci.inputs import counted_in
 from ci.lanes import laws_hold
 from ci.outcome import GateOutcome
+from ci.vault.lane import hidden_word
+from ci.vault.opening import Vault
 from ci.workers import Workers, started_workers
 
 

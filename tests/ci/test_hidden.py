@@ -23,13 +23,14 @@ from ci.candidate import Incumbent
 from ci.concluding import conclude
 from ci.context import GateInputs
 from ci.counting import counted_at
-from ci.hidden import ANSWER_S, Vault, hidden_word
 from ci.inputs import counted_in
 from ci.outcome import GateOutcome
 from ci.policy_tables import LanesPolicy
 from ci.publish_lane import LaneDesk, in_lane
 from ci.rederive import Sources, quoted
 from ci.report_text import terminal
+from ci.vault.lane import ANSWER_S, hidden_word
+from ci.vault.opening import Vault
 
 GAP = "    gap = talib.EMA(bars.close, 10) - talib.EMA(bars.close, 40)\n"
 MAIN = f"{GAP}    return Targets(exposure=np.where(gap > 0, 0.5, -0.5))\n"
