@@ -124,4 +124,5 @@ async def _turns(
                 listener.alerts.tell("warning", f"deaf to {name}", text)
         else:
             failures = 0
-        await asyncio.sleep(min(every_s * 2**failures, max(every_s, WAIT_S_MAX)))
+        if turns != turns_max:
+            await asyncio.sleep(min(every_s * 2**failures, max(every_s, WAIT_S_MAX)))
