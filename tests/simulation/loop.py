@@ -38,6 +38,29 @@ class Process:
         self.on_step = on_step
         self.tasks: list[asyncio.Task[Any]] = []
         self.died: asyncio.Future[None] | None = None
+        self.held: list[asyncio.Handle] | None = None
+
+    def pause(self, loop: VirtualLoop, until_s: float) -> None:
+        """Run nothing of it until a loop time, as a suspended machine; what became due meanwhile is due then."""
+        if self.held is None:
+            self.held = []
+            loop.call_at(until_s, self._resume, loop, context=contextvars.Context())
+
+    def _resume(self, loop: VirtualLoop) -> None:
+        held, self.held = self.held, None
+        loop._ready.extend(held or ())
+
+    def waits(self) -> list[str]:
+        """Return where its tasks wait: module:line of every coroutine on their stacks, outermost first."""
+        found = []
+        for task in self.tasks:
+            awaited = None if task.done() else task.get_coro()
+            while awaited is not None:
+                frame = getattr(awaited, "cr_frame", None)
+                if frame is not None:
+                    found.append(f"{frame.f_code.co_filename}:{frame.f_lineno}")
+                awaited = getattr(awaited, "cr_await", None)
+        return found
 
     def kill(self) -> None:
         """Let nothing of it run again."""
@@ -132,6 +155,9 @@ class VirtualLoop(base_events.BaseEventLoop):
         process = handle._context.get(PROCESS)
         if process is not None:
             if not process.alive:
+                return
+            if process.held is not None:
+                process.held.append(handle)
                 return
             process.steps += 1
             process.on_step(process.steps)

@@ -1,0 +1,346 @@
+"""What no life may show, looked at after every event, from the venue's truth, the wire and the disk alone.
+
+Nothing here asks the executor what it thinks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import ROUND_DOWN, Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+from live.journal import GENESIS, Event, body_text, event_hash
+from live.simulator.core.rows import ExecutionRow, OrderRow
+
+from .faults import STRANGE
+from .scenario import CAPITAL
+from .tracing import short
+from .venue_side import UID
+from .wire import Sent
+
+if TYPE_CHECKING:
+    from .life import Life
+
+CREATE: Final = "/v5/order/create"
+OURS: Final = "at-"
+ZERO: Final = Decimal(0)
+MINUTE_MS: Final = 57_000  # an order leaves up to some seconds after it was counted
+BARE_MS: Final = 100_000
+"""How long a position may be without its stop while everything works: two looks at the whole account."""
+
+
+class Watch:
+    """Sees a life from outside. `broken` says what it has shown that it may not; `ended` how each symbol ended."""
+
+    def __init__(self, life: Life) -> None:
+        """See nothing yet."""
+        self.life = life
+        self.broken: list[str] = []
+        self.ended: dict[str, str] = {}
+        self.dirty = True
+        self._sent = self._seq = self._executed = 0
+        self._head = GENESIS
+        self._asked: list[Sent] = []
+        self._intents: dict[str, Mapping[str, Any]] = {}
+        self._resent: dict[str, int] = {}
+        self._wired: dict[str, int] = {}
+        self._decided: dict[str, Event] = {}
+        self._changed: dict[str, Event] = {}
+        self._by_bar: dict[tuple[str, int], Event] = {}
+        self._booked: dict[str, Event] = {}
+        self._states: dict[str, tuple[str, str]] = {}
+        self._held: dict[str, Decimal] = {}
+        self._journal: dict[str, Decimal] = {}
+        self._entered: dict[tuple[str, int, int], Decimal] = {}
+        self._stop_due: dict[str, bool] = {}
+        self._strange: dict[str, Decimal] = {}  # by symbol, coins that a stranger has traded
+        self._bare_since: dict[str, int] = {}
+        self._tags: dict[tuple[str, int], str] = {}
+
+    def found(self, text: str) -> None:
+        """Note what no life may show."""
+        if len(self.broken) < 5:
+            self.broken.append(f"{self._at()} {text}")
+
+    def own_state(self, symbol: str = "") -> str:
+        """Return ACTIVE, REDUCING or HALTED as the disk has it, of the account or the stricter of it and a symbol."""
+        rank = ("ACTIVE", "REDUCING", "HALTED")
+        states = [self._states.get("", ("ACTIVE", ""))[0], self._states.get(symbol, ("ACTIVE", ""))[0]]
+        if self.life.disk.latch.read().blocks(symbol) is not None:
+            states.append("HALTED")
+        return max(states, key=rank.index)
+
+    def flips(self, symbol: str) -> bool:
+        """Return whether the newest decision wants the other side of what is held."""
+        held = self._held.get(symbol, ZERO)
+        return held * self._wanted(symbol) < 0
+
+    def look(self) -> None:
+        """Look at everything that is new."""
+        self._read_disk()
+        self._read_wire()
+        self._read_venue()
+        self._look_at_stops()
+
+    def at_end(self) -> None:
+        """Look at where the life has led: the newest target, or a halt that somebody was told of."""
+        self.look()
+        for symbol in self.life.scenario.symbols:
+            self.ended[symbol] = self._end_of(symbol)
+
+    @property
+    def _account(self) -> Any:
+        return self.life.house.site.exchange.accounts[UID]
+
+    def _at(self) -> str:
+        return f"{self.life.house.site.now_ms - self.life.house.start_ms} ms:"
+
+    def _read_disk(self) -> None:
+        kept = self.life.disk.kept
+        if kept.head[0] == self._seq:
+            return
+        for event in kept.events(after=self._seq):
+            content = (self._seq + 1, event.time_ms, event.kind, event.ref, body_text(event.body))
+            if (event.prev, event.hash) != (self._head, event_hash(self._head, content)):
+                self.found(f"the hash chain breaks at event {event.seq}")
+            self._seq, self._head = event.seq, event.hash
+            self._take(event)
+
+    def _take(self, event: Event) -> None:
+        body: Mapping[str, Any] = event.body
+        match event.kind:
+            case "intent":
+                if body["order_link_id"] in self._intents:
+                    self.found(f"a second intent under {body['order_link_id']}")
+                self._intents[body["order_link_id"]] = body
+            case "resent":
+                self._resent[body["order_link_id"]] = self._resent.get(body["order_link_id"], 0) + 1
+            case "decision":
+                self._take_decision(event)
+            case "execution" | "foreign":
+                self._take_execution(event)
+            case "state":
+                self._states[body.get("symbol", "")] = (body["state"], body["reason"])
+                if body["state"] == "ACTIVE" and not body.get("symbol"):
+                    self._states = {"": ("ACTIVE", body["reason"])}
+            case "adopted":
+                self._journal[body["symbol"]] = Decimal(body["size"])
+
+    def _take_decision(self, event: Event) -> None:
+        body: Mapping[str, Any] = event.body
+        for symbol, wanted in body["symbols"].items():
+            before: Any = self._decided.get(symbol)
+            if before is None or before.body["symbols"][symbol]["exposure"] != wanted["exposure"]:
+                self._changed[symbol] = event
+            self._decided[symbol] = self._by_bar[symbol, body["bar"]] = event
+            if self._tags.setdefault((symbol, body["bar"]), body["tag"]) != body["tag"]:
+                self.found(f"{symbol} at {body['bar']} is decided by two releases")
+
+    def _take_execution(self, event: Event) -> None:
+        body: Mapping[str, Any] = event.body
+        known = body["exec_id"]
+        if known in self._booked:
+            self.found(f"execution {known} is booked twice")
+        self._booked[known] = event
+        row = next((row for row in reversed(self._account.executions) if row.exec_id == known), None)
+        if row is None:
+            self.found(f"execution {known} was booked and never happened")
+            return
+        facts = (row.symbol, row.side, row.exec_qty, row.exec_price, row.exec_fee, row.time_ms)
+        said = (body["symbol"], body["side"], *(Decimal(body[k]) for k in ("qty", "price", "fee")), event.time_ms)
+        if facts != said:
+            self.found(f"execution {known} is booked as {said}, it was {facts}")
+        if row.exec_type != "Funding" and event.kind == "execution":
+            signed = row.exec_qty if row.side == "Buy" else -row.exec_qty
+            self._journal[row.symbol] = self._journal.get(row.symbol, ZERO) + signed
+
+    def _read_wire(self) -> None:
+        log = self.life.house.log
+        while self._sent < len(log):
+            sent = log[self._sent]
+            self._sent += 1
+            if sent.path == CREATE:
+                self._asked.append(sent)
+                self._check_send(sent)
+
+    def _check_send(self, sent: Sent) -> None:
+        link, symbol = str(sent.params.get("orderLinkId", "")), str(sent.params["symbol"])
+        intent = self._intents.get(link)
+        if intent is None:
+            self.found(f"an order went out that is in no journal: {short(sent.params)}")
+            return
+        asked = (symbol, sent.params["side"], Decimal(sent.params["qty"]), sent.params["reduceOnly"],
+                 sent.params.get("stopLoss"), sent.params.get("takeProfit"))  # fmt: skip
+        said = (intent["symbol"], intent["side"], Decimal(intent["qty"]), intent["reduce_only"],
+                _price(intent.get("stop_loss")), _price(intent.get("take_profit")))  # fmt: skip
+        if asked[:4] != said[:4] or [_price(p) for p in asked[4:]] != list(said[4:]):
+            self.found(f"order {link} went out as {asked}, the journal says {said}")
+        if sent.fault != "not_sent":
+            self._wired[link] = self._wired.get(link, 0) + 1
+            if self._wired[link] > 1 + self._resent.get(link, 0):
+                self.found(f"order {link} was sent {self._wired[link]} times")
+        state = self.own_state(symbol)
+        if state == "HALTED" and not intent.get("asked_by_human"):
+            self.found(f"order {link} was sent while {symbol} is HALTED")
+        if state == "REDUCING" and not intent["reduce_only"]:
+            self.found(f"entry {link} was sent while {symbol} is REDUCING")
+        if not intent["reduce_only"]:
+            self._check_entry(link, intent)
+
+    def _check_entry(self, link: str, intent: Mapping[str, Any]) -> None:
+        life, symbol = self.life, intent["symbol"]
+        closes_ms = intent["bar"] + life.scenario.interval_ms
+        late_ms = life.house.now_ms() - closes_ms
+        if late_ms > life.deadline_ms + 1000:
+            self.found(f"entry {link} went out {late_ms} ms after its bar's close")
+        limits = life.scenario.limits
+        close = self._close(symbol)
+        notional = Decimal(intent["qty"]) * close
+        if notional > limits.max_order_notional:
+            self.found(f"entry {link} of {notional:.0f} USDT is above max_order_notional")
+        gross = notional + sum(abs(held) * self._close(one) for one, held in self._held.items())
+        if gross > CAPITAL * Decimal(str(limits.max_gross_leverage)) * Decimal("1.0001"):
+            self.found(f"entry {link} would bring gross notional to {gross:.0f} USDT")
+        now = life.house.now_ms()
+        within = [sent for sent in self._asked[:-1] if sent.sent_ms > now - MINUTE_MS and sent.fault != "not_sent"]
+        recent = len(within)
+        if recent >= limits.orders_per_minute and not life.clock.off_ms:
+            self.found(f"entry {link} is order {recent + 1} within a minute; {limits.orders_per_minute} are allowed")
+
+    def _read_venue(self) -> None:
+        rows = self._account.executions
+        while self._executed < len(rows):
+            row: ExecutionRow = rows[self._executed]
+            self._executed += 1
+            if row.exec_type != "Funding":
+                self._check_fill(row)
+
+    def _check_fill(self, row: ExecutionRow) -> None:
+        before = self._held.get(row.symbol, ZERO)
+        after = before + (row.exec_qty if row.side == "Buy" else -row.exec_qty)
+        self._held[row.symbol] = after
+        if not row.order_link_id.startswith(OURS):
+            if after == 0:
+                self._stop_due[row.symbol] = False
+            if row.create_type == "CreateByUser":
+                self._strange[row.symbol] = self._strange.get(row.symbol, ZERO) + row.exec_qty
+            return
+        intent = self._intents.get(row.order_link_id)
+        if intent is None:
+            return  # told when it went out
+        self._stop_due[row.symbol] = after != 0 and (
+            intent.get("stop_loss") is not None or (intent["reduce_only"] and self._stop_due.get(row.symbol, False))
+        )
+        target = self._wanted(row.symbol, intent["bar"])
+        if abs(after) > max(abs(target), abs(before)) + self._strange.get(row.symbol, ZERO):
+            self.found(
+                f"{row.symbol}: {row.order_link_id} moved the position from {before} to {after}; the target is {target}"
+            )
+        if intent["reduce_only"]:
+            return
+        if before * after < 0:
+            self.found(f"{row.symbol}: the entry {row.order_link_id} crossed zero, from {before} to {after}")
+        key = (row.symbol, intent["bar"], int(intent.get("part", 0)))
+        self._entered[key] = self._entered.get(key, ZERO) + row.exec_qty
+        if self._entered[key] > Decimal(intent["qty"]):
+            self.found(
+                f"{row.symbol}: entries of bar {intent['bar']} filled {self._entered[key]}, wanted {intent['qty']}"
+            )
+
+    def _look_at_stops(self) -> None:
+        life = self.life
+        now = life.house.site.now_ms
+        for symbol, held in self._held.items():
+            alive = life.process is not None and life.process.alive and life.process.held is None
+            fine = held == 0 or not self._stop_due.get(symbol, False) or self._stop_of(symbol, held) is not None
+            if fine or not alive or life.house.is_dark or self.own_state(symbol) != "ACTIVE":
+                self._bare_since.pop(symbol, None)
+                continue
+            since = max(self._bare_since.setdefault(symbol, now), life.trouble_ms)
+            if now - since > BARE_MS:
+                self.found(f"{symbol}: {held} have had no stop for {now - since} ms, and the state is ACTIVE")
+                self._stop_due[symbol] = False
+
+    def _stop_of(self, symbol: str, held: Decimal) -> OrderRow | None:
+        side = "Sell" if held > 0 else "Buy"
+        for order in self._account.orders_of(symbol):
+            if order.stop_order_type == "StopLoss" and order.side == side and order.qty == abs(held):
+                found: OrderRow = order
+                return found
+        return None
+
+    def _end_of(self, symbol: str) -> str:
+        """Return how a symbol ended, and note what is wrong with it."""
+        life = self.life
+        held, target = self._held.get(symbol, ZERO), self._wanted(symbol)
+        state = self.own_state(symbol)
+        told = any(severity != "info" for _, severity, _, _ in life.told) or bool(life.exits)
+        struck = {kind for _, _, kind in life.menace.struck}
+        if state != "ACTIVE" or not self._opened():
+            if not told:
+                self.found(f"{symbol} ended {state} and nobody was told")
+            if not struck & STRANGE and state == "HALTED":
+                self.found(f"{symbol} ended {state} although nothing strange happened: {self._why(symbol)}")
+            if state == "REDUCING" and held * target <= 0 and held != 0:
+                self.found(f"{symbol} ended REDUCING and still holds {held}; the newest target is {target}")
+            return state.lower() if self._opened() else "refused"
+        if held != target and not self._may_differ(symbol, held):
+            self.found(f"{symbol} ended with {held}; the newest target is {target}")
+        self._check_books(symbol, held)
+        if held != 0 and self._stop_of(symbol, held) is None:
+            self.found(f"{symbol} ended with {held} and without its stop")
+        return "on target"
+
+    def _check_books(self, symbol: str, held: Decimal) -> None:
+        if self._journal.get(symbol, ZERO) != held:
+            self.found(f"{symbol}: the journal adds up to {self._journal.get(symbol, ZERO)}, the venue holds {held}")
+        horizon = self.life.house.site.now_ms - 60_000
+        for row in self._account.executions:
+            if row.symbol == symbol and row.time_ms < horizon and row.exec_id not in self._booked:
+                self.found(f"{symbol}: {row.exec_type} {row.exec_id} of {row.time_ms} was never booked")
+                return
+
+    def _may_differ(self, symbol: str, held: Decimal) -> bool:
+        """Return whether a limit, the venue or the market keeps the position from its target, as the disk shows."""
+        since = self.life.scenario.calm_ms
+        if held != 0 and held * self._wanted(symbol) < 0:
+            return False
+        forced = any(
+            row.symbol == symbol and row.time_ms > since and not row.order_link_id and row.exec_type != "Funding"
+            for row in self._account.executions
+        )
+        refused = any(
+            event.time_ms > since and event.body.get("symbol") == symbol
+            for event in self.life.disk.kept.events("rejected")
+        )
+        return held == 0 and (forced or refused)
+
+    def _why(self, symbol: str) -> str:
+        return self._states.get(symbol, self._states.get("", ("", "")))[1]
+
+    def _opened(self) -> bool:
+        """Return whether the executor runs at the end."""
+        process = self.life.process
+        return process is not None and process.alive and self.life.disk.kept.head[0] > self.life.opened_at
+
+    def _wanted(self, symbol: str, bar: int | None = None) -> Decimal:
+        """Return a bar's target, or the newest that changed, in signed coins, towards zero to the step."""
+        event = self._changed.get(symbol) if bar is None else self._by_bar.get((symbol, bar))
+        if event is None:
+            return ZERO
+        body: Mapping[str, Any] = event.body
+        exposure = Decimal(repr(float(body["symbols"][symbol]["exposure"])))
+        share = Decimal(1) / len(self.life.scenario.symbols)
+        coins = exposure * share * Decimal(repr(float(body["equity"]))) / Decimal(repr(float(body["closes"][symbol])))
+        return coins.quantize(Decimal("0.001"), ROUND_DOWN)
+
+    def _close(self, symbol: str) -> Decimal:
+        event = self._decided.get(symbol)
+        if event is None:
+            return ZERO
+        closes: Any = event.body["closes"]
+        return Decimal(repr(float(closes[symbol])))
+
+
+def _price(raw: object) -> Decimal | None:
+    return None if raw in {None, "", "0"} else Decimal(str(raw))
