@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from autarch.cli.live_parts import Json, find_workspace, host_of, progress
+from autarch.cli.live_parts import Json, find_workspace, host_of, pin, progress
 from autarch.cli.live_stop import (
     AccountName,
     Environment,
@@ -61,6 +61,8 @@ def kill(
 
     workspace = find_workspace()
     host = host_of(workspace)
+    if environment is None:
+        _pin_for_paper(host, account)
     killing, flattening = load("live.stopping.killing"), load("live.stopping.flattening")
     places = load("live.stopping.places").Places(root=host.root, account=account)
     run = f"{account}|{now_ms()}|{os.getpid()}"
@@ -241,6 +243,16 @@ def _telling(host: Any, account: str, places: Any) -> Any:
 
     kept = places.folder / "alerts.jsonl"
     return load("live.stopping.telling").teller(host, account, path=kept, clock=Wall(), note=progress)
+
+
+def _pin_for_paper(host: Any, account: str) -> None:
+    """Become pinned where the venue is our own arithmetic: its next executor computes the same fills again."""
+    try:
+        is_paper = find_account(host, account, None, "").venue == "paper"
+    except AutarchError:
+        return  # the kill goes as far as it can and says so itself
+    if is_paper:
+        pin()
 
 
 def _latch_if_possible(host: Any, account: str) -> Any:

@@ -162,7 +162,7 @@ def find_account(host: Any, account: str, environment: str | None, url: str) -> 
     accounts = load("live.stopping.accounts")
     if environment is not None:
         return accounts.account_named(account, environment, url)
-    return accounts.installed_account(host, account)
+    return accounts.installed_account(host, account)[0]
 
 
 def open_to_stop(workspace: Workspace, account: Any, key_fd: int | None) -> Any:
@@ -172,7 +172,7 @@ def open_to_stop(workspace: Workspace, account: Any, key_fd: int | None) -> Any:
     if account.venue == "paper":
 
         async def open_paper() -> Any:
-            return load("live.running").open_paper(host_of(workspace), account.name, workspace.stores())
+            return load("live.stopping.paper").open_paper(host_of(workspace), account.name, workspace.stores())
 
         return open_paper
     credentials = load("live.credentials").KeySource.of_process(workspace.root, descriptor=key_fd)

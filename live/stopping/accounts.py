@@ -45,18 +45,18 @@ def account_named(name: str, environment: str, url: str) -> Account:
     )
 
 
-def installed_account(host: Host, name: str) -> Account:
-    """Return the account as the release that it trades says; failing that, any release on this host.
+def installed_account(host: Host, name: str) -> tuple[Account, Path]:
+    """Return the account as the release that it trades says, and that release's folder; failing that, any release.
 
     Raises:
-        ConfigError: none knows it.
+        ConfigError: none on this host knows it.
     """
     folders = sorted(host.releases.glob("v*"), key=lambda folder: folder.stat().st_mtime, reverse=True)
     traded = _traded(host, name)
     for folder in sorted(folders, key=lambda folder: folder.name != traded):
         for account in _accounts(folder / PORTFOLIO):
             if account.name == name:
-                return account
+                return account, folder
     raise ConfigError(
         f"no release on this host has an account {name!r}; say where it is: --environment demo, or sim with --url"
     )

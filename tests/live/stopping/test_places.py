@@ -54,7 +54,7 @@ def test_an_account_is_where_the_release_that_trades_it_says(host):
     with Journal(host.journal_path("main"), account="main") as journal:
         journal.append([Draft(time_ms=0, kind="opened", body={"tag": "v0.1.0"})])
 
-    assert installed_account(host, "main").environment == "testnet"
+    assert installed_account(host, "main")[0].environment == "testnet"
 
 
 def test_without_a_journal_any_release_will_do_even_one_that_no_longer_verifies(host):
@@ -62,7 +62,7 @@ def test_without_a_journal_any_release_will_do_even_one_that_no_longer_verifies(
     (host.releases / "v0.2.0").mkdir()
     (host.releases / "v0.2.0" / "portfolio.toml").write_text("no portfolio")
 
-    assert installed_account(host, "main").environment == "demo"
+    assert installed_account(host, "main")[0].environment == "demo"
     assert known_accounts(host) == ("main",)
 
 
