@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import time
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from autarch.sandbox.control import MEMORY_EXIT, Hello
 from autarch.sandbox.failure import Cause, StrategyRunError, printable
 from autarch.sandbox.layers import Demands
 from autarch.sandbox.pipes import FramePipes, PipeClosedError, PipeGarbageError, PipeTimeoutError
-from autarch.sandbox.protocol import READY_BYTES_MAX
+from autarch.sandbox.protocol import READY_BYTES_MAX, Ready
 from autarch.sandbox.values import SandboxLevel
 
 _PROCESSOR_CLOCK = 2
@@ -34,6 +35,7 @@ class Child:
         self.max_resident_kib = 0
         self.cpu_seconds = 0.0
         self._reap = reap
+        self._ready: Ready | None = None
         self._status: int | None = None
         # Until it is reaped the number is its own; a descriptor stays so even if the zygote dies first.
         self._handle = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else None
@@ -47,20 +49,31 @@ class Child:
         self.close()
 
     def measure(self, hello: Hello, demands: Demands, *, seconds: float) -> None:
-        """Wait until the child is confined and set `level` from /proc; before any strategy is sent.
+        """Wait until the child is confined and set `level` from /proc; before any strategy is sent. Twice is fine.
 
         Raises:
             SandboxError: it died or fell silent on the way.
         """
         try:
-            deadline = time.monotonic() + seconds
-            ready = protocol.decode_ready(bytes(self.pipes.receive(bytes_max=READY_BYTES_MAX, deadline=deadline)))
+            if self._ready is None:
+                deadline = time.monotonic() + seconds
+                told = self.pipes.receive(bytes_max=READY_BYTES_MAX, deadline=deadline)
+                self._ready = protocol.decode_ready(bytes(told))
         except (PipeClosedError, PipeTimeoutError, PipeGarbageError, ValueError) as error:
             found = ending(self.close()) if isinstance(error, PipeClosedError) else "it did not answer"
             raise SandboxError(
                 f"a worker failed while confining itself: {found}; this is no fault of the strategy"
             ) from error
-        self.level = level.judge(seen=level.look(self.pid), ready=ready, hello=hello, demands=demands)
+        self.level = level.judge(seen=level.look(self.pid), ready=self._ready, hello=hello, demands=demands)
+
+    @property
+    def has_ended(self) -> bool:
+        """True when the process is over, as far as this kernel tells without reaping it."""
+        if self._handle is None or self._status is not None:
+            return self._status is not None
+        ended = select.poll()
+        ended.register(self._handle, select.POLLIN)
+        return bool(ended.poll(0))
 
     def processor_seconds(self) -> float:
         """Return the processor time the child has used so far, by its own clock as the kernel keeps it."""

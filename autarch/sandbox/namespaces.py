@@ -4,8 +4,7 @@ A zygote leaves for a user namespace, which gives an ordinary user the rights fo
 each child it forks is alone in a process namespace. Hosted runners and containers forbid these calls.
 
 Sources: man pages namespaces(7), user_namespaces(7), pid_namespaces(7), clone(2), chroot(2); flags from sched.h.
-Python forks by `os.fork`, which takes no flags; its C API (PyOS_BeforeFork and the two PyOS_AfterFork) is there
-for those who clone a process themselves.
+Python forks by `os.fork`, which takes no flags.
 """
 
 from __future__ import annotations
@@ -37,25 +36,22 @@ def leave_host() -> str:
 
 
 def fork_apart() -> int:
-    """Fork like os.fork, the child alone in a process namespace of its own: it has nobody else's number to signal.
+    """Fork, the child alone in a process namespace of its own: it has nobody else's number to signal.
 
     In the child getpid() is 1 and getppid() 0; the kernel ignores signals that such a process would die of, unless
     they come from outside or from its own faults.
+
+    Of one thread, as a zygote has and its child stays. What os.fork does besides, by hooks of Python and its libraries,
+    is to mend the locks of threads that are gone, for a tenth of a child's start.
 
     Raises:
         OSError: the host forbids it, or the kernel could not.
     """
     if not kernel.is_supported():
         raise OSError("no process namespaces here")
-    python = ctypes.pythonapi
-    python.PyOS_BeforeFork()
     pid = _clone(_NEWPID)
-    if pid == 0:
-        python.PyOS_AfterFork_Child()
-        return 0
-    number = ctypes.get_errno()
-    python.PyOS_AfterFork_Parent()
     if pid < 0:
+        number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
     return pid
 

@@ -11,7 +11,8 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -81,6 +82,10 @@ class Worker:
         self._level: SandboxLevel | None = None
         self._measured_for = demands
         self._sessions: set[Session] = set()
+        self._begun = 0  # children that were asked for by a session, or to be measured
+        self._waiting: Child | None = None  # forked and confined in advance; it has seen nothing yet
+        self._waiting_limits = self.limits
+        self._owed: tuple[int, int] | None = None  # our pipe ends of a child the zygote has not told of yet
 
     def __enter__(self) -> Self:
         ours, theirs = socket.socketpair()
@@ -111,6 +116,11 @@ class Worker:
         with self._lock:
             for session in tuple(self._sessions):
                 session.close()
+            with suppress(SandboxError):  # the zygote is gone, and its children with it
+                self._settle()
+            if self._waiting is not None:
+                self._waiting.close()
+                self._waiting = None
             if self._control is not None:
                 self._control.close()
             if self._process is not None:
@@ -131,17 +141,25 @@ class Worker:
         return None if self._process is None else self._process.pid
 
     @property
+    def waiting_pid(self) -> int | None:
+        """Process id of the child that the next session finds confined already, if one waits."""
+        return None if self._waiting is None else self._waiting.pid
+
+    @property
     def level(self) -> SandboxLevel:
-        """The layers a child of this worker reaches, measured on one that is thrown away.
+        """The layers that children of this worker reach, as measured on the newest; with none yet, on one made for it.
 
         Raises:
             SandboxError: the zygote did not start, or a required layer is missing and weak is not allowed.
         """
         with self._lock:
             if self._level is None or self._measured_for != self.demands:
-                with self._child() as child:
-                    measured = child.level
-                self._level, self._measured_for = measured, self.demands
+                child = self._child()
+                if self._waiting is None and self._owed is None:
+                    self._waiting, self._waiting_limits = child, self.limits
+                else:
+                    child.close()
+                return child.level
             return self._level
 
     @property
@@ -178,20 +196,25 @@ class Worker:
         return session
 
     def _child(self) -> Child:
-        """Fork one confined child and measure its level."""
+        """Return a confined child whose level has been measured: the one in waiting if there is one, else a new one.
+
+        From the second on another is forked meanwhile, for whoever opens a session next.
+        """
         hello = self._greeting()
-        request_read, request_write = os.pipe()
-        answer_read, answer_write = os.pipe()
-        try:
-            pid = self._fork(request_read, answer_write)
-        except BaseException:
-            for fd in (request_write, answer_read):
-                os.close(fd)
-            raise
-        finally:
-            for fd in (request_read, answer_write):
-                os.close(fd)
-        child = Child(pid=pid, write_fd=request_write, read_fd=answer_read, reap=self._reap)
+        with self._lock:
+            self._settle()
+            waiting, self._waiting = self._waiting, None
+            if waiting is not None and (self._waiting_limits != self.limits or waiting.has_ended):
+                waiting.close()
+                waiting = None
+            child = waiting or self._forked()
+            self._begun += 1
+            if self._begun > 1:
+                with suppress(OSError, SandboxError):  # whoever needs that child will see for himself
+                    self._owed, self._waiting_limits = self._ask_for_child(), self.limits
+        return self._measured(child, hello)
+
+    def _measured(self, child: Child, hello: Hello) -> Child:
         try:
             child.measure(hello, self.demands, seconds=self.limits.open_seconds)
             if not self.allow_weak:
@@ -199,37 +222,82 @@ class Worker:
         except BaseException:
             child.close()
             raise
+        self._level, self._measured_for = child.level, self.demands
         return child
 
-    def _fork(self, request_read: int, answer_write: int) -> int:
+    def _forked(self) -> Child:
+        with self._lock:
+            self._settle()
+            asked = self._ask_for_child()
+            pid = self._born(asked)
+            if pid <= 0:
+                problem = os.strerror(-pid)
+                raise SandboxError(f"the zygote could not fork: {problem}; free memory or processes and retry")
+            return self._child_of(asked, pid)
+
+    def _settle(self) -> None:
+        """Hear what became of a child that was asked for in advance; the zygote answers in order."""
+        owed, self._owed = self._owed, None
+        if owed is not None:
+            pid = self._born(owed)
+            if pid > 0:
+                self._waiting = self._child_of(owed, pid)
+
+    def _ask_for_child(self) -> tuple[int, int]:
+        """Ask the zygote to fork, and return our two pipe ends: to write requests, to read answers."""
+        (request_read, request_write), (answer_read, answer_write) = _two_pipes()
         request = REQUEST.pack(control.FORK, self.limits.address_space_bytes, self.limits.cpu_seconds)
-        pid, _, _ = self._ask(request, (request_read, answer_write))
-        if pid <= 0:
-            raise SandboxError(f"the zygote could not fork: {os.strerror(-pid)}; free memory or processes and retry")
+        try:
+            with self._speaking() as connection:
+                socket.send_fds(connection, [request], (request_read, answer_write))
+        except BaseException:
+            for fd in (request_write, answer_read):
+                os.close(fd)
+            raise
+        finally:
+            for fd in (request_read, answer_write):
+                os.close(fd)
+        return request_write, answer_read
+
+    def _born(self, asked: tuple[int, int]) -> int:
+        """Return the process id of a child that was asked for, or -errno; its pipe ends are closed if there is none."""
+        pid: int = 0
+        try:
+            with self._speaking() as connection:
+                pid, _, _ = REPLY.unpack(_receive(connection, REPLY.size, _REPLY_SECONDS_MAX))
+        finally:
+            if pid <= 0:
+                for fd in asked:
+                    os.close(fd)
         return pid
 
-    def _reap(self, pid: int) -> tuple[int, int, int]:
-        return self._ask(REQUEST.pack(control.REAP, pid, 0), ())
+    def _child_of(self, asked: tuple[int, int], pid: int) -> Child:
+        return Child(pid=pid, write_fd=asked[0], read_fd=asked[1], reap=self._reap)
 
-    def _ask(self, request: bytes, fds: tuple[int, ...]) -> tuple[int, int, int]:
+    def _reap(self, pid: int) -> tuple[int, int, int]:
+        with self._lock:
+            self._settle()
+            with self._speaking() as connection:
+                connection.sendall(REQUEST.pack(control.REAP, pid, 0))
+                status, size, spent = REPLY.unpack(_receive(connection, REPLY.size, _REPLY_SECONDS_MAX))
+        return status, size, spent
+
+    @contextmanager
+    def _speaking(self) -> Iterator[socket.socket]:
+        """Yield the zygote's socket; whatever goes wrong with it ends the zygote, since an answer may be left in it."""
         with self._lock:
             if self._control is None:
                 raise SandboxError(
                     "the zygote is gone or its worker closed; open another with `with Worker() as worker`"
                 )
             try:
-                if fds:
-                    socket.send_fds(self._control, [request], fds)
-                else:
-                    self._control.sendall(request)
-                status, size, spent = REPLY.unpack(_receive(self._control, REPLY.size, _REPLY_SECONDS_MAX))
+                yield self._control
             except OSError as error:
                 self._abandon()
                 raise SandboxError(f"the zygote is gone ({error}); it was killed from outside. Run again") from error
             except BaseException:  # an interrupt between question and answer: the next answer would be the wrong one
                 self._abandon()
                 raise
-        return status, size, spent
 
     def _abandon(self) -> None:
         if self._control is not None:
@@ -272,6 +340,16 @@ def _clean_environment(base: Mapping[str, str]) -> dict[str, str]:
         folders = kept["PYTHONPATH"].split(os.pathsep)
         kept["PYTHONPATH"] = os.pathsep.join(str(Path(folder).absolute()) for folder in folders if folder)
     return {**kept, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+
+
+def _two_pipes() -> tuple[tuple[int, int], tuple[int, int]]:
+    first = os.pipe()
+    try:
+        return first, os.pipe()
+    except OSError:
+        for fd in first:
+            os.close(fd)
+        raise
 
 
 def _receive(connection: socket.socket, count: int, seconds: float) -> bytes:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from autarch.numerics import is_pinned
-from autarch.sandbox import kernel, namespaces, stillclock
+from autarch.sandbox import kernel, namespaces, pages, stillclock
 from autarch.sandbox.control import (
     FAILED_EXIT,
     FORK,
@@ -47,19 +47,20 @@ def main(argv: list[str]) -> int:
     gc.disable()  # what is imported is no garbage, and looking for some takes a tenth of the time
     control = socket.socket(fileno=int(argv[0]))
     null = os.open(os.devnull, os.O_RDWR)  # now: later there is no file
-    hello, code = _prepare(clock_shift_s=int(argv[2]), code_of_evaluator=argv[3:])
+    hello, memory = _prepare(clock_shift_s=int(argv[2]), code_of_evaluator=argv[3:])
     content = encode_hello(hello)
     control.sendall(HELLO_HEADER.pack(len(content)) + content)
-    if code == 0:
+    if not hello.error:
         _close_standard_streams(null)
         gc.collect()
         gc.enable()
         gc.freeze()  # so that no child's collector touches, and thereby copies, the shared pages
-        _serve(control, evaluator=int(argv[1]), apart=not hello.processes)
-    return code
+        _serve(control, evaluator=int(argv[1]), apart=not hello.processes, memory=memory)
+    return 1 if hello.error else 0
 
 
-def _prepare(*, clock_shift_s: int, code_of_evaluator: list[str]) -> tuple[Hello, int]:
+def _prepare(*, clock_shift_s: int, code_of_evaluator: list[str]) -> tuple[Hello, list[int]]:
+    """Import, and leave the host; return what to say of it, and the memory that children will share."""
     digest, error = "", ""
     try:
         _require_same_code(code_of_evaluator)
@@ -70,7 +71,7 @@ def _prepare(*, clock_shift_s: int, code_of_evaluator: list[str]) -> tuple[Hello
         error = traceback.format_exc(limit=0)
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")  # the kernel kills us before the gate
-    pinned = is_pinned()
+    pinned, memory = is_pinned(), pages.own_memory()
     _forget_environment()
     hello = Hello(
         error=error,
@@ -82,7 +83,7 @@ def _prepare(*, clock_shift_s: int, code_of_evaluator: list[str]) -> tuple[Hello
         processes=_without(_try_fork_apart),
         root=_without(namespaces.empty_root),
     )
-    return hello, 1 if error else 0
+    return hello, memory
 
 
 def _forget_environment() -> None:
@@ -133,7 +134,7 @@ def _close_standard_streams(null: int) -> None:
     os.close(null)
 
 
-def _serve(control: socket.socket, *, evaluator: int, apart: bool) -> None:
+def _serve(control: socket.socket, *, evaluator: int, apart: bool, memory: list[int]) -> None:
     watched = select.poll()
     watched.register(control, select.POLLIN)
     if hasattr(os, "pidfd_open"):
@@ -141,6 +142,8 @@ def _serve(control: socket.socket, *, evaluator: int, apart: bool) -> None:
             watched.register(os.pidfd_open(evaluator), select.POLLIN)  # ready when the evaluator is dead
     sibling, handles = _sibling(), open_handles()
     while os.getppid() == evaluator:
+        while memory and not watched.poll(0):  # nobody waits for us yet
+            pages.join(memory.pop())
         watched.poll()
         if os.getppid() != evaluator:
             return

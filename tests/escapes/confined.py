@@ -80,7 +80,7 @@ class Confined:
             time.sleep(0.01)  # a child that dies with its zygote may be gone first
         if not _is_running(zygote):
             harms.append("parent")
-        elif set(children_of(zygote)) - set(before):
+        elif set(children_of(zygote)) - {*before, worker.waiting_pid}:
             harms.append("inside")  # a process was left behind
         assert worker._stderr is not None
         worker._stderr.seek(0)

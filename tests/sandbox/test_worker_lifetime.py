@@ -106,7 +106,7 @@ def test_a_worker_that_would_import_another_tree_is_refused(tmp_path, monkeypatc
         (package / "__init__.py").write_text("", encoding="ascii")
     for name in ("canonical.py", "errors.py", "paths.py", "numerics"):
         (other / name).symlink_to(real / name)
-    for name in ("control.py", "kernel.py", "doors.py", "namespaces.py", "stillclock.py", "zygote.py"):
+    for name in ("control.py", "kernel.py", "doors.py", "namespaces.py", "pages.py", "stillclock.py", "zygote.py"):
         (other / "sandbox" / name).symlink_to(real / "sandbox" / name)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
 
@@ -160,7 +160,8 @@ def test_threads_may_share_a_worker_each_with_its_own_session(worker, source_of,
 
 
 def test_many_failing_sessions_leave_no_descriptor_behind(worker, source_of, window_of) -> None:
-    worker.level  # noqa: B018  the first child has been and gone
+    for _ in range(2):  # from the second on there is one that waits
+        worker.session(source_of(CLOSES)).close()
     before = open_descriptors()
 
     for _ in range(20):
@@ -241,3 +242,42 @@ def test_parameters_replace_the_manifest_s_by_name_and_type(worker, source_of, w
         worker.session(source, {"slow": 1})
     with pytest.raises(StrategyError, match="fast is int"):
         worker.session(source, {"fast": 40.0})
+
+
+def test_a_session_finds_a_child_that_waited_and_leaves_another_waiting(source_of, window_of) -> None:
+    with Worker() as running:
+        assert running.level.is_full
+        waited = running.waiting_pid
+        with running.session(source_of(CLOSES)) as session:
+            assert session.pid == waited
+            assert session.level.is_full  # measured anew, by /proc
+            assert session.decide(window_of(n_rows=2), keep=2).exposure.tolist() == [0.001, 0.002]
+        following = running.waiting_pid
+
+    assert waited is not None
+    assert following not in {None, waited}
+    assert not any(Path(f"/proc/{pid}").exists() for pid in (waited, following))
+
+
+def test_a_child_that_ended_while_it_waited_is_replaced(source_of, window_of) -> None:
+    with Worker() as running:
+        running.level  # noqa: B018  a child that waits
+        handle = os.pidfd_open(running.waiting_pid)
+        os.kill(running.waiting_pid, signal.SIGKILL)
+        assert ends([handle])
+        os.close(handle)
+
+        with running.session(source_of(CLOSES)) as session:
+            assert session.decide(window_of(n_rows=1), keep=1).exposure.tolist() == [0.001]
+
+
+def test_a_child_that_waited_under_other_limits_is_not_taken(source_of, window_of) -> None:
+    with Worker() as running:
+        running.level  # noqa: B018  a child that waits
+        waited = running.waiting_pid
+        running.limits = dataclasses.replace(running.limits, cpu_seconds=1)
+
+        with running.session(source_of("while True: pass")) as session:
+            assert session.pid != waited
+            with pytest.raises(StrategyRunError, match="more than 1 s of processor time"):
+                session.decide(window_of(), keep=1)
