@@ -36,6 +36,7 @@ FILL_AFTER_MS: Final = 2_000
 """So long after a bar's close its confirmation is awaited before it is read."""
 CHECK_AFTER_S: Final = 5.0
 LOOK_S: Final = 0.5
+LOOK_S_MAX: Final = 20.0
 GIVE_UP_MS: Final = 3_600_000
 CLOCK_EVERY_S: Final = 60.0
 FEED: Final = "bybit-public"
@@ -268,11 +269,13 @@ class BybitPublicBars:
         Raises:
             DataError: a bar stays missing, or is another one.
         """
+        lines = self._markets.lines.values()
         while True:
-            await asyncio.sleep(LOOK_S)
+            due = min(line.end_ms + line.interval_ms for line in lines) + FILL_AFTER_MS
+            await asyncio.sleep(min(max((due - self._time.now_ms()) / 1000, LOOK_S), LOOK_S_MAX))
             now = self._time.now_ms()
-            with contextlib.suppress(VenueError):  # the next look is half a second away
-                for line in self._markets.lines.values():
+            with contextlib.suppress(VenueError):  # the next look comes
+                for line in lines:
                     await self._fill_line(line, now)
                 await self._markets.refresh(self._history, now_ms=now)
 

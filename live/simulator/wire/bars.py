@@ -37,16 +37,13 @@ class Bars:
         buckets = self._buckets(start_ms, end_ms, interval_ms)
         return [joined(bucket, interval_ms) for bucket in buckets[:limit]]
 
-    def newest(self, interval_ms: int) -> KlineRow | None:
-        """Return the newest bar of an interval, made or being made."""
-        last = self.open_bar or (self.final[-1] if self.final else None)
-        if last is None:
-            return None
+    def upto(self, row: KlineRow, interval_ms: int) -> KlineRow:
+        """Return the bar of an interval that `row` lies in, as it stood with `row`, whatever has come since."""
         if interval_ms == self.base_ms:
-            return last
-        start = last.start_ms - last.start_ms % interval_ms
-        parts = [row for row in self.final[-(interval_ms // self.base_ms) :] if row.start_ms >= start]
-        return joined([*parts, *([last] if not last.confirm else [])], interval_ms)
+            return row
+        start = row.start_ms - row.start_ms % interval_ms
+        first, after = (bisect_left(self.final, at, key=lambda one: one.start_ms) for at in (start, row.start_ms))
+        return joined([*self.final[first:after], row], interval_ms)
 
     def _buckets(self, start_ms: int, end_ms: int, interval_ms: int) -> list[list[KlineRow]]:
         first = bisect_left(self.final, start_ms - start_ms % interval_ms, key=lambda row: row.start_ms)

@@ -186,8 +186,8 @@ class PublicSession(TopicSession):
             if kind != "kline" or symbol != row.symbol:
                 continue
             interval_ms = self._interval(name)
-            bar = self.site.bars[symbol].newest(interval_ms) if interval_ms is not None else None
-            if bar is not None:
+            if interval_ms is not None:
+                bar = self.site.bars[symbol].upto(row, interval_ms)
                 out.append(self._message(topic, [shapes.kline_json(bar)], row.time_ms))
         return out
 

@@ -32,8 +32,9 @@ SYMBOL = "AAAUSDT"
 class Hall:
     """One site on the running loop's time; `wall_off_ms` is how far our own clock is ahead of it."""
 
-    def __init__(self, **how):
-        self.site, self.script = new_site(now_ms=START_MS, **how)
+    def __init__(self, *, site=None, start_ms=START_MS, **how):
+        self.start_ms = start_ms
+        self.site, self.script = (site, None) if site is not None else new_site(now_ms=START_MS, **how)
         self.plan = FaultPlan()
         self.requests, self.connections, self.opened = [], [], 0
         self.wall_off_ms = 0
@@ -43,13 +44,19 @@ class Hall:
         self.site.listeners.append(self.push)
 
     def follow(self):
-        now = START_MS + int(asyncio.get_running_loop().time() * 1000)
+        now = self.start_ms + int(asyncio.get_running_loop().time() * 1000)
         if now > self.site.now_ms:
             self.site.advance(now)
 
     def now_ms(self):
         """Our wall clock."""
-        return START_MS + int(asyncio.get_running_loop().time() * 1000) + self.wall_off_ms
+        return self.start_ms + int(asyncio.get_running_loop().time() * 1000) + self.wall_off_ms
+
+    async def ticking(self, every_s=2.0):
+        """Let the market happen."""
+        while True:
+            self.follow()
+            await asyncio.sleep(every_s)
 
     def fault(self, kind, **how):
         self.plan.add(Fault(kind=kind, **how))
