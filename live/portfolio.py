@@ -212,6 +212,7 @@ def tighten(limits: Limits, content: bytes, *, account: str = "") -> Limits:
     """
     try:
         tables = parse_toml(content)
+        tables.pop("confinement", None)  # of the host's workers: live.confinement reads it
         own = msgspec.convert(tables.pop("account", {}), dict[str, dict[str, int | float]], strict=True)
         wire = msgspec.convert(tables, dict[str, int | float], strict=True) | own.get(account, {})
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:

@@ -57,9 +57,7 @@ def demands_of(required: Sequence[str], wanted: Sequence[str]) -> Demands:
         ConfigError: a name that is no layer, one named twice, one left out, or one required by the code only wanted.
     """
     named = (*required, *wanted)
-    unknown = sorted(set(named) - set(REMEDIES))
-    if unknown:
-        raise ConfigError(f"no layer of confinement is called {', '.join(unknown)}; there are {', '.join(REMEDIES)}")
+    _require_known(named)
     if sorted(named) != sorted(REMEDIES):
         odd = sorted({name for name in REMEDIES if named.count(name) != 1})
         raise ConfigError(f"each layer of confinement is required or wanted, once; see {', '.join(odd)}")
@@ -69,3 +67,23 @@ def demands_of(required: Sequence[str], wanted: Sequence[str]) -> Demands:
             f"{', '.join(lowered)} must be required: without it untrusted code would reach the machine or a verdict"
         )
     return Demands(required=tuple(required), wanted=tuple(wanted))
+
+
+def stricter(demands: Demands, more: Sequence[str]) -> Demands:
+    """Return `demands` with `more` layers required; nothing that was required is let go.
+
+    Raises:
+        ConfigError: a name that is no layer.
+    """
+    _require_known(more)
+    required = {*demands.required, *more}
+    return Demands(
+        required=tuple(name for name in REMEDIES if name in required),
+        wanted=tuple(name for name in REMEDIES if name not in required),
+    )
+
+
+def _require_known(names: Sequence[str]) -> None:
+    unknown = sorted(set(names) - set(REMEDIES))
+    if unknown:
+        raise ConfigError(f"no layer of confinement is called {', '.join(unknown)}; there are {', '.join(REMEDIES)}")
