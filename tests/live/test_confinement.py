@@ -58,6 +58,20 @@ def test_a_layer_that_is_none_stops_the_host(limits: bytes, told: str) -> None:
         demanded(POLICY, limits)
 
 
+def test_the_same_file_tightens_limits_as_well() -> None:
+    limits = Limits(
+        max_gross_leverage=2.0,
+        max_order_notional=Decimal(1000),
+        orders_per_minute=60,
+        max_daily_loss_frac=0.1,
+        max_drawdown_frac=0.2,
+    )
+
+    found = tighten(limits, b'confinement = ["pid namespace"]\norders_per_minute = 5\n')
+
+    assert found == replace(limits, orders_per_minute=5)
+
+
 @pytest.mark.parametrize(
     "policy", [b"", b"[sandbox]\n", b"[sandbox]\nrequired = 3\n", b'[sandbox]\nrequired = ["moat"]\n']
 )
