@@ -22,7 +22,7 @@ HANDFUL = (
     "always_leaning",
     "one_lucky_trade",
 )
-HOLES = {"calendar_in_the_logic"}
+HOLES = {"calendar_in_pairs"}
 """Canaries known to get through; each card says why."""
 
 
