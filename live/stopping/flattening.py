@@ -19,7 +19,8 @@ from autarch.errors import VenueError, VenueUnknown
 from live.ports.venue import OrderRequest, OrderState, Snapshot, Venue
 
 KILL_PREFIX = "ak-"
-CALM_READS = 2
+CALM_READS = 3
+"""So many reads in a row must say flat, `Patience.apart_s` apart: a venue's reads may lag behind its fills."""
 CANCELS_MAX = 500
 PARTS_MAX = 50
 PROBLEMS_MAX = 200
@@ -40,7 +41,7 @@ class Patience:
 
     Attributes:
         limit_s: For the whole; what is left then is reported, with its stops in place.
-        apart_s: Between the reads that must all say flat: a venue's reads may lag behind its fills.
+        apart_s: Between the reads that must all say flat.
         follow_s: For one order to end, before the account is read again.
         follow_every_s: Between two looks at that order.
         rounds_s: After each round that did not end flat; the last one repeats.
@@ -49,7 +50,7 @@ class Patience:
     """
 
     limit_s: float = 180.0
-    apart_s: float = 1.0
+    apart_s: float = 1.5
     follow_s: float = 5.0
     follow_every_s: float = 0.2
     rounds_s: tuple[float, ...] = (0.2, 0.5, 1.0, 2.0, 5.0)

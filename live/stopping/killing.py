@@ -131,8 +131,8 @@ class Kill:
     def _unsettled(self) -> tuple[Unsettled, ...] | None:
         try:
             return read_unsettled(self.journal, self.account)
-        except AutarchError as error:
-            self._problem(f"what was in flight is not known: {error}")
+        except (AutarchError, LookupError, ValueError, ArithmeticError) as error:
+            self._problem(f"what was in flight is not known: {error!r}")
             return None
 
     async def _flatten(self, unsettled: tuple[Unsettled, ...] | None) -> Flattened | None:
@@ -144,8 +144,8 @@ class Kill:
         try:
             flattening = Flattening(venue=venue, run=self.run, note=self.record.note, patience=self.patience)
             return await flattening.bring_flat(unsettled)
-        except AutarchError as error:
-            self._problem(f"flattening ended early: {error}")
+        except Exception as error:  # noqa: BLE001  the latch and the record must be told even of a bug of ours
+            self._problem(f"flattening ended early, close the positions by hand: {error!r}")
             return None
         finally:
             await venue.close()

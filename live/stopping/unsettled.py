@@ -1,8 +1,10 @@
-"""Which orders a journal leaves open: written down, perhaps sent, and nothing written of what became of them."""
+"""Which orders a journal leaves open: written down, perhaps sent, and their end not written."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 from autarch.canonical import EpochMs
@@ -14,16 +16,26 @@ ORDERS_MAX = 100
 
 
 def unsettled_orders(events: Iterable[Event]) -> tuple[Unsettled, ...]:
-    """Return the orders of a journal that no answer followed, oldest first; the newest `ORDERS_MAX` of them."""
+    """Return the orders of a journal whose end it does not tell, oldest first; the newest `ORDERS_MAX` of them.
+
+    An order ends by a refusal, by the venue's word that it is done, or by fills of its whole quantity.
+    """
     found: dict[str, Unsettled] = {}
+    left: dict[str, Decimal] = {}
     for event in events:
-        body = event.body
-        if event.kind in {"intent", "resent"}:
-            sent = body.get("sent_ms", event.time_ms)
-            symbol = str(body.get("symbol") or (found[event.ref].symbol if event.ref in found else ""))
-            found[event.ref] = Unsettled(order_link_id=event.ref, symbol=symbol, sent_ms=EpochMs(int(str(sent))))
-        elif event.kind in {"ack", "rejected", "missed", "done"}:
-            found.pop(event.ref, None)
+        body, link = event.body, event.ref
+        if event.kind == "intent":
+            sent = EpochMs(int(str(body.get("sent_ms", event.time_ms))))
+            found[link] = Unsettled(order_link_id=link, symbol=str(body["symbol"]), sent_ms=sent)
+            left[link] = Decimal(str(body["qty"]))
+        elif event.kind == "resent" and link in found:
+            found[link] = replace(found[link], sent_ms=EpochMs(int(str(body["sent_ms"]))))
+        elif event.kind == "execution" and (of := str(body["order_link_id"])) in left:
+            left[of] -= Decimal(str(body["qty"]))
+            if left[of] <= 0:
+                found.pop(of, None)
+        elif event.kind in {"rejected", "missed", "done"}:
+            found.pop(link, None)
     return tuple(found.values())[-ORDERS_MAX:]
 
 

@@ -24,7 +24,7 @@ def flatten(venue, unsettled=(), **patience):
     return found, steps, seconds
 
 
-def test_a_flat_account_is_read_twice_and_sent_nothing():
+def test_a_flat_account_is_only_read_and_sent_nothing():
     venue = FakeVenue()
 
     found, steps, _ = flatten(venue)

@@ -152,7 +152,7 @@ def test_beside_another_kill_it_flattens_without_ending_that_one(desk):
 
 
 def test_an_order_whose_answer_was_never_written_is_waited_for(desk):
-    body = {"order_link_id": "at-1", "symbol": "ETHUSDT", "sent_ms": 0, "leg": "enter"}
+    body = {"order_link_id": "at-1", "symbol": "ETHUSDT", "sent_ms": 0, "qty": "1"}
     with Journal(desk.journal, account="paper") as journal:
         journal.append([Draft(time_ms=0, kind="intent", ref="at-1", body=body)])
     desk.venue.late = [(3_000, "at-1", "ETHUSDT", Decimal(1))]
@@ -164,15 +164,33 @@ def test_an_order_whose_answer_was_never_written_is_waited_for(desk):
     assert desk.venue.sizes == {"BTCUSDT": 0, "ETHUSDT": 0}
 
 
-def test_an_order_that_was_answered_is_not_waited_for(desk):
-    body = {"order_link_id": "at-1", "symbol": "ETHUSDT", "sent_ms": 0, "leg": "enter"}
+INTENT = {"order_link_id": "at-1", "symbol": "ETHUSDT", "sent_ms": 0, "qty": "1"}
+FILL = {"order_link_id": "at-1", "symbol": "ETHUSDT", "exec_type": "Trade"}
+
+
+@pytest.mark.parametrize(
+    ("rest", "settled"),
+    [
+        ([], True),
+        ([("ack", "at-1", {})], True),
+        ([("ack", "at-1", {}), ("execution", "e1", {**FILL, "qty": "0.4"})], True),
+        ([("execution", "e1", {**FILL, "qty": "0.4"}), ("execution", "e2", {**FILL, "qty": "0.6"})], False),
+        ([("execution", "e1", {**FILL, "order_link_id": "at-2", "qty": "1"})], True),
+        ([("ack", "at-1", {}), ("done", "at-1", {})], False),
+        ([("rejected", "at-1", {})], False),
+        ([("missed", "at-1", {})], False),
+        ([("resent", "at-1", {"sent_ms": 9})], True),
+    ],
+)
+def test_an_order_is_settled_until_the_journal_tells_its_end(desk, rest, settled):
+    drafts = [
+        Draft(time_ms=0, kind=kind, ref=ref, body=body) for kind, ref, body in [("intent", "at-1", INTENT), *rest]
+    ]
     with Journal(desk.journal, account="paper") as journal:
-        journal.append([Draft(time_ms=0, kind="intent", ref="at-1", body=body)])
-        journal.append([Draft(time_ms=0, kind="ack", ref="at-1", body={"order_link_id": "at-1"})])
+        journal.append(drafts)
 
-    desk.kill()
-
-    assert not any(call.startswith("settle") for call in desk.venue.calls)
+    assert desk.kill().done
+    assert ("settle at-1" in desk.venue.calls) is settled
 
 
 def test_a_broken_journal_is_said_and_the_account_flattened_all_the_same(desk):
@@ -182,6 +200,30 @@ def test_a_broken_journal_is_said_and_the_account_flattened_all_the_same(desk):
 
     assert killed.done
     assert any("what was in flight is not known" in problem for problem in killed.problems)
+
+
+def test_a_journal_of_another_shape_is_as_unknown_as_none(desk):
+    with Journal(desk.journal, account="paper") as journal:
+        journal.append([Draft(time_ms=0, kind="intent", ref="at-1", body={"sent_ms": "soon"})])
+
+    killed = desk.kill()
+
+    assert killed.done
+    assert any("what was in flight is not known" in problem for problem in killed.problems)
+
+
+def test_a_bug_on_the_way_is_told_of_with_latch_and_record_in_place(desk):
+    async def broken(_symbols):
+        raise KeyError("positionIdx")
+
+    desk.venue.snapshot = broken
+
+    killed = desk.kill()
+
+    assert not killed.done
+    assert killed.latched
+    assert any("close the positions by hand: KeyError('positionIdx')" in problem for problem in killed.problems)
+    assert json.loads(desk.record_path.read_text())["outcome"]["done"] is False
 
 
 def test_a_latch_that_cannot_be_written_leaves_the_kill_undone_but_the_account_flat(desk, tmp_path):

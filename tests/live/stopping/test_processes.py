@@ -151,7 +151,7 @@ def test_a_stopped_executor_is_killed_and_its_position_closed_and_twice_is_once(
 
 def test_an_entry_that_arrives_after_the_executors_death_is_closed_too(yard):
     with Journal(yard.host.journal_path("main"), account="main") as journal:
-        body = {"order_link_id": "at-late", "symbol": SYMBOL, "sent_ms": wall_ms(), "leg": "enter"}
+        body = {"order_link_id": "at-late", "symbol": SYMBOL, "sent_ms": wall_ms(), "qty": "2"}
         journal.append([Draft(time_ms=wall_ms(), kind="intent", ref="at-late", body=body)])
     late = threading.Timer(2.5, yard.open_position, kwargs={"link": "at-late"})
     late.start()
