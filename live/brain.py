@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
 
 import numpy as np
 
@@ -24,36 +22,9 @@ from autarch.market.types import Market
 from autarch.sandbox.protocol import WINDOW_COLUMNS
 from autarch.sandbox.session import Session
 from autarch.sandbox.worker import Worker
+from live.ports.brain import Decided
 
 PROVED_ROWS_MAX = 128
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decided:
-    """The decision of one bar: wanted exposure and distances by symbol, None for no distance.
-
-    Symbols whose bar does not count yet are left out.
-    """
-
-    inputs: Sha256
-    symbols: dict[str, dict[str, float | None]]
-
-
-class Brain(Protocol):
-    """Who decides for one sleeve. Rows must ascend."""
-
-    def decide(self, row: int) -> Decided | None:
-        """Return the decision at the close of `row`; None when no symbol's bar counts yet.
-
-        Raises:
-            StrategyError: the strategy failed or broke its contract.
-            SandboxError: its child could not be confined or was killed.
-        """
-        ...
-
-    def close(self) -> None:
-        """End the child, if there is one."""
-        ...
 
 
 class Inputs:
@@ -107,8 +78,12 @@ class Stepwise:
             self._session.close()
             self._session = None
 
-    def decide(self, row: int) -> Decided | None:
+    async def decide(self, row: int) -> Decided | None:
         """See `Brain`."""
+        return self.answer(row)
+
+    def answer(self, row: int) -> Decided | None:
+        """Return what `decide` does, for whoever can wait."""
         frames, manifest = self._frames, self._source.manifest
         if all(frames.anchoring(target).prefix(row) is None for target in frames.targets()):
             return None
@@ -117,7 +92,7 @@ class Stepwise:
             self.close()
             self._session, self._block = self._worker.session(self._source), block
         found = decide_live(self._session, frames, row=row)
-        return Decided(inputs=self._inputs.of(row), symbols=_symbols(found, 0))
+        return Decided(inputs=self._inputs.of(row), symbols=wanted_of(found, 0))
 
 
 class Blockwise:
@@ -133,15 +108,19 @@ class Blockwise:
     def close(self) -> None:
         """Do nothing: the child ended with its answer."""
 
-    def decide(self, row: int) -> Decided | None:
-        """See `Brain`.
+    async def decide(self, row: int) -> Decided | None:
+        """See `Brain`; the decision is there at once, but for the first."""
+        return self.answer(row)
+
+    def answer(self, row: int) -> Decided | None:
+        """Return what `decide` does, for whoever can wait.
 
         Raises:
             StrategyError: also when a decision is another one without the bars after it.
         """
         if not self._table.counts[row].any():
             return None
-        return Decided(inputs=self._inputs.of(row), symbols=_symbols(self._table, row))
+        return Decided(inputs=self._inputs.of(row), symbols=wanted_of(self._table, row))
 
     @cached_property
     def _table(self) -> Decisions:
@@ -180,7 +159,8 @@ def changing(table: Decisions) -> list[Cut]:
     return [Cut(row=int(row), symbol_index=int(column)) for row, column in found[picked]]
 
 
-def _symbols(table: Decisions, row: int) -> dict[str, dict[str, float | None]]:
+def wanted_of(table: Decisions, row: int) -> dict[str, dict[str, float | None]]:
+    """Return one row of decisions as `Decided.symbols`; symbols whose bar does not count are left out."""
     return {
         symbol: {
             "exposure": float(table.exposure[row, column]),

@@ -21,6 +21,7 @@ from typing import Self
 
 from autarch.canonical import EpochMs, canonical_json
 from autarch.errors import ConfigError, RefusedError
+from live.stopping.process import sign
 
 SCHEMA = 1
 GENESIS = "0" * 64
@@ -30,10 +31,16 @@ KINDS = (
     "plan",  # a bar opened with something to do: which symbols traded, what was skipped and why
     "intent",  # an order, written before it is sent
     "ack",  # the venue accepted it
+    "resent",  # it never arrived; it went out again under its own name
     "rejected",  # the venue, or a limit of ours, refused it
+    "done",  # it ended otherwise than by filling whole: how much did, and why
     "execution",  # a fill, a funding payment, a liquidation
-    "missed",  # a bar that came late: its entries were dropped
-    "state",  # ACTIVE, REDUCING or HALTED, and why
+    "foreign",  # an execution that no order of ours explains; the symbol is halted with it
+    "stops",  # the venue holds these triggers for a position
+    "stopped",  # the price was beyond a stop before it could be placed: the position is closed as it would have been
+    "missed",  # an entry that was too late, or bars that nobody decided on
+    "state",  # ACTIVE, REDUCING or HALTED, of the account or a symbol, and why
+    "adopted",  # a human lets the books be what the venue holds
 )
 
 _DDL = """
@@ -137,22 +144,15 @@ class Journal:
         """The last event's number and hash; (0, GENESIS) when empty."""
         return self._seq, self._head
 
-    def append(self, drafts: Sequence[Draft], *, claims: Sequence[BarClaim] = ()) -> None:
-        """Write `drafts` and `claims` in one durable transaction: all of them or none.
+    def append(self, drafts: Sequence[Draft], *, claims: Sequence[BarClaim] = ()) -> tuple[Event, ...]:
+        """Write `drafts` and `claims` in one durable transaction, all of them or none, and return the events.
 
         Raises:
             RefusedError: another tag has already traded one of the claimed bars.
             ConfigError: the disk did not take it; nothing of it was written.
         """
-        rows, seq, head = [], self._seq, self._head
-        for draft in drafts:
-            if draft.kind not in KINDS:
-                raise ValueError(f"unknown kind of event {draft.kind!r}; known: {', '.join(KINDS)}")
-            seq += 1
-            body = body_text(draft.body)
-            digest = event_hash(head, (seq, draft.time_ms, draft.kind, draft.ref, body))
-            rows.append((seq, draft.time_ms, draft.kind, draft.ref, body, head, digest))
-            head = digest
+        chained = chain(drafts, *self.head)
+        rows = [(e.seq, e.time_ms, e.kind, e.ref, text, e.prev, e.hash) for e, text in chained]
         with _sound(self.path):
             self._db.execute("BEGIN IMMEDIATE")
             try:
@@ -163,7 +163,10 @@ class Journal:
                 if self._db.in_transaction:  # on a full disk SQLite has rolled back by itself
                     self._db.execute("ROLLBACK")
                 raise
-        self._seq, self._head = seq, head
+        events = tuple(event for event, _ in chained)
+        if events:
+            self._seq, self._head = events[-1].seq, events[-1].hash
+        return events
 
     def events(self, *kinds: str, after: int = 0) -> Iterator[Event]:
         """Yield events in order, of `kinds` only when some are named, with seq above `after`."""
@@ -231,6 +234,27 @@ class Journal:
     def _tip(self) -> tuple[int, str]:
         row = self._db.execute("SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1").fetchone()
         return (0, GENESIS) if row is None else (int(row[0]), str(row[1]))
+
+
+def chain(drafts: Sequence[Draft], seq: int, head: str) -> list[tuple[Event, str]]:
+    """Return `drafts` as the events that follow event `seq` with hash `head`, each with its body's text.
+
+    Raises:
+        ValueError: a kind that no journal knows.
+    """
+    chained = []
+    for draft in drafts:
+        if draft.kind not in KINDS:
+            raise ValueError(f"unknown kind of event {draft.kind!r}; known: {', '.join(KINDS)}")
+        seq += 1
+        text = body_text(draft.body)
+        digest = event_hash(head, (seq, draft.time_ms, draft.kind, draft.ref, text))
+        event = Event(
+            seq=seq, time_ms=draft.time_ms, kind=draft.kind, ref=draft.ref, body=draft.body, prev=head, hash=digest
+        )
+        chained.append((event, text))
+        head = digest
+    return chained
 
 
 def body_text(body: Mapping[str, object]) -> str:
@@ -301,6 +325,7 @@ def _lock(path: Path) -> int:
     except BlockingIOError as error:
         os.close(handle)
         raise ConfigError(f"another process writes to {path}; one executor an account. Stop it first") from error
+    sign(handle, "executor")
     return handle
 
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 from autarch.canonical import EpochMs
 from live.portfolio import Limits
 
 Leg = Literal["close", "enter", "reduce"]
 State = Literal["ACTIVE", "REDUCING", "HALTED"]
+Cause = Literal["", "day", "drawdown", "told"]
 MINUTE_MS = 60_000
 DAY_MS = 86_400_000
+_CARRIED = ("state", "reason", "cause", "flattens", "peak", "day", "day_open", "sent_ms")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,12 +48,20 @@ class OrderName:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposed:
-    """What one order would do. Notional values in USDT, gross over all symbols of the account after it."""
+    """What one order would do. Notional values in USDT, gross over all symbols of the account after it.
+
+    `sleeve_after` is the gross of its sleeve alone and `sleeve_most` what its tier allows, None without a cap.
+    `moved` is how far the price has gone since the decision, fraction, and `age_ms` how long ago its bar closed.
+    """
 
     notional: Decimal
     gross_after: Decimal
     reduces: bool
     time_ms: EpochMs
+    sleeve_after: Decimal = Decimal(0)
+    sleeve_most: Decimal | None = None
+    moved: Decimal = Decimal(0)
+    age_ms: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -58,35 +69,52 @@ class RiskGate:
     """The account's limits at work: refuses orders, and steps the state down, never up, except the day's.
 
     `equity` is the account's capital plus its own fills, fees and funding. REDUCING by the day's
-    loss ends with the UTC day; by drawdown it is a latch that only a human releases.
+    loss ends with the UTC day; what a drawdown or anybody else ordered only a human releases.
+
+    Attributes:
+        cause: What brought the state about: the day's loss, the drawdown, or somebody who told us.
+        flattens: Everything is to be closed, not only kept from growing.
     """
 
     limits: Limits
     capital: Decimal
     state: State = "ACTIVE"
     reason: str = ""
-    peak: Decimal = Decimal(0)
+    cause: Cause = ""
+    flattens: bool = False
+    peak: float = 0.0
     day: int = -1
-    day_open: Decimal = Decimal(0)
-    latched: bool = False
+    day_open: float = 0.0
     sent_ms: list[int] = field(default_factory=list)
 
-    def mark(self, equity: Decimal, time_ms: EpochMs) -> str | None:
-        """Take the account's equity at a bar's close and return the new state's reason when it changed."""
-        before = (self.state, self.latched)
+    def mark(self, equity: float, time_ms: EpochMs) -> None:
+        """Take the account's equity at a bar's close, USDT."""
         if time_ms // DAY_MS != self.day:
             self.day, self.day_open = time_ms // DAY_MS, equity
-            if self.state == "REDUCING" and not self.latched:
-                self.state, self.reason = "ACTIVE", "a new day"
+            if self.cause == "day":
+                self.state, self.reason, self.cause = "ACTIVE", "a new day", ""
         self.peak = max(self.peak, equity)
         lost, fallen = self.day_open - equity, self.peak - equity
-        if fallen > self.peak * Decimal(str(self.limits.max_drawdown_frac)) and not self.latched:
-            self.latched, self.state = True, "REDUCING"
+        if self.state == "HALTED" or self.flattens:
+            return
+        if fallen > self.peak * self.limits.max_drawdown_frac:
+            self.state, self.cause, self.flattens = "REDUCING", "drawdown", True
             self.reason = f"drawdown {fallen:.2f} from the peak {self.peak:.2f} is beyond max_drawdown_frac"
-        elif lost > self.capital * Decimal(str(self.limits.max_daily_loss_frac)) and self.state == "ACTIVE":
-            self.state = "REDUCING"
+        elif lost > float(self.capital) * self.limits.max_daily_loss_frac and self.state == "ACTIVE":
+            self.state, self.cause = "REDUCING", "day"
             self.reason = f"the day's loss {lost:.2f} is beyond max_daily_loss_frac"
-        return self.reason if (self.state, self.latched) != before else None
+
+    def told(self, state: State, reason: str, *, flattens: bool) -> None:
+        """Take a state that somebody decided on; ACTIVE also begins a new peak, or the old one would act again."""
+        self.state, self.reason, self.flattens = state, reason, flattens
+        self.cause = "" if state == "ACTIVE" else "told"
+        if state == "ACTIVE":
+            self.peak, self.day = 0.0, -1
+
+    def shift(self, by: float) -> None:
+        """Let equity that was neither won nor lost, as by another capital, move what losses are counted from."""
+        self.peak += by
+        self.day_open += by
 
     def refuse(self, order: Proposed) -> str | None:
         """Return why `order` may not be sent, or None; `note_sent` counts it once it is written down.
@@ -104,17 +132,38 @@ class RiskGate:
         self.sent_ms = [sent for sent in self.sent_ms if sent > time_ms - MINUTE_MS]
         self.sent_ms.append(time_ms)
 
+    def to_json(self) -> dict[str, object]:
+        """Return what a journal carries of it."""
+        return {name: getattr(self, name) for name in _CARRIED}
+
+    def take(self, carried: Mapping[str, Any]) -> None:
+        """Take what a journal carried."""
+        for name in _CARRIED:
+            setattr(self, name, carried[name])
+        self.peak, self.day_open = float(self.peak), float(self.day_open)
+        self.sent_ms = list(self.sent_ms)
+
     def _entry_refusal(self, order: Proposed) -> str | None:
-        if self.state == "REDUCING":
-            return f"the account only reduces: {self.reason}"
-        if order.notional > self.limits.max_order_notional:
-            return f"notional {order.notional:.2f} is above max_order_notional {self.limits.max_order_notional}"
-        if order.gross_after > self.capital * Decimal(str(self.limits.max_gross_leverage)):
-            return (
-                f"gross notional {order.gross_after:.2f} would exceed max_gross_leverage "
-                f"{self.limits.max_gross_leverage} of {self.capital}"
-            )
+        """Return the first limit that an entry would break, or None."""
+        limits = self.limits
         recent = sum(1 for sent in self.sent_ms if sent > order.time_ms - MINUTE_MS)
-        if recent >= self.limits.orders_per_minute:
-            return f"{recent} orders in the last minute; orders_per_minute is {self.limits.orders_per_minute}"
-        return None
+        broken = {
+            f"the account only reduces: {self.reason}": self.state == "REDUCING",
+            f"notional {order.notional:.2f} is above max_order_notional {limits.max_order_notional}": (
+                order.notional > limits.max_order_notional
+            ),
+            f"gross notional {order.gross_after:.2f} would exceed max_gross_leverage {limits.max_gross_leverage} of "
+            f"{self.capital}": order.gross_after > self.capital * Decimal(str(limits.max_gross_leverage)),
+            f"the sleeve would hold {order.sleeve_after:.2f}; its tier allows {order.sleeve_most or 0:.2f} USDT": (
+                order.sleeve_most is not None and order.sleeve_after > order.sleeve_most
+            ),
+            f"the price has moved by {order.moved:.4f} since the decision, beyond max_price_deviation_frac "
+            f"{limits.max_price_deviation_frac}": order.moved > Decimal(str(limits.max_price_deviation_frac)),
+            f"its bar closed {order.age_ms} ms ago; stale_data_s is {limits.stale_data_s}": (
+                order.age_ms > limits.stale_data_s * 1000
+            ),
+            f"{recent} orders in the last minute; orders_per_minute is {limits.orders_per_minute}": (
+                recent >= limits.orders_per_minute
+            ),
+        }
+        return next((text for text, is_broken in broken.items() if is_broken), None)

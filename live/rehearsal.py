@@ -7,9 +7,10 @@ what a journal would say.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -20,25 +21,19 @@ from autarch.decisions import Decisions
 from autarch.market.types import Market
 from autarch.referee.rehearsal import FILLED, ORDERED, PAID, Rehearsal, Rehearsed
 from autarch.referee.serve import serve
-from live.account import AccountState, SleeveState
-from live.brain import Decided
-from live.executor import Executor
-from live.journal import GENESIS, BarClaim, Draft, Event
+from live.assembling import recorded_venue
+from live.brain import wanted_of
+from live.feeds.recorded import RecordedBars
+from live.journal import Event
 from live.lines import lines_of
-from live.orders import RiskGate
+from live.observing.picture import cause_of
 from live.portfolio import Limits
-from live.venue.book import OrderBook
-from live.venue.matching import SymbolMatching
-from live.venue.paper import PaperVenue
+from live.ports.brain import Decided
+from live.trading.executor import Executor
+from live.trading.memory import MemoryJournal
+from live.trading.release import RECORDED, Release, SleeveTerms, World
 
 ACCOUNT, TAG = "rehearsal", "rehearsal"
-CAUSES = {
-    "CreateByUser": "order",
-    "CreateByStopLoss": "stop",
-    "CreateByTakeProfit": "take-profit",
-    "CreateByLiq": "liquidation",
-    "CreateBySettle": "settlement",
-}
 FIELDS = ("exposure", "stop_loss", "take_profit")
 UNLIMITED = Limits(
     max_gross_leverage=1e9,
@@ -46,38 +41,8 @@ UNLIMITED = Limits(
     orders_per_minute=10**9,
     max_daily_loss_frac=1e9,
     max_drawdown_frac=1e9,
+    max_price_deviation_frac=1e9,
 )
-
-
-class Pages:
-    """A journal that nobody reads after the process: events in memory, without a chain."""
-
-    def __init__(self) -> None:
-        self.written: list[Event] = []
-
-    def append(self, drafts: Sequence[Draft], *, claims: Sequence[BarClaim] = ()) -> None:  # noqa: ARG002  the port's
-        """Take the drafts; claims are not checked, since nobody else trades."""
-        for draft in drafts:
-            seq = len(self.written) + 1
-            self.written.append(
-                Event(
-                    seq=seq,
-                    time_ms=draft.time_ms,
-                    kind=draft.kind,
-                    ref=draft.ref,
-                    body=draft.body,
-                    prev=GENESIS,
-                    hash=GENESIS,
-                )
-            )
-
-    def events(self, *kinds: str, after: int = 0) -> Iterator[Event]:
-        """Yield events in order, of `kinds` only when some are named."""
-        return (event for event in self.written[after:] if not kinds or event.kind in kinds)
-
-    def verify(self) -> int:
-        """Return the number of events."""
-        return len(self.written)
 
 
 class Told:
@@ -86,11 +51,9 @@ class Told:
     def __init__(self, table: Decisions) -> None:
         self._table = table
 
-    def decide(self, row: int) -> Decided | None:
-        """See `live.brain.Brain`."""
-        table = self._table
-        columns = [c for c in range(len(table.symbols)) if table.counts[row, c]]
-        wanted = {table.symbols[c]: {name: _told(getattr(table, name)[row, c]) for name in FIELDS} for c in columns}
+    async def decide(self, row: int) -> Decided | None:
+        """See `live.ports.brain.Brain`."""
+        wanted = wanted_of(self._table, row)
         return Decided(inputs=Sha256(hashlib.sha256(b"%d" % row).hexdigest()), symbols=wanted) if wanted else None
 
     def close(self) -> None:
@@ -103,32 +66,26 @@ def rehearse(asked: Rehearsal) -> Rehearsed:
     Raises:
         AutarchError: as the executor raises.
     """
-    strategy = asked.manifest.name
+    strategy, capital = asked.manifest.name, Decimal(repr(asked.capital))
     lines = lines_of(asked.market, asked.manifest, asked.costs)
-    symbols = {line.symbol: SymbolMatching(line, asked.market) for line in lines}
-    book, pages = OrderBook(), Pages()
-    venue = PaperVenue(account=ACCOUNT, symbols=symbols, book=book)
-    account = AccountState(
-        sleeves={strategy: SleeveState(strategy=strategy, lines=lines, capital=asked.capital)},
-        gate=RiskGate(limits=UNLIMITED, capital=Decimal(repr(asked.capital))),
-    )
-    executor = Executor(
+    release = Release(
         tag=TAG,
-        account_name=ACCOUNT,
-        account=account,
-        journal=pages,  # type: ignore[arg-type]
-        venue=venue,
-        feed=venue,
-        markets={strategy: asked.market},
-        deciders={strategy: Told(asked.decisions)},
-        opened={"tag": TAG},
+        account=ACCOUNT,
+        sleeves={strategy: SleeveTerms(strategy=strategy, tag=TAG, lines=lines, capital=asked.capital)},
+        limits=UNLIMITED,
+        capital=capital,
+        opened={},
     )
-    executor.run()
-    book.close()
-    return read_off(pages.written, asked.market, tuple(line.symbol for line in lines))
+    markets = {strategy: asked.market}
+    venue = recorded_venue(release, markets, asked.costs)
+    bars = RecordedBars(markets, move=venue.advance)
+    journal = MemoryJournal(account=ACCOUNT)
+    world = World(journal=journal, venue=venue, bars=bars, brains={strategy: Told(asked.decisions)}, clock=bars)
+    asyncio.run(Executor(release, world, RECORDED).run())
+    return read_off(journal.events(), asked.market, tuple(line.symbol for line in lines))
 
 
-def read_off(events: Sequence[Event], market: Market, symbols: tuple[str, ...]) -> Rehearsed:
+def read_off(events: Iterable[Event], market: Market, symbols: tuple[str, ...]) -> Rehearsed:
     """Return what a journal over `market` says of `symbols`."""
     reading = _Reading(market, symbols)
     for event in events:
@@ -181,8 +138,7 @@ class _Reading:
         if body["exec_type"] == "Funding":
             self._funding.append((time_ms, column, signed, price, fee))
         else:
-            cause = CAUSES.get(body["create_type"], body["create_type"])
-            self._fills.append((self._row(time_ms), column, cause, signed, price, fee))
+            self._fills.append((self._row(time_ms), column, cause_of(body), signed, price, fee))
 
     def _row(self, time_ms: int) -> int:
         return (int(time_ms) - self._first) // self._step
@@ -190,10 +146,6 @@ class _Reading:
 
 def _signed(body: Mapping[str, Any]) -> float:
     return float(body["qty"]) * (1.0 if body["side"] == "Buy" else -1.0)
-
-
-def _told(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)
 
 
 def main() -> int:

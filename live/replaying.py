@@ -1,21 +1,22 @@
-"""Decide a journal's bars again, from stored bars and the installed release, and find what differs."""
+"""Decide a journal's bars again, from stored or kept bars and the installed release, and find what differs."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from autarch.errors import ConfigError, DeployError
+from autarch.errors import DataError, DeployError
 from autarch.market.stores import Stores
 from autarch.market.types import Market, Split
 from autarch.sandbox.worker import Worker
+from live.assembling import market_of
 from live.brain import Blockwise
 from live.host import Host
 from live.installed import Installed, read_installed
 from live.journal import Event, Journal, body_text
-from live.running import market_of
+from live.observing.kept import KeptBars, kept_path
 
 SPLITS: Mapping[str, Split] = {"train": "train", "forward": "forward"}
 FIELDS = ("inputs", "symbols", "closes")
@@ -62,7 +63,7 @@ class _Again:
         """Return what the decision event of `bar` should say, None in each field where nothing is decided."""
         row, rest = divmod(bar - int(self._market.ts[0]), self._market.interval_ms)
         inside = rest == 0 and 0 <= row < self._market.n_bars
-        decided = self._brain.decide(row) if inside else None
+        decided = self._brain.answer(row) if inside else None
         if decided is None:
             return dict.fromkeys(FIELDS)
         closes = {symbol: float(self._market.of(symbol).close[row]) for symbol in symbols}
@@ -74,50 +75,117 @@ class _Again:
         return next((bar for bar in bars if self.found(bar, ())["inputs"] is not None), None)
 
 
-def replay(
-    journal: Journal, host: Host, stores: Stores, *, worker: Worker, progress: Callable[[str], None]
+def replay(  # noqa: PLR0913  what, where from, by whom, since when
+    journal: Journal,
+    host: Host,
+    stores: Stores,
+    *,
+    worker: Worker,
+    progress: Callable[[str], None],
+    since_ms: int = 0,
 ) -> Replayed:
     """Return whether every decision of `journal`, and the digest of its inputs, comes out again.
 
-    A bar left out within one run is a difference too.
+    Recorded bars come from the data set's stores, those of a live feed as they were kept when they were decided on.
+    A bar left out within one run, and not written down as missed, is a difference too.
+
+    Args:
+        journal: What was decided.
+        host: Where releases are installed, and bars of live feeds kept.
+        stores: Where data sets are.
+        worker: Who decides again.
+        progress: Told of each strategy.
+        since_ms: Only decisions of bars that closed at this time or later.
 
     Raises:
         RefusedError: the journal's chain is broken.
         DeployError: a release it traded is not installed here, whole and unchanged.
-        ConfigError: it traded on something else than stored bars.
         DataError: bars are missing or changed.
         AutarchError: as deciding raises.
     """
     journal.verify()
-    count, feed, engine, last = 0, "", "", dict[str, int]()
-    known: dict[tuple[str, str, str], _Again] = {}
-    for event in journal.events("opened", "decision"):
-        if event.kind == "opened":
-            feed, engine, last = str(event.body["feed"]), str(event.body["engine"]), {}
-            continue
-        tag, strategy = str(event.body["tag"]), str(event.body["strategy"])
-        if (tag, strategy, feed) not in known:
-            progress(f"deciding again: {strategy} of {tag} on {feed}")
-            known[tag, strategy, feed] = _again(worker, read_installed(host.releases / tag), strategy, feed, stores)
-        count += 1
-        first = _compare(event, engine, known[tag, strategy, feed], last.get(strategy))
-        if first is not None:
-            return Replayed(decisions=count, first=first)
-        last[strategy] = int(str(event.body["bar"]))
+    again = _Deciding(journal.account, host, stores, worker, progress)
+    count, last = 0, dict[str, int]()
+    try:
+        for event in journal.events("opened", "decision", "missed"):
+            body: Mapping[str, Any] = event.body
+            if event.kind == "opened":
+                again.run, last = event, {}
+            elif event.kind == "missed":
+                if "last_bar" in body:  # nobody was there to decide, and the journal says so
+                    last[body["strategy"]] = max(last.get(body["strategy"], 0), int(body["last_bar"]))
+            elif event.time_ms >= since_ms:
+                count += 1
+                key = str(body.get("sleeve", body["strategy"]))
+                first = _compare(event, again, key, last.get(key))
+                if first is not None:
+                    return Replayed(decisions=count, first=first)
+                last[key] = int(body["bar"])
+    finally:
+        again.close()
     return Replayed(decisions=count, first=None)
 
 
-def _compare(event: Event, engine: str, again: _Again, last: int | None) -> Difference | None:
+@dataclass(slots=True)
+class _Deciding:
+    """Whoever decides again, by release, sleeve and the bars it saw. `run` is the `opened` event that holds now."""
+
+    account: str
+    host: Host
+    stores: Stores
+    worker: Worker
+    progress: Callable[[str], None]
+    run: Event | None = None
+    _known: dict[tuple[object, ...], _Again] = field(default_factory=dict)
+    _kept: KeptBars | None = None
+
+    def of(self, tag: str, strategy: str, key: str) -> _Again:
+        """Return who decides for a sleeve of the run that holds now.
+
+        Raises:
+            DeployError, DataError: as `replay`.
+        """
+        if self.run is None:
+            raise DataError("the journal decides before it says what it trades on; it was cut")
+        feed = str(self.run.body["feed"])
+        name = (tag, strategy, feed) if feed in SPLITS else (tag, key, feed, self.run.seq)
+        if name not in self._known:
+            self.progress(f"deciding again: {key} of {tag} on {feed}")
+            installed = read_installed(self.host.releases / tag)
+            source = installed.sources.get(strategy)
+            if source is None:
+                raise DeployError(f"release {tag} has no strategy {strategy}, which the journal says it traded")
+            market = self._market(installed, strategy, key, feed)
+            self._known[name] = _Again(Blockwise(self.worker, source, market), market)
+        return self._known[name]
+
+    def close(self) -> None:
+        """Close what was opened."""
+        if self._kept is not None:
+            self._kept.close()
+
+    def _market(self, installed: Installed, strategy: str, key: str, feed: str) -> Market:
+        if feed in SPLITS:
+            return market_of(installed, strategy, self.stores, SPLITS[feed])
+        if self._kept is None:
+            self._kept = KeptBars(kept_path(self.host, self.account), read_only=True)
+        seq = 0 if self.run is None else self.run.seq
+        return self._kept.market(key, seq=seq, instrument=installed.lock.instrument)
+
+
+def _compare(event: Event, deciding: _Deciding, key: str, last: int | None) -> Difference | None:
     body: Mapping[str, Any] = event.body
+    again = deciding.of(str(body["tag"]), str(body["strategy"]), key)
+    engine = "" if deciding.run is None else str(deciding.run.body["engine"])
     bar = int(body["bar"])
     missing = None if last is None else again.skipped(last, bar)
     if missing is not None:
         return _difference(event, engine, missing, "decision", None, "one")
     # Through the journal's own text, so that 1 and 1.0 are one number.
     found = json.loads(body_text(again.found(bar, body["closes"])))
-    for field in FIELDS:
-        if body[field] != found[field]:
-            return _difference(event, engine, bar, field, body[field], found[field])
+    for name in FIELDS:
+        if body[name] != found[name]:
+            return _difference(event, engine, bar, name, body[name], found[name])
     return None
 
 
@@ -133,13 +201,3 @@ def _difference(event: Event, engine: str, bar: int, field: str, *both: object) 
         recorded=recorded,
         found=found,
     )
-
-
-def _again(worker: Worker, installed: Installed, strategy: str, feed: str, stores: Stores) -> _Again:
-    source = installed.sources.get(strategy)
-    if source is None:
-        raise DeployError(f"release {installed.tag} has no strategy {strategy}, which the journal says it traded")
-    if feed not in SPLITS:
-        raise ConfigError(f"the journal traded on {feed!r}; only stored bars can be decided on again: {list(SPLITS)}")
-    market = market_of(installed, strategy, stores, SPLITS[feed])
-    return _Again(Blockwise(worker, source, market), market)

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Literal
 
 from live.lines import Line
+from live.portfolio import Limits, MarginMode
 from live.ports.alerts import Alerts, Silent
 from live.ports.bars import Bars
 from live.ports.brain import Brain
@@ -17,7 +18,6 @@ from live.ports.keeping import Keeper, Unkept
 from live.ports.observer import Observer, Unobserved
 from live.ports.reserve import NoReserve, Reserve
 from live.ports.venue import Venue
-from live.portfolio import Limits, MarginMode
 from live.stopping.latch import Latch, MemoryLatch
 
 SleeveMode = Literal["trade", "drain", "close"]
@@ -102,6 +102,10 @@ class Patience:
     batch: int = 0
 
 
+RECORDED = Patience(reconcile_ms=21_600_000, confirm_ms=0, batch=256)
+"""A recording does not lag: what contradicts is believed at once, and what is not sent may wait to be written."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Takeover:
     """A release that takes over at a bar boundary, with the bars and brains of all its sleeves.
@@ -115,5 +119,13 @@ class Takeover:
     actions: Mapping[str, Action]
 
 
-Switch = Callable[[Mapping[str, Decimal]], Takeover]
-"""Called at the boundary with signed positions by symbol; returns at once."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A position at a boundary: the key of the sleeve that holds it, and the signed quantity."""
+
+    key: str
+    qty: Decimal
+
+
+Switch = Callable[[Mapping[str, Held]], Takeover]
+"""Called at the boundary with what is held by symbol; returns at once."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
@@ -11,16 +13,17 @@ from autarch.decisions import Decisions
 from autarch.engine.costs import CostModel
 from autarch.manifest import parse_manifest
 from autarch.market.types import FundingSchedule, Instrument, Market, RiskTier, SymbolSeries
-from live.account import AccountState, SleeveState
-from live.brain import Decided
-from live.executor import Executor
+from live.assembling import recorded_venue
+from live.brain import wanted_of
+from live.feeds.recorded import RecordedBars
 from live.journal import Journal
 from live.lines import lines_of
-from live.orders import RiskGate
 from live.portfolio import Limits
-from live.venue.book import OrderBook
-from live.venue.matching import SymbolMatching
-from live.venue.paper import PaperVenue
+from live.ports.brain import Decided
+from live.stopping.latch import MemoryLatch
+from live.trading.executor import Executor
+from live.trading.release import RECORDED, Release, SleeveTerms, World
+from live.venue.paper.book import RequestBook
 
 from .release_yard import make_yard
 
@@ -33,7 +36,9 @@ WIDE = Limits(
     orders_per_minute=600,
     max_daily_loss_frac=1.0,
     max_drawdown_frac=1.0,
+    max_price_deviation_frac=1e9,
 )
+STEPS = replace(RECORDED, batch=0)  # every step durable at once
 
 
 def instrument(symbol, **changes):
@@ -137,23 +142,21 @@ def decisions(made, *, seed=2, counts_from=20, mode="each"):
 
 
 class Scripted:
-    """A decider that reads a table of decisions."""
+    """A brain that reads a table of decisions."""
 
     def __init__(self, table):
         self.table = table
 
-    def decide(self, row):
-        t = self.table
-        symbols = {}
-        for j, symbol in enumerate(t.symbols):
-            if t.counts[row, j]:
-                fields = {name: float(getattr(t, name)[row, j]) for name in ("exposure", "stop_loss", "take_profit")}
-                symbols[symbol] = {name: None if np.isnan(v) else v for name, v in fields.items()}
+    async def decide(self, row):
+        symbols = wanted_of(self.table, row)
         return Decided(inputs=f"{row:064x}", symbols=symbols) if symbols else None
+
+    def close(self):
+        pass
 
 
 class Desk:
-    """One account on one made-up market, whose journal and order book outlive its executors."""
+    """One account on one made-up market, whose journal and book of requests outlive its executors."""
 
     def __init__(self, folder, *, made=None, table=None, limits=WIDE, mode="each"):
         self.folder, self.limits, self.capital = folder, limits, 100_000
@@ -161,34 +164,43 @@ class Desk:
         self.table = decisions(self.market, mode=mode) if table is None else table
         self.manifest = manifest(self.market.symbols, mode=mode)
         self.lines = lines_of(self.market, self.manifest, COSTS)
+        self.latch = MemoryLatch()
 
-    def executor(self, journal, *, venue=None, tag="v0.1.0"):
-        book = OrderBook(self.folder / "book.sqlite3")
-        symbols = {line.symbol: SymbolMatching(line, self.market) for line in self.lines}
-        paper = PaperVenue(account="paper", symbols=symbols, book=book)
-        sleeve = SleeveState(strategy="one_idea", lines=self.lines, capital=float(self.capital))
-        account = AccountState(
-            sleeves={"one_idea": sleeve}, gate=RiskGate(limits=self.limits, capital=Decimal(self.capital))
-        )
-        return Executor(
+    def release(self, *, tag="v0.1.0", account="paper"):
+        terms = SleeveTerms(strategy="one_idea", tag=tag, lines=self.lines, capital=float(self.capital))
+        return Release(
             tag=tag,
-            account_name="paper",
             account=account,
-            journal=journal,
-            venue=paper if venue is None else venue(paper),
-            feed=paper,
-            markets={"one_idea": self.market},
-            deciders={"one_idea": Scripted(self.table)},
+            sleeves={"one_idea": terms},
+            limits=self.limits,
+            capital=Decimal(self.capital),
             opened={"tag": tag},
         )
+
+    def executor(self, journal, *, venue=None, patience=STEPS, brain=None, **named):
+        """Return an executor over `journal`; `venue` may wrap the paper venue."""
+        release, markets = self.release(**named), {"one_idea": self.market}
+        book = None if self.folder is None else RequestBook(self.folder / "book.sqlite3")
+        paper = recorded_venue(release, markets, COSTS, book)
+        newest = journal.last("decision", "plan", "intent")
+        bars = RecordedBars(markets, after_ms=None if newest is None else newest.time_ms, move=paper.advance)
+        world = World(
+            journal=journal,
+            venue=paper if venue is None else venue(paper),
+            bars=bars,
+            brains={"one_idea": Scripted(self.table) if brain is None else brain},
+            clock=bars,
+            latch=self.latch,
+        )
+        return Executor(release, world, patience)
 
     def journal(self):
         return Journal(self.folder / "journal.sqlite3", account="paper")
 
-    def run(self, **how):
+    def run(self, *, bars_max=None, **how):
         with self.journal() as journal:
-            executor = self.executor(journal)
-            executor.run(**how)
+            executor = self.executor(journal, **how)
+            asyncio.run(executor.run(bars_max=bars_max))
             return executor
 
 

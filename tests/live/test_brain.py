@@ -75,11 +75,11 @@ def test_a_bar_asked_alone_and_in_its_block_are_one_decision_and_one_digest_in_e
     rows = [first - 1, *range(first, first + 20), *range(last - 20, last + 1)]
     stepwise, blockwise = Stepwise(worker, source(), bars), Blockwise(worker, source(), bars)
     try:
-        alone = [stepwise.decide(row) for row in rows]
+        alone = [stepwise.answer(row) for row in rows]
     finally:
         stepwise.close()
 
-    together = [blockwise.decide(row) for row in rows]
+    together = [blockwise.answer(row) for row in rows]
 
     assert together == alone
     assert alone[0] is None
@@ -98,7 +98,7 @@ def test_a_strategy_that_sees_the_bars_after_a_decision_never_trades(worker, bar
     brain = Blockwise(worker, peeking, bars)
 
     with pytest.raises(StrategyError, match=r"probe: exposure at bar .* looks ahead, so nothing is traded"):
-        brain.decide(N_BARS - 1)
+        brain.answer(N_BARS - 1)
 
 
 def test_what_is_asked_twice_is_spread_over_the_decisions_that_change_something(worker, bars):
@@ -137,8 +137,8 @@ def test_a_failing_strategy_fails_at_its_own_bar(worker, bars):
     brain = Stepwise(worker, bad, bars)
     try:
         for row in range(first, first + 9):  # windows of 31 to 39 bars
-            assert brain.decide(row) is not None
+            assert brain.answer(row) is not None
         with pytest.raises(StrategyError, match="AssertionError"):
-            brain.decide(first + 9)
+            brain.answer(first + 9)
     finally:
         brain.close()

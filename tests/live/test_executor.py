@@ -1,7 +1,9 @@
-"""The executor: killed anywhere, it ends with the orders and fills of a run that was not."""
+"""Killed anywhere, an executor that starts again ends with the orders and fills of a run that was not."""
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
 import sqlite3
 from decimal import Decimal
 
@@ -10,33 +12,55 @@ import pytest
 
 from autarch.errors import RefusedError
 from live.journal import Journal
-from live.portfolio import Limits
-from live.venue.port import ORDER_LINK_ID, Execution
+from live.ports.venue import ORDER_LINK_ID, Executed, OrderAck
+from live.trading.release import RECORDED
 
-from .conftest import Desk, Scripted, decisions, market
+from .conftest import WIDE, Desk, decisions, market
 
 
 class Killed(BaseException):
     """The process died here."""
 
 
-class Deadly:
-    """A venue behind which the process dies at the n-th order, before or after the venue took it."""
+class Wrapped:
+    """A venue that is another venue but for what a subclass says."""
 
-    def __init__(self, venue, *, order, after):
-        self.venue, self.left, self.after = venue, order, after
-
-    def place(self, request):
-        self.left -= 1
-        if self.left == 0 and not self.after:
-            raise Killed
-        ack = self.venue.place(request)
-        if self.left == 0:
-            raise Killed
-        return ack
+    def __init__(self, venue):
+        self.venue = venue
 
     def __getattr__(self, name):
         return getattr(self.venue, name)
+
+
+class Deadly(Wrapped):
+    """A venue at whose n-th call that changes something the process dies, before or after it took effect."""
+
+    left, after = 0, False
+
+    async def place(self, request):
+        return await self._die(self.venue.place(request))
+
+    async def set_stops(self, symbol, **prices):
+        return await self._die(self.venue.set_stops(symbol, **prices))
+
+    async def _die(self, call):
+        self.left -= 1
+        if self.left == 0 and not self.after:
+            call.close()
+            raise Killed
+        answer = await call
+        if self.left == 0:
+            raise Killed
+        return answer
+
+
+def deadly(*, call, after):
+    def wrap(venue):
+        found = Deadly(venue)
+        found.left, found.after = call, after
+        return found
+
+    return wrap
 
 
 class DyingJournal(Journal):
@@ -49,16 +73,17 @@ class DyingJournal(Journal):
         self.deaths -= 1
         if self.deaths == 0 and not self.after:
             raise Killed
-        super().append(drafts, claims=claims)
+        found = super().append(drafts, claims=claims)
         if self.deaths == 0:
             raise Killed
+        return found
 
 
 def story(folder):
     """All that must not depend on a restart: decisions, orders, refusals and fills, in order."""
     with Journal(folder / "journal.sqlite3", account="paper", read_only=True) as journal:
         journal.verify()
-        kinds = ("decision", "plan", "intent", "rejected", "execution", "state")
+        kinds = ("decision", "plan", "intent", "rejected", "execution", "stops", "done", "missed", "state")
         return [(e.kind, e.time_ms, e.ref, e.body) for e in journal.events(*kinds)]
 
 
@@ -84,12 +109,12 @@ def test_a_run_holds_every_kind_of_event_and_valid_link_ids(undisturbed):
     assert answered == sorted(links)
 
 
-@pytest.mark.parametrize("order", [1, 2, 7, 30])
+@pytest.mark.parametrize("call", [1, 2, 9, 40])
 @pytest.mark.parametrize("after", [False, True])
-def test_death_at_an_order_loses_and_doubles_nothing(tmp_path, undisturbed, order, after):
+def test_death_at_an_order_or_a_stop_loses_and_doubles_nothing(tmp_path, undisturbed, call, after):
     desk = Desk(tmp_path, made=market(n_bars=120))
-    with desk.journal() as journal, pytest.raises(Killed):
-        desk.executor(journal, venue=lambda paper: Deadly(paper, order=order, after=after)).run()
+    with pytest.raises(Killed):
+        desk.run(venue=deadly(call=call, after=after))
 
     desk.run()
 
@@ -102,9 +127,8 @@ def test_death_at_a_transaction_loses_and_doubles_nothing(tmp_path, undisturbed,
     desk = Desk(tmp_path, made=market(n_bars=120))
     with DyingJournal(tmp_path / "journal.sqlite3", account="paper") as journal:
         journal.deaths, journal.after = transaction, after
-        executor = desk.executor(journal)
         with pytest.raises(Killed):
-            executor.run()
+            asyncio.run(desk.executor(journal).run())
 
     desk.run()
 
@@ -130,24 +154,25 @@ def test_a_finished_run_started_again_sends_nothing(tmp_path, undisturbed):
     assert (story(tmp_path), acks(tmp_path)) == undisturbed
 
 
+def test_events_that_waited_for_one_transaction_tell_the_same_story(tmp_path, undisturbed):
+    desk = Desk(tmp_path, made=market(n_bars=120))
+
+    desk.run(patience=RECORDED)
+
+    assert (story(tmp_path), acks(tmp_path)) == undisturbed
+
+
 def test_intents_are_durable_before_anything_is_sent(tmp_path):
     desk = Desk(tmp_path, made=market(n_bars=120))
     seen = []
 
-    class Watching:
-        def __init__(self, venue):
-            self.venue = venue
-
-        def place(self, request):
+    class Watching(Wrapped):
+        async def place(self, request):
             with Journal(tmp_path / "journal.sqlite3", account="paper", read_only=True) as reader:
                 seen.append([event.kind for event in reader.about(request.order_link_id)])
-            return self.venue.place(request)
+            return await self.venue.place(request)
 
-        def __getattr__(self, name):
-            return getattr(self.venue, name)
-
-    with desk.journal() as journal:
-        desk.executor(journal, venue=Watching).run(bars_max=40)
+    desk.run(venue=Watching, patience=RECORDED, bars_max=40)
 
     assert len(seen) > 10
     assert all(kinds == ["intent"] for kinds in seen)
@@ -158,19 +183,24 @@ def test_a_venue_that_forgot_our_orders_is_not_traded_on(tmp_path):
     desk.run(bars_max=50)
     (tmp_path / "book.sqlite3").unlink()
 
-    with desk.journal() as journal, pytest.raises(RefusedError, match="orders or bars it knew are gone"):
-        desk.executor(journal).run()
+    executor = desk.run()
+
+    gate = executor.core.books.gate
+    assert (gate.state, "does not know execution" in gate.reason) == ("HALTED", True)
+    assert desk.latch.read().halts[0].symbol == ""
+    with desk.journal() as journal:
+        assert not list(journal.events("intent", after=journal.last("opened").seq))
 
 
 def test_a_newer_tag_continues_where_the_older_one_stopped(tmp_path, undisturbed):
     desk = Desk(tmp_path, made=market(n_bars=120))
     desk.run(bars_max=50)
 
+    desk.run(tag="v0.2.0")
+
     with desk.journal() as journal:
-        desk.executor(journal, tag="v0.2.0").run()
         assert journal.tag_of("AAAUSDT", int(desk.market.ts[30])) == "v0.1.0"
         assert journal.tag_of("AAAUSDT", int(desk.market.ts[100])) == "v0.2.0"
-
     assert [event[:3] for event in story(tmp_path)] == [event[:3] for event in undisturbed[0]]
 
 
@@ -178,11 +208,8 @@ def test_a_journal_of_other_decisions_is_not_continued(tmp_path):
     desk = Desk(tmp_path, made=market(n_bars=120))
     desk.run(bars_max=60)
 
-    with desk.journal() as journal:
-        executor = desk.executor(journal)
-        executor.account_name = "somebody"  # names orders otherwise, as another runtime might
-        with pytest.raises(RefusedError, match="not the one its decisions lead to"):
-            executor.run()
+    with pytest.raises(RefusedError, match="not the one its decisions lead to"):
+        desk.run(account="somebody")  # names orders otherwise, as another runtime might
 
 
 def test_a_journal_that_was_edited_is_not_continued(tmp_path):
@@ -195,81 +222,63 @@ def test_a_journal_that_was_edited_is_not_continued(tmp_path):
     database.commit()
     database.close()
 
-    with desk.journal() as journal, pytest.raises(RefusedError, match="does not continue the chain at 40"):
-        desk.executor(journal).run()
+    with pytest.raises(RefusedError, match="does not continue the chain at 40"):
+        desk.run()
 
 
-def test_a_position_the_fills_do_not_explain_stops_everything(tmp_path):
+def test_a_position_the_fills_do_not_explain_halts_its_symbol(tmp_path):
     desk = Desk(tmp_path, made=market(n_bars=120))
 
-    class Ghost:
-        """A venue that hides one fill."""
+    class Ghost(Wrapped):
+        """A venue that never tells of one fill."""
 
-        def __init__(self, venue):
-            self.venue = venue
+        hidden = None
 
-        def executions(self, *, after) -> tuple[Execution, ...]:
-            return tuple(e for e in self.venue.executions(after=after) if e.seq != 9)
+        def heard(self):
+            return tuple(n for n in self.venue.heard() if not (isinstance(n, Executed) and self._hides(n.execution)))
 
-        def __getattr__(self, name):
-            return getattr(self.venue, name)
+        async def executions(self, *, since_ms):
+            return tuple(e for e in await self.venue.executions(since_ms=since_ms) if not self._hides(e))
 
-    with desk.journal() as journal, pytest.raises(RefusedError, match="the venue holds"):
-        desk.executor(journal, venue=Ghost).run()
+        def _hides(self, execution):
+            if self.hidden is None and execution.create_type == "CreateByStopLoss":
+                self.hidden = execution.exec_id
+            return execution.exec_id == self.hidden
+
+    executor = desk.run(venue=Ghost)
+
+    hidden = [symbol for symbol, (_, why) in executor.core.books.states.items() if "the venue holds" in why]
+    assert len(hidden) == 1
+    assert executor.core.books.position(hidden[0]) != 0
 
 
 def test_an_entry_waits_until_the_venue_reads_flat(tmp_path):
-    desk = Desk(tmp_path, made=market(n_bars=120))
-
-    class Stuck:
-        """A venue that takes closes and does not fill them."""
-
-        def __init__(self, venue):
-            self.venue, self.entries = venue, []
-
-        def place(self, request):
-            if request.reduce_only:
-                return None
-            self.entries.append(request)
-            return self.venue.place(request)
-
-        def __getattr__(self, name):
-            return getattr(self.venue, name)
-
-    table = decisions(desk.market)
+    made = market(n_bars=120)
+    table = decisions(made)
     table.exposure[20:], table.stop_loss[:], table.take_profit[:] = 0.5, np.nan, np.nan
     table.exposure[30:] = -0.5
+    desk = Desk(tmp_path, made=made, table=table)
+
+    class Stuck(Wrapped):
+        """A venue that takes closes and does not fill them."""
+
+        async def place(self, request):
+            if request.reduce_only:
+                return OrderAck(order_id="o", order_link_id=request.order_link_id)
+            return await self.venue.place(request)
+
+    desk.run(venue=Stuck)
+
     with desk.journal() as journal:
-        executor = desk.executor(journal, venue=Stuck)
-        executor.deciders = {"one_idea": Scripted(table)}
-        executor.venue.place = _acked(executor.venue)
-        executor.run()
-        reasons = [event.body["reason"] for event in journal.events("rejected")]
-
-    assert all(request.side == "Buy" for request in executor.venue.entries)
-    assert any("an entry follows a close only from flat" in reason for reason in reasons)
-
-
-def _acked(stuck):
-    from live.venue.port import OrderAck
-
-    def place(request):
-        if request.reduce_only:
-            return OrderAck(order_id="o", order_link_id=request.order_link_id)
-        stuck.entries.append(request)
-        return stuck.venue.place(request)
-
-    return place
+        entries = [event.body for event in journal.events("intent") if event.body["leg"] == "enter"]
+        missed = [event.body for event in journal.events("missed")]
+    assert {body["side"] for body in entries} == {"Buy"}
+    assert {body["side"] for body in missed} == {"Sell"}
+    assert all("entry deadline" in body["reason"] for body in missed)
 
 
 def test_limits_refuse_entries_and_the_journal_says_why(tmp_path):
-    tight = Limits(
-        max_gross_leverage=0.5,
-        max_order_notional=Decimal(30_000),
-        orders_per_minute=60,
-        max_daily_loss_frac=1.0,
-        max_drawdown_frac=1.0,
-    )
+    tight = dataclasses.replace(WIDE, max_gross_leverage=0.5, max_order_notional=Decimal(30_000), orders_per_minute=60)
     desk = Desk(tmp_path, made=market(n_bars=120), limits=tight)
 
     desk.run()
@@ -284,13 +293,7 @@ def test_limits_refuse_entries_and_the_journal_says_why(tmp_path):
 
 
 def test_a_drawdown_beyond_its_limit_closes_everything_and_a_restart_remembers(tmp_path):
-    careful = Limits(
-        max_gross_leverage=100.0,
-        max_order_notional=Decimal(10**9),
-        orders_per_minute=60,
-        max_daily_loss_frac=1.0,
-        max_drawdown_frac=0.05,
-    )
+    careful = dataclasses.replace(WIDE, orders_per_minute=60, max_drawdown_frac=0.05)
     desk = Desk(tmp_path, made=market(n_bars=300), limits=careful)
     desk.run(bars_max=200)
 
@@ -302,4 +305,4 @@ def test_a_drawdown_beyond_its_limit_closes_everything_and_a_restart_remembers(t
     assert [event.body["state"] for event in states] == ["REDUCING"]
     assert "drawdown" in states[0].body["reason"]
     assert max(event.time_ms for event in entries) <= states[0].time_ms
-    assert all(executor.account.position(symbol) == 0 for symbol in desk.market.symbols)
+    assert executor.core.books.positions() == {}

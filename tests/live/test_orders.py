@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from decimal import Decimal
 
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 
 from live.orders import DAY_MS, OrderName, Proposed, RiskGate
 from live.portfolio import Limits
-from live.venue.port import ORDER_LINK_ID
+from live.ports.venue import ORDER_LINK_ID
 
 LIMITS = Limits(
     max_gross_leverage=1.5,
@@ -84,26 +86,66 @@ def test_the_third_entry_in_a_minute_is_refused_and_a_minute_later_it_passes():
     assert account.refuse(order(time_ms=60_000)) is None  # the one at 0 has left the window (0, 60,000]
 
 
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"sleeve_after": Decimal(501), "sleeve_most": Decimal(500)}, "its tier allows 500.00 USDT"),
+        ({"moved": Decimal("0.051")}, "max_price_deviation_frac"),
+        ({"age_ms": 60_001}, "stale_data_s"),
+    ],
+)
+def test_an_entry_beyond_its_tier_its_price_or_its_time_is_refused_and_an_exit_is_not(changes, says):
+    assert says in gate().refuse(dataclasses.replace(order(), **changes))
+    assert gate().refuse(dataclasses.replace(order(reduces=True), **changes)) is None
+    at_the_limit = {"sleeve_after": Decimal(500), "sleeve_most": Decimal(500), "moved": Decimal("0.05")}
+    assert gate().refuse(dataclasses.replace(order(), **at_the_limit, age_ms=60_000)) is None
+
+
 def test_a_reduction_passes_every_limit_but_a_halt():
     account = gate()
-    account.mark(Decimal(1000), 0)
-    account.mark(Decimal(850), 1)  # lost 150 > 10 % of 1,000
+    account.mark(1000.0, 0)
+    account.mark(850.0, 1)  # lost 150 > 10 % of 1,000
 
     assert account.state == "REDUCING"
     assert "only reduces" in account.refuse(order())
     assert account.refuse(order(5000, 9000, reduces=True)) is None
-    account.state = "HALTED"
+    account.told("HALTED", "a human said so", flattens=False)
     assert "halted" in account.refuse(order(reduces=True))
 
 
 def test_a_days_loss_ends_with_the_day_and_a_drawdown_does_not():
     account = gate()
-    account.mark(Decimal(1000), 0)
+    account.mark(1000.0, 0)
 
-    assert account.mark(Decimal(900), 1) is None  # exactly 10 %: not beyond
-    assert "day's loss" in account.mark(Decimal(899), 2)
-    assert account.mark(Decimal(899), DAY_MS) == "a new day"
-    assert account.state == "ACTIVE"
-    assert "drawdown" in account.mark(Decimal(799), DAY_MS + 1)  # 201 > 20 % of the peak of 1,000
-    assert account.mark(Decimal(990), 2 * DAY_MS) is None
-    assert (account.state, account.latched) == ("REDUCING", True)
+    account.mark(900.0, 1)
+    assert account.state == "ACTIVE"  # exactly 10 %: not beyond
+    account.mark(899.0, 2)
+    assert (account.state, account.cause) == ("REDUCING", "day")
+    account.mark(899.0, DAY_MS)
+    assert (account.state, account.reason) == ("ACTIVE", "a new day")
+    account.mark(799.0, DAY_MS + 1)  # 201 > 20 % of the peak of 1,000
+    account.mark(990.0, 2 * DAY_MS)
+    assert (account.state, account.cause, account.flattens) == ("REDUCING", "drawdown", True)
+
+
+def test_a_halt_is_never_loosened_by_a_limit_and_a_human_begins_a_new_peak():
+    account = gate()
+    account.mark(1000.0, 0)
+    account.told("HALTED", "a human said so", flattens=False)
+
+    account.mark(10.0, 1)
+    assert account.state == "HALTED"
+    account.told("ACTIVE", "a human resumed", flattens=False)
+    account.mark(10.0, 2)
+    assert account.state == "ACTIVE"  # 10 is the new peak, not 99 % below the old one
+
+
+def test_a_gate_carried_by_a_journal_is_the_same_gate():
+    account, other = gate(), gate()
+    account.mark(1000.0, 0)
+    account.mark(700.0, 1)
+    account.note_sent(5)
+
+    other.take(json.loads(json.dumps(account.to_json())))
+
+    assert other == account

@@ -11,7 +11,7 @@ from live.journal import Journal
 
 from .conftest import COSTS, Desk, decisions, instrument, market
 
-KINDS = {"CreateByStopLoss": at.STOP_OUT, "CreateByTakeProfit": at.TAKE_PROFIT, "CreateByLiq": at.LIQUIDATED}
+KINDS = {"CreateByStopLoss": at.STOP_OUT, "CreateByTakeProfit": at.TAKE_PROFIT, "CreateByTakeOver_PassThrough": at.LIQUIDATED}
 
 
 def paper_trades(desk):
@@ -64,7 +64,7 @@ def test_paper_fills_and_funding_equal_the_backtests_exactly(tmp_path, seed, mod
     assert {fill[2] for fill in expected_fills} >= {0, at.STOP_OUT, at.TAKE_PROFIT}
     assert by_symbol(fills) == by_symbol(expected_fills)
     assert by_symbol(funding) == by_symbol(expected_funding)
-    assert executor.account.equity() == result.equity[-1]
+    assert executor.core.books.equity() == result.equity[-1]
 
 
 def test_orders_above_the_venues_maximum_are_split_alike(tmp_path):

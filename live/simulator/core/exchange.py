@@ -30,8 +30,15 @@ MINUTE_MS = 60_000
 class Exchange:
     """A simulated venue for linear perpetuals settled in USDT."""
 
-    def __init__(
-        self, contracts: Sequence[Contract], tape: Tape, *, start_ms: EpochMs, seed: str = "0", bar_ms: int = MINUTE_MS
+    def __init__(  # noqa: PLR0913  all but two are options
+        self,
+        contracts: Sequence[Contract],
+        tape: Tape,
+        *,
+        start_ms: EpochMs,
+        seed: str = "0",
+        bar_ms: int = MINUTE_MS,
+        public: bool = True,
     ) -> None:
         """Open with nobody trading.
 
@@ -41,12 +48,13 @@ class Exchange:
             start_ms: The clock's first time.
             seed: Of all ids.
             bar_ms: Length of the bars that are shown while they are made.
+            public: Whether anybody listens to tickers, trades and bars; making them costs most of a quiet bar.
         """
         self.quotes = {contract.symbol: Quote(contract=contract) for contract in contracts}
         self.accounts: dict[str, Account] = {}
         self._tape = tape
         self._matching = Matching(quotes=self.quotes, seed=seed, now_ms=start_ms)
-        self._moving = Moving(self._matching, self.accounts, self._match_now, bar_ms=bar_ms)
+        self._moving = Moving(self._matching, self.accounts, self._match_now, bar_ms=bar_ms, public=public)
 
     @property
     def now_ms(self) -> EpochMs:
@@ -168,8 +176,13 @@ class Exchange:
             )
         return chosen
 
-    def set_triggers(self, uid: str, symbol: str, *, stop_loss: Decimal | None, take_profit: Decimal | None) -> None:
+    def set_triggers(
+        self, uid: str, symbol: str, *, stop_loss: Decimal | None, take_profit: Decimal | None, beyond: bool = False
+    ) -> None:
         """Move the whole position's stop and take-profit; zero takes one away, None leaves it.
+
+        `beyond` takes a trigger that the price has passed already, which then fills at the next look at prices; the
+        venue this imitates would refuse it.
 
         Raises:
             Refused: no position (10001), on the wrong side, off the tick, or nothing changes (34040).
@@ -182,7 +195,8 @@ class Exchange:
             if price and not quote.contract.is_on_tick(price):
                 raise Refused(10001, f"params error: price {price} is not a multiple of the tick")
         side = "Buy" if holding.qty > 0 else "Sell"
-        check_triggers(side, to_decimal(quote.last), stop_loss=stop_loss, take_profit=take_profit)
+        if not beyond:
+            check_triggers(side, to_decimal(quote.last), stop_loss=stop_loss, take_profit=take_profit)
         stop = holding.stop_loss if stop_loss is None else stop_loss or None
         take = holding.take_profit if take_profit is None else take_profit or None
         if (stop, take) == (holding.stop_loss, holding.take_profit):

@@ -27,12 +27,21 @@ MatchNow = Callable[[Account, OrderRow], None]
 class Moving:
     """Plays price events on all accounts, in the order in which they were opened."""
 
-    def __init__(self, matching: Matching, accounts: dict[str, Account], match_now: MatchNow, *, bar_ms: int) -> None:
+    def __init__(
+        self,
+        matching: Matching,
+        accounts: dict[str, Account],
+        match_now: MatchNow,
+        *,
+        bar_ms: int,
+        public: bool = True,
+    ) -> None:
         """Play through `matching`; `match_now` takes a conditional order that has triggered."""
         self._matching = matching
         self._accounts = accounts
         self._match_now = match_now
         self._bar_ms = bar_ms
+        self._public = public
 
     def play(self, event: PriceEvent) -> None:
         """Let one event happen; what names an unknown symbol concerns nobody here."""
@@ -62,7 +71,8 @@ class Moving:
     def _open(self, quote: Quote, event: BarOpened) -> None:
         quote.move(event.open)
         quote.depth, quote.traded, quote.at_open = event.depth, event.traded, True
-        self._matching.out.append(quote.opened(event, self._bar_ms))
+        if self._public:
+            self._matching.out.append(quote.opened(event, self._bar_ms))
         self._show(quote)
         if not event.traded:
             return
@@ -80,7 +90,7 @@ class Moving:
             for account in self._holders():
                 self._meet(account, quote, (event.open, event.high, event.low))
         quote.move(event.close)
-        bar = quote.swept(event)
+        bar = quote.swept(event) if self._public else None
         if bar is not None:
             self._matching.out.append(bar)
         self._show(quote)
@@ -105,6 +115,8 @@ class Moving:
 
     def _rest(self, account: Account, quote: Quote, *, low: float, high: float) -> None:
         """Trigger conditional orders and fill resting limits that the prices have reached, oldest first."""
+        if not account.open_orders:
+            return
         bottom, top = to_decimal(low), to_decimal(high)
         for order in account.orders_of(quote.contract.symbol):
             if account.open_orders.get(order.order_id) is not order:
@@ -128,7 +140,8 @@ class Moving:
 
     def _close(self, quote: Quote, event: BarClosed) -> None:
         quote.move(event.close)
-        self._matching.out.append(closed_bar(event))
+        if self._public:
+            self._matching.out.append(closed_bar(event))
         self._show(quote)
 
     def _fund(self, quote: Quote, event: FundingDue) -> None:
@@ -149,6 +162,8 @@ class Moving:
                 self._matching.order(account, order, status="Cancelled", cancel_type="CancelBySettle")
 
     def _show(self, quote: Quote) -> None:
+        if not self._public:
+            return
         matching = self._matching
         ticker = quote.ticker(seq=matching.next_seq(), now_ms=matching.now_ms)
         matching.out.append(ticker)
