@@ -30,6 +30,7 @@ _ERROR_CAUSES = ("raised", "answer", "memory")
 _FAILED, _PLAIN = 0, 1  # kinds; from 1 on: 1 + 3 * form of the stop + form of the take
 _NONE, _SCALAR, _FULL = 0, 1, 2
 _CELL = 8
+_F8 = np.dtype("<f8")
 
 ERROR_BYTES_MAX = 4 * TEXT_MAX + 64
 
@@ -76,6 +77,9 @@ def encode_failed(cause: str, line: int, text: str) -> tuple[int, bytes]:
 
 def encode_group(answers: Sequence[tuple[int, bytes]]) -> bytes:
     """Return the body of a `T` frame."""
+    if len(answers) == 1 and answers[0][0] == _PLAIN:  # as a row that is new has it
+        content = answers[0][1]
+        return _plain_head(1, len(content)) + content
     entries = [_ENTRY_STRUCT.pack(kind, len(content)) for kind, content in answers]
     return b"".join([_COUNT.pack(_TARGETS, len(answers)), *entries, *(content for _, content in answers)])
 
@@ -106,13 +110,13 @@ def decode_group(body: memoryview, *, count: int, keep: int, columns: int) -> Gr
     Raises:
         ValueError: not `count` answers, each of the one size its kind must have.
     """
-    end = _COUNT.size + count * _ENTRY.itemsize
+    plain = _plain_head(count, _CELL * keep * columns)
+    end = len(plain)
+    if body[:end] == plain and len(body) == end + count * _CELL * keep * columns:
+        exposure = np.frombuffer(body, dtype=_F8, offset=end).reshape(count, keep, columns)
+        return Group(exposure=exposure, stop_loss=None, take_profit=None, failed={})
     if len(body) < end or _COUNT.unpack_from(body) != (_TARGETS, count):
         raise ValueError(f"found {len(body)} bytes, expected {count} answers")
-    plain = _CELL * keep * columns
-    if body[_COUNT.size : end] == _plain_entries(count, plain) and len(body) == end + count * plain:
-        exposure = np.frombuffer(body, dtype="<f8", offset=end).reshape(count, keep, columns)
-        return Group(exposure=exposure, stop_loss=None, take_profit=None, failed={})
     entries = np.frombuffer(body, dtype=_ENTRY, count=count, offset=_COUNT.size)
     size = int(entries["size"].sum())
     if size != len(body) - end:
@@ -121,8 +125,9 @@ def decode_group(body: memoryview, *, count: int, keep: int, columns: int) -> Gr
 
 
 @lru_cache(maxsize=256)
-def _plain_entries(count: int, size: int) -> bytes:
-    return np.array([(_PLAIN, size)] * count, dtype=_ENTRY).tobytes()
+def _plain_head(count: int, size: int) -> bytes:
+    """Return how a body of answers begins that have no distance, each of `size` bytes."""
+    return _COUNT.pack(_TARGETS, count) + _ENTRY_STRUCT.pack(_PLAIN, size) * count
 
 
 def _mixed(entries: list[tuple[int, int]], content: memoryview, shape: tuple[int, int, int]) -> Group:

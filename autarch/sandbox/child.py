@@ -58,6 +58,10 @@ class _Strategy:
         """Yield frames with the last `keep` rows of exposure, stop_loss and take_profit, as the request asks."""
         for stream in request.streams:
             self._merge(stream)
+        if len(request.targets) == len(request.sets) == 1:
+            bars = self._bars(request.targets[0], request.phase)
+            yield answers.encode_group((self._one(bars, request.sets[0], request.keep),))
+            return
         bars, shown = None, -1
         for places, chosen in groups_of(len(request.targets), request.sets, request.group):
             group = []

@@ -13,6 +13,8 @@ from autarch.sandbox.protocol import FRAME_HEADER
 
 PIPE_BYTES = 1 << 20
 """What a pipe is asked to hold (Linux allows anybody this much), so that few wake-ups move many rows."""
+_HEADER_BYTES = FRAME_HEADER.size
+_AT_ONCE = 1 << 12  # bytes that are asked for before a frame's size is known
 _SEGMENTS_MAX = 512  # of one writev; the kernel takes 1024
 _JOINED_MAX = 1 << 14  # up to here copying costs less than many pieces
 _SET_SIZE = getattr(fcntl, "F_SETPIPE_SZ", None)
@@ -35,7 +37,8 @@ class FramePipes:
 
     def __init__(self, *, write_fd: int, read_fd: int) -> None:
         self._write_fd, self._read_fd = write_fd, read_fd
-        self._body = bytearray(PIPE_BYTES // 16)
+        self._buffer = bytearray(PIPE_BYTES // 16)
+        self._shown = self._have = 0  # bytes of the buffer that the last frame takes, and that have been read
         for fd in (write_fd, read_fd):
             os.set_blocking(fd, False)
             if _SET_SIZE is not None:
@@ -56,19 +59,20 @@ class FramePipes:
             PipeClosedError: the child is gone.
             PipeGarbageError: it has written what nobody asked for.
         """
-        if any(event & select.POLLIN for _, event in self._readable.poll(0)):
+        if self._have > self._shown or _is_there(self._readable.poll(0)):
             raise PipeGarbageError("it wrote before it was asked")
         size = sum(map(len, parts))
-        left: list[bytes | memoryview] = [FRAME_HEADER.pack(size), *parts]
-        if size <= _JOINED_MAX:
-            left = [b"".join(left)]
+        header = FRAME_HEADER.pack(size)
+        left: list[bytes | memoryview] = [header, *parts] if size > _JOINED_MAX else [b"".join((header, *parts))]
         while left:
             try:
-                left = _after(left, os.writev(self._write_fd, left[:_SEGMENTS_MAX]))
+                written = os.writev(self._write_fd, left[:_SEGMENTS_MAX])
             except BlockingIOError:
                 _wait(self._writable, deadline)
+                continue
             except BrokenPipeError as error:
                 raise PipeClosedError from error
+            left = _after(left, written)
 
     def receive(self, *, bytes_max: int, deadline: float) -> memoryview:
         """Return the body of the next frame before `deadline` of time.monotonic(), valid until the next call.
@@ -78,27 +82,36 @@ class FramePipes:
             PipeClosedError: the child closed its end before that.
             PipeGarbageError: it is longer than `bytes_max`.
         """
-        header = bytearray(FRAME_HEADER.size)
-        self._fill(memoryview(header), deadline)
-        size = FRAME_HEADER.unpack(header)[0]
+        more = self._have - self._shown
+        if more:  # a later frame came along with the last one
+            self._buffer[:more] = self._buffer[self._shown : self._have]
+        self._have = more
+        self._fill(_HEADER_BYTES, deadline)
+        size = FRAME_HEADER.unpack_from(self._buffer)[0]
         if size > bytes_max:
             raise PipeGarbageError(f"it announced {size} bytes; at most {bytes_max} were expected")
-        if size > len(self._body):
-            self._body = bytearray(size)  # another, since someone may still look at the last one
-        body = memoryview(self._body)[:size]
-        self._fill(body, deadline)
-        return body
+        self._shown = _HEADER_BYTES + size
+        if self._shown > len(self._buffer):
+            self._buffer = self._buffer[: self._have] + bytearray(self._shown - self._have)
+        self._fill(self._shown, deadline)
+        return memoryview(self._buffer)[_HEADER_BYTES : self._shown]
 
-    def _fill(self, target: memoryview, deadline: float) -> None:
-        while target:
+    def _fill(self, wanted: int, deadline: float) -> None:
+        """Read until the buffer holds `wanted` bytes, and what a small frame has beyond its header."""
+        while self._have < wanted:
+            _wait(self._readable, deadline)
+            room = memoryview(self._buffer)[self._have : max(wanted, _AT_ONCE)]
             try:
-                count = os.readv(self._read_fd, [target])
-            except BlockingIOError:
-                _wait(self._readable, deadline)
+                count = os.readv(self._read_fd, [room])
+            except BlockingIOError:  # what woke us is gone
                 continue
             if not count:
                 raise PipeClosedError
-            target = target[count:]
+            self._have += count
+
+
+def _is_there(events: Sequence[tuple[int, int]]) -> bool:
+    return bool(events) and any(event & select.POLLIN for _, event in events)
 
 
 def _after(parts: list[bytes | memoryview], written: int) -> list[bytes | memoryview]:

@@ -30,6 +30,8 @@ _OPEN, _DECIDE, _READY = b"O", b"D", b"R"
 _DECIDE_HEADER = struct.Struct("<cIIIIHH")
 _STREAM_HEADER = struct.Struct("<HII")
 _CELL = 8
+_F8 = np.dtype("<f8")
+_FEW_ROWS = 256  # up to here a copy costs less than a view of it
 _WORD = re.compile(rb"\w+", re.ASCII)
 
 Parts = list[bytes | memoryview]
@@ -105,29 +107,33 @@ def encode_decide(request: DecideRequest) -> Parts:
     """Return the body of a `D` frame; the rows are not copied."""
     counts = (len(request.sets), len(request.targets), len(request.streams))
     head = _DECIDE_HEADER.pack(_DECIDE, request.phase, request.keep, request.group, *counts)
-    numbers = struct.pack(_numbers(*counts[:2]), *request.sets, *request.targets)
-    parts: Parts = [head + numbers]
+    parts: Parts = [head, _numbers(*counts[:2]).pack(*request.sets, *request.targets)]
     for stream in request.streams:
         parts.append(_STREAM_HEADER.pack(stream.index, stream.drop, stream.n_rows))
-        if stream.n_rows:
-            parts += [np.ascontiguousarray(column, dtype="<f8").data.cast("B") for column in stream.columns]
+        if stream.n_rows > _FEW_ROWS:
+            parts += [np.ascontiguousarray(column, dtype=_F8).data.cast("B") for column in stream.columns]
+        elif stream.n_rows:
+            parts += [column.astype(_F8, copy=False).tobytes() for column in stream.columns]
     return parts
 
 
 def decode_request(body: bytes, *, n_columns: int) -> OpenRequest | DecideRequest:
     """Return what the evaluator asked; used by the child, which trusts it."""
-    if body[:1] == _OPEN:
+    if body[0] == _OPEN[0]:
         return msgspec.msgpack.decode(body[1:], type=OpenRequest)
     _, phase, keep, group, n_sets, n_targets, n_streams = _DECIDE_HEADER.unpack_from(body)
-    numbers = struct.unpack_from(_numbers(n_sets, n_targets), body, _DECIDE_HEADER.size)
-    at = _DECIDE_HEADER.size + struct.calcsize(_numbers(n_sets, n_targets))
+    numbered = _numbers(n_sets, n_targets)
+    numbers = numbered.unpack_from(body, _DECIDE_HEADER.size)
+    at = _DECIDE_HEADER.size + numbered.size
     streams = []
     for _ in range(n_streams):
         index, drop, rows = _STREAM_HEADER.unpack_from(body, at)
         at += _STREAM_HEADER.size
-        array = np.frombuffer(body, dtype="<f8", count=n_columns * rows, offset=at).reshape(n_columns, rows)
-        at += _CELL * array.size
-        streams.append(Stream(index=index, drop=drop, n_rows=rows, columns=tuple(array)))
+        count = n_columns * rows
+        array = np.frombuffer(body, _F8, count, at)
+        at += _CELL * count
+        columns = tuple(array.reshape(n_columns, rows)) if n_columns != 1 else (array,)
+        streams.append(Stream(index=index, drop=drop, n_rows=rows, columns=columns))
     return DecideRequest(
         phase=phase,
         keep=keep,
@@ -138,8 +144,9 @@ def decode_request(body: bytes, *, n_columns: int) -> OpenRequest | DecideReques
     )
 
 
-def _numbers(n_sets: int, n_targets: int) -> str:
-    return f"<{n_sets}I{n_targets}i"
+@lru_cache(maxsize=256)
+def _numbers(n_sets: int, n_targets: int) -> struct.Struct:
+    return struct.Struct(f"<{n_sets}I{n_targets}i")
 
 
 @lru_cache(maxsize=256)

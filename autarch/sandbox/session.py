@@ -218,8 +218,9 @@ class Session:
 
     def _check(self, group: Group, *, rows_before: int) -> None:
         """Look at every value, and put down in `failed` whose answers cannot be acted on."""
-        for index, error in group.failed.items():
-            self.failed.setdefault(self.awaited[index % len(self.awaited)], reported(error, doing=DECIDING))
+        if group.failed:
+            for index, error in group.failed.items():
+                self.failed.setdefault(self.awaited[index % len(self.awaited)], reported(error, doing=DECIDING))
         mode, limit = self._manifest.mode, self._manifest.max_leverage
         if is_within(group.exposure, group.stop_loss, group.take_profit, mode=mode, max_leverage=limit):
             return
@@ -286,8 +287,9 @@ class Session:
         """
         if self._failure is not None:
             raise self._failure
-        self._require_budget(0)
-        seconds = seconds if self._budget is None else min(seconds, self._budget.patience)
+        if self._budget is not None:
+            self._require_budget(0)
+            seconds = min(seconds, self._budget.patience)
         began = time.monotonic()
         try:
             done = work(began + seconds)
@@ -302,8 +304,9 @@ class Session:
             self._fail(death(status, doing=doing, spent_seconds=self._child.cpu_seconds, cpu_seconds=limit))
         except OSError as error:
             self._fail(SandboxError(f"the pipe to a worker broke: {error}"))
-        self._charge(time.monotonic() - began, windows)
-        self._require_budget(self._expected)
+        if self._budget is not None:
+            self._charge(time.monotonic() - began, windows)
+            self._require_budget(self._expected)
         return done
 
     def _charge(self, waited: float, windows: int) -> None:

@@ -84,6 +84,8 @@ def is_within(
         max_leverage: As in `check_targets`.
     """
     bound = max_leverage + LEVERAGE_TOLERANCE
+    if exposure.size == 1 and stop_loss is None is take_profit:  # one number needs no loop in another language
+        return abs(exposure.item()) <= bound
     if mode == "panel":
         fits = bool((np.abs(exposure).sum(axis=-1) <= bound).all())  # NaN is not
     else:
