@@ -48,4 +48,5 @@ def read_unsettled(path: Path, account: str) -> tuple[Unsettled, ...]:
     if not path.exists():
         return ()
     with Journal(path, account=account, read_only=True) as journal:
-        return unsettled_orders(journal.events(after=max(0, journal.head[0] - RECENT_EVENTS)))
+        recent = tuple(journal.events(after=max(0, journal.head[0] - RECENT_EVENTS)))
+    return unsettled_orders(recent)
