@@ -8,9 +8,8 @@ evidence itself denies is shown with the contradiction.
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from autarch.errors import AutarchError
@@ -28,147 +27,54 @@ from autarch.repo.strategies import read_strategy, strategy_tree
 from live.contradictions import against_claim, against_tag, sleeve_of
 from live.found import Found
 from live.journal import Event
+from live.telling import Step, fill_text, headline, journal_steps, time_text
+
+__all__ = ["Step", "evidence_named", "explain", "fill_text", "headline", "time_text"]
 
 AGENT_TRAILERS = ("Agent", "Parent", "Trials", "Seed", "Study", "Model", "Operator", "Cost-USD", "Prompt-SHA256")
 ROLES: tuple[SignerRole, ...] = ("ci", "release")
-_CAUSES = {
-    "": "the venue's settlement of funding",
-    "CreateByUser": "our order",
-    "CreateByStopLoss": "the stop that came with our order",
-    "CreateByTakeProfit": "the take-profit that came with our order",
-    "CreateByLiq": "liquidation by the venue",
-    "CreateBySettle": "settlement by the venue, at the delisting",
-}
-_LEGS = {"enter": "open or raise the position", "reduce": "lower the position", "close": "close the position"}
 MERGE_TRAILERS = ("Pull-Request", "Merged-By", "Head", "Base", "Evidence", "Ledger-Head", "Policy")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One link of the chain: what it is, its name, facts in reading order.
-
-    `missing` says why it is not here; `contradicts` where the journal says something else than what is signed.
-    """
-
-    what: str
-    name: str
-    facts: tuple[tuple[str, str], ...] = ()
-    missing: str | None = None
-    contradicts: tuple[str, ...] = ()
-
-    def to_json(self) -> dict[str, object]:
-        """Return the object of `autarch why --json`."""
-        said = {"what": self.what, "name": self.name, "facts": dict(self.facts), "missing": self.missing}
-        return {**said, "contradicts": list(self.contradicts)}
 
 
 def evidence_named(found: Found, repo: GitRepo) -> tuple[str, ...]:
     """Return the evidence ids a chain will want to read: the release's and the pull request's."""
-    order, opened = found.order, found.opened
-    if order is None or opened is None:
+    subject, opened = found.subject, found.opened
+    if subject is None or opened is None:
         return ()
-    ids = [str(_sleeve(order, opened).get("evidence", ""))]
-    merge = _merge_of(repo, str(opened.body["commit"]), str(order.body["strategy"]))
+    ids = [str(_sleeve(subject, opened).get("evidence", ""))]
+    merge = _merge_of(repo, str(opened.body["commit"]), str(subject.body["strategy"]))
     if merge is not None:
         ids.append(merge.trailers.get("Evidence", ""))
     return tuple(dict.fromkeys(one for one in ids if len(one) == 64))
 
 
 def explain(found: Found, repo: GitRepo, trusts: Sequence[Trust] = ()) -> tuple[Step, ...]:
-    """Return the chain behind one fill or order, newest thing first.
+    """Return the chain behind one thing of a journal, newest thing first.
 
     `trusts`: whom the caller believes to sign releases, beside those that main lists.
     """
-    steps = [] if found.fill is None else [_fill_step(found.fill)]
-    if found.order is None:
-        return (*steps, Step(what="order", name="unknown", missing="the journal has no order behind this execution"))
-    steps.append(_order_step(found.order, found.answer))
-    steps.append(_decision_step(found.order, found.decision))
+    steps = list(journal_steps(found))
+    subject = found.subject
+    if subject is None:
+        return (*steps, *_run_steps(found, repo))
     if found.opened is None:
-        return (*steps, Step(what="release", name=str(found.order.body["tag"]), missing="no run of it in the journal"))
+        return (*steps, Step(what="release", name=str(subject.body["tag"]), missing="no run of it in the journal"))
     released = _released(repo, found.opened)
-    denied = against_tag(repo, found.order, found.opened, (*trusts, *_releasers(repo)))
+    denied = against_tag(repo, subject, found.opened, (*trusts, *_releasers(repo)))
     steps.append(replace(_release_step(found.opened, released), contradicts=denied))
-    evidence = str(_sleeve(found.order, found.opened).get("evidence"))
-    item = sleeve_of(repo, found.order, found.opened)
+    evidence = str(_sleeve(subject, found.opened).get("evidence"))
+    item = sleeve_of(repo, subject, found.opened)
     about = None if item is None else (item.strategy, item.tree)
     steps.append(_evidence_step("release evidence", evidence, repo, str(found.opened.body["commit"]), about))
-    steps += _git_steps(found.order, found.opened, repo)
+    steps += _git_steps(subject, found.opened, repo)
     return tuple(steps)
 
 
-def _fill_step(fill: Event) -> Step:
-    body = fill.body
-    create = str(body["create_type"])
-    return Step(
-        what="fill",
-        name=str(body["exec_id"]),
-        facts=(
-            ("what", fill_text(fill)),
-            ("cause", f"{_CAUSES.get(create, create)}{f' ({create})' if create else ''}"),
-            ("fee", f"{body['fee']} USDT"),
-            ("time", time_text(fill.time_ms)),
-            ("journal", f"event {fill.seq} {fill.hash[:12]}"),
-        ),
-    )
-
-
-def fill_text(fill: Event) -> str:
-    """Return what happened in one execution: bought, sold, paid or received funding, how much, at what price."""
-    body = fill.body
-    if body["exec_type"] == "Funding":
-        return f"funding on {body['qty']} {body['symbol']} at mark {body['price']}"
-    return f"{'bought' if body['side'] == 'Buy' else 'sold'} {body['qty']} {body['symbol']} at {body['price']}"
-
-
-def time_text(time_ms: int) -> str:
-    """Return epoch ms as ISO 8601 in UTC, to the second unless there is more."""
-    moment = dt.datetime.fromtimestamp(time_ms / 1000, dt.UTC)
-    return moment.isoformat(timespec="milliseconds" if time_ms % 1000 else "seconds").replace("+00:00", "Z")
-
-
-def _order_step(order: Event, answer: Event | None) -> Step:
-    body = order.body
-    stops = [
-        f", {name} {body[key]} of the entry price away"
-        for name, key in (("stop", "stop_loss_frac"), ("take-profit", "take_profit_frac"))
-        if body[key]
-    ]
-    answered = "no answer yet"
-    if answer is not None:
-        answered = (
-            f"accepted as {answer.body['order_id']}" if answer.kind == "ack" else f"refused: {answer.body['reason']}"
-        )
-    return Step(
-        what="order",
-        name=order.ref,
-        facts=(
-            ("what", f"{_LEGS[str(body['leg'])]}: {body['side']} {body['qty']} {body['symbol']}{''.join(stops)}"),
-            ("venue", answered),
-            ("time", time_text(order.time_ms)),
-            ("journal", f"event {order.seq} {order.hash[:12]}"),
-        ),
-    )
-
-
-def _decision_step(order: Event, decision: Event | None) -> Step:
-    strategy, symbol = str(order.body["strategy"]), str(order.body["symbol"])
-    name = f"{strategy} at bar {time_text(int(str(order.body['bar'])))}"
-    if decision is None:
-        return Step(what="decision", name=name, missing="the journal has no decision of that bar")
-    symbols: Any = decision.body["symbols"]
-    wanted = symbols.get(symbol, {})
-    return Step(
-        what="decision",
-        name=name,
-        facts=(
-            ("wanted", f"exposure {wanted.get('exposure')} in {symbol}"),
-            ("equity", f"{decision.body['equity']} USDT at the bar's close"),
-            ("inputs", f"{decision.body['inputs']} (SHA-256 of code and bars up to this one)"),
-            ("check", "autarch live replay decides it again"),
-            ("journal", f"event {decision.seq} {decision.hash[:12]}"),
-        ),
-    )
+def _run_steps(found: Found, repo: GitRepo) -> tuple[Step, ...]:
+    """Return the release that traded, where no decision of one of its strategies is at the bottom of it."""
+    if found.opened is None or "tag_object" not in found.opened.body:
+        return ()
+    return (_release_step(found.opened, _released(repo, found.opened)),)
 
 
 def _released(repo: GitRepo, opened: Event) -> Released | None:

@@ -1,13 +1,18 @@
-"""`autarch live status`: what an account's journal holds."""
+"""`autarch live status`: how accounts stand, once or refreshing."""
 
 from __future__ import annotations
 
 import json
+import time
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 
 from autarch.cli.live_parts import Json, find_workspace, host_of
+from autarch.errors import ConfigError
+
+SILENT_S = 5
 
 
 def add(live: typer.Typer) -> None:
@@ -16,36 +21,118 @@ def add(live: typer.Typer) -> None:
 
 
 def status(
-    *, account: Annotated[str, typer.Option(help="Whose journal to read.")] = "paper", json_: Json = False
+    *,
+    account: Annotated[str | None, typer.Option(help="Whose journal to read; default: every account's.")] = None,
+    watch: Annotated[
+        float | None, typer.Option("--watch", min=0.2, help="Refresh every so many seconds, until Ctrl-C.")
+    ] = None,
+    json_: Json = False,
 ) -> int:
-    """Say what an account's journal holds: release, state, equity, open positions.
+    """Say how accounts stand: state, release, positions with stops, open orders, equity, last bar, alerts.
 
-    Example: autarch live status --json
+    Read from journal, heartbeat and alerts alone, so beside a running executor. With several accounts --json
+    prints one object that holds them all in "accounts".
+
+    Example: autarch live status --watch 1
     """
     from autarch.cli.main import load
 
-    journal = load("live.journal").Journal(
-        host_of(find_workspace()).journal_path(account), account=account, read_only=True
-    )
-    with journal:
-        journal.verify()
-        found = load("live.running").status_of(journal)
-    print(json.dumps(found) if json_ else status_text(found))
+    host = host_of(find_workspace())
+    looking = load("live.observing.status")
+    names = looking.accounts_of(host) if account is None else (account,)
+    if not names:
+        raise ConfigError(f"no journal in {host.journal_path('any').parent}; nothing was traded: autarch live run")
+    each = [looking.Looking(host, name) for name in names]
+
+    def look() -> list[dict[str, Any]]:
+        return [one.look(time.time_ns() // 1_000_000) for one in each]
+
+    if watch is not None and not json_:
+        _refresh(look, watch)
+    elif json_:
+        found = look()
+        print(json.dumps(found[0] if len(found) == 1 else {"accounts": found}))
+    else:
+        print("\n\n".join(status_text(one) for one in look()))
     return 0
 
 
+def _refresh(look: Any, seconds: float) -> None:
+    from rich.console import Console
+    from rich.live import Live
+    from rich.text import Text
+
+    try:
+        with Live(console=Console(), auto_refresh=False, screen=False) as screen:
+            while True:
+                screen.update(Text("\n\n".join(status_text(one) for one in look())), refresh=True)
+                time.sleep(seconds)
+    except KeyboardInterrupt:
+        return
+
+
 def status_text(found: dict[str, Any]) -> str:
-    """Return what `live.running.status_of` found, line by line."""
+    """Return what `live.observing.status` found, line by line; what a journal cannot know may be missing."""
     events = found["events"]
+    release = f"{found['tag']}" + (f", next {found['next_tag']}" if found.get("next_tag") else "")
     lines = [
         f"account   {found['account']}  {found['state']}{': ' + found['reason'] if found['reason'] else ''}",
-        f"release   {found['tag']}",
+        *(f"symbol    {symbol}  {own['state']}: {own['reason']}" for symbol, own in found["states"].items()),
+        f"release   {release}  on {found['feed']}",
+        *_alive(found),
         (
             f"bars      {events.get('decision', 0)} decided, {events.get('intent', 0)} orders, "
-            f"{events.get('execution', 0)} executions, {events.get('rejected', 0)} refused"
+            f"{events.get('execution', 0)} executions, {events.get('rejected', 0)} refused, "
+            f"{events.get('missed', 0)} missed{_newest(found)}"
         ),
         *(f"equity    {strategy}  {equity:.2f} USDT" for strategy, equity in found["equity"].items()),
-        *(f"position  {symbol}  {qty}" for symbol, qty in found["positions"].items()),
+        *_account(found),
+        *(_position(symbol, held) for symbol, held in found["holdings"].items()),
+        *(f"order     {o['symbol']}  {o['leg']} {o['side']} {o['qty']}  {o['order_link_id']}" for o in found["orders"]),
+        *(
+            f"alert     {_when(a['time_ms'])}  {a['severity']}  {a['subject']}: {a['text']}"
+            for a in found.get("alerts", ())
+        ),
         f"journal   {found['journal']['path']}  {found['journal']['seq']} events  {found['journal']['head'][:12]}",
     ]
-    return "\n".join(lines)
+    return "\n".join(lines + ([f"note      {found['note']}"] if found.get("note") else []))
+
+
+def _alive(found: dict[str, Any]) -> list[str]:
+    beat = found.get("heartbeat")
+    if beat is None:
+        return []
+    age = beat["age_ms"] / 1000
+    if not found["running"]:
+        said = f"not running; last sign of life {_when(beat['time_ms'])}"
+    elif age > SILENT_S:
+        said = f"HANGS: its process lives and has given no sign for {age:.0f} s"
+    else:
+        said = f"running, {age:.1f} s ago"
+    stale = [f"{source} {ms / 1000:.1f} s" for source, ms in sorted(beat["stale_ms"].items())]
+    offset = beat["clock_offset_ms"]
+    clock = [] if offset is None else [f"clock {offset:+.0f} ms"]
+    return ["executor  " + "  ".join([said, *clock, *stale])]
+
+
+def _account(found: dict[str, Any]) -> list[str]:
+    if found["account_equity"] is None:
+        return []
+    money = f"{found['account_equity']:.2f} USDT, {found['day_change']:+.2f} today"
+    return [f"money     {money}, {found['drawdown_frac'] * 100:.2f} % below its peak"]
+
+
+def _position(symbol: str, held: dict[str, str | None]) -> str:
+    stops = "".join(
+        f"  {name} {held[key]}" for name, key in (("stop", "stop_loss"), ("take-profit", "take_profit")) if held[key]
+    )
+    entry = held["entry"]
+    return f"position  {symbol}  {held['size']}" + (f" at {float(entry):.8g}" if entry else "") + (stops or "  no stop")
+
+
+def _newest(found: dict[str, Any]) -> str:
+    return "" if found["last_close_ms"] is None else f"; the newest closed {_when(found['last_close_ms'])}"
+
+
+def _when(time_ms: int) -> str:
+    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")

@@ -1,4 +1,4 @@
-"""`autarch why`: the whole chain behind a fill or an order."""
+"""`autarch why`: the whole chain behind an order, a fill, a position, a halt or a hand-over."""
 
 from __future__ import annotations
 
@@ -23,14 +23,20 @@ def register(app: typer.Typer) -> None:
 
 
 def why(
-    question: Annotated[str, typer.Argument(help="An orderLinkId, an execId, or symbol@time (ISO 8601 or epoch ms).")],
+    question: Annotated[
+        str,
+        typer.Argument(
+            help="An orderLinkId, the venue's orderId, an execId, a symbol (its position now), an account (its state), "
+            "a tag (its hand-over), or symbol@time (ISO 8601 or epoch ms)."
+        ),
+    ],
     *,
     account: Annotated[str | None, typer.Option(help="Look in this account's journal only.")] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
 ) -> int:
-    """Say why something was traded: fill, order, decision, release, evidence, merge, pull request, agent, parent.
+    """Say why something was traded, halted or handed over: the chain from fill to agent, prompt and parent.
 
-    A symbol at a time means the bar the time lies in; where several things were filled they are listed.
+    A symbol at a time means the bar the time lies in; where several things happened they are listed.
     Exit code 0 explained, 1 the journal knows nothing of it (the nearest fills are named) or contradicts the
     signed release, 2 misuse.
 
@@ -61,16 +67,17 @@ def why(
         contradicted = any(step.contradicts for step in steps)
         print(_text(steps))
     elif found:
-        print(f"{len(found)} fills; ask for one: autarch why EXECID")
-        print("\n".join(_line(provenance, name, item.fill) for name, item in found[:SHOWN_MAX]))
+        print(f"{len(found)} answers; ask for one by its name, or for all with --json")
+        print("\n".join(_line(provenance, name, item.newest) for name, item in found[:SHOWN_MAX]))
     else:
         print(f"nothing in the journals is called {question!r}" + ("; nearest fills:" if near else ""))
         print("\n".join(_line(provenance, name, event) for name, event in near), end="\n" if near else "")
     return 0 if found and not contradicted else 1
 
 
-def _line(provenance: Any, account: str, fill: Any) -> str:
-    return f"{fill.ref}  {provenance.time_text(fill.time_ms)}  {account}: {provenance.fill_text(fill)}"
+def _line(provenance: Any, account: str, event: Any) -> str:
+    name = event.ref or f"event {event.seq}"
+    return f"{name}  {provenance.time_text(event.time_ms)}  {account}: {provenance.headline(event)}"
 
 
 def _journals(workspace: Workspace, account: str | None) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import sqlite3
@@ -11,7 +12,7 @@ import pytest
 
 from autarch.canonical import canonical_json, sha256_hex
 from autarch.cli.live_replay import replay_text
-from autarch.errors import ConfigError, DeployError, RefusedError
+from autarch.errors import DataError, DeployError, RefusedError
 from autarch.evidence.released import Released, ReleasedStrategy, render_release
 from autarch.market.build import build, write_blobs
 from autarch.market.lock_toml import lock_toml
@@ -20,9 +21,11 @@ from autarch.market.synth_dataset import default_spec, synth_recipe
 from autarch.repo.git import GitRepo
 from autarch.repo.strategies import strategy_tree
 from autarch.sandbox.worker import Worker
+from live.assembling import market_of
 from live.host import Host
 from live.installed import SCHEMA, InstalledRecord, install, read_installed, release_content
 from live.journal import GENESIS, Journal, event_hash
+from live.observing.kept import KeptBars, kept_path
 from live.replaying import replay
 from live.running import RunOptions, run_release
 
@@ -207,6 +210,72 @@ def test_a_decision_on_no_bar_of_the_feed_is_named(copy, worker):
     assert (first.event, first.field, first.found) == (wanted, "inputs", None)
 
 
+def live_feed(host, stores, installed, *, change=lambda market: market):
+    """Make the journal one of a live feed, whose bars were kept as they came; `change` is what they became since."""
+    forge(host, lambda _, kind, body: body | {"feed": "bybit-public"} if kind == "opened" else body)
+    market = market_of(installed, "one_idea", stores, "forward")
+    kept = KeptBars(kept_path(host, "paper"))
+    kept.begin("one_idea", change(market), seq=1)
+    kept.close()
+
+
+def again(host, stores, worker, **how):
+    with Journal(host.journal_path("paper"), account="paper", read_only=True) as journal:
+        return replay(journal, host, stores, worker=worker, progress=list, **how)
+
+
+def test_a_journal_of_a_live_feed_is_decided_again_from_the_bars_that_were_kept(traded, copy, worker):
+    host, stores = copy
+    live_feed(host, stores, traded[1])
+
+    found = again(host, stores, worker)
+
+    assert (found.first, found.decisions) == (None, sum(event[1] == "decision" for event in told(host)))
+
+
+def test_a_kept_bar_that_was_changed_since_is_found_by_the_first_decision_that_saw_it(traded, copy, worker):
+    host, stores = copy
+
+    def change(market):
+        closes = market.series[1].close.copy()
+        closes[150] *= 1.000001
+        changed = dataclasses.replace(market.series[1], close=closes)
+        return dataclasses.replace(market, series=(market.series[0], changed))
+
+    live_feed(host, stores, traded[1], change=change)
+
+    first = again(host, stores, worker).first
+    market = market_of(traded[1], "one_idea", stores, "forward")
+    assert (first.field, first.bar) == ("inputs", int(market.ts[150]))
+
+
+def test_only_the_newest_decisions_are_made_again_when_that_is_asked(copy, worker):
+    host, stores = copy
+    newest = max(event[0] for event in told(host) if event[1] == "decision")
+    wanted = fifth_decision(host)
+    forge(host, lambda seq, _, body: body | {"inputs": "0" * 64} if seq == wanted else body)
+
+    found = again(host, stores, worker, since_ms=newest - 24 * 3_600_000)
+
+    assert (found.first, found.decisions) == (None, 13)  # bars of 2 h that closed within a day, both ends
+
+
+def test_bars_that_the_journal_says_were_missed_are_no_difference(copy, worker):
+    host, stores = copy
+    wanted = fifth_decision(host)
+    bar = told(host)[wanted - 1][3]["bar"]
+    gone = {"strategy": "one_idea", "first_bar": bar, "last_bar": bar, "reason": "no bars were at hand"}
+    with sqlite3.connect(host.journal_path("paper")) as database:
+        for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            database.execute(f"DROP TRIGGER {name}")
+        database.execute("UPDATE events SET kind = 'missed' WHERE seq = ?", (wanted,))
+    database.close()
+
+    forge(host, lambda seq, _, body: gone if seq == wanted else body)
+
+    assert again(host, stores, worker).first is None
+
+
 def refusal(host, stores, worker, error):
     with (
         Journal(host.journal_path("paper"), account="paper", read_only=True) as journal,
@@ -219,7 +288,7 @@ def refusal(host, stores, worker, error):
 def test_what_cannot_be_replayed_is_said(copy, worker):
     host, stores = copy
     forge(host, lambda _, kind, body: body | {"feed": "bybit"} if kind == "opened" else body)
-    assert "traded on 'bybit'; only stored bars" in refusal(host, stores, worker, ConfigError)
+    assert "no bars of a live feed are kept at" in refusal(host, stores, worker, DataError)
     forge(host, lambda _, kind, body: body | {"feed": "forward"} if kind == "opened" else body | {"strategy": "other"})
     assert "has no strategy other" in refusal(host, stores, worker, DeployError)
     forge(host, lambda _, kind, body: body | {"tag": "v9.9.9"} if kind == "decision" else body)

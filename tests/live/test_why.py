@@ -96,7 +96,7 @@ def test_what_cannot_be_read_or_found_is_said(yard, journal):
             find(journal, odd)
     with pytest.raises(UsageError, match="no orderLinkId"):
         find(journal, "\udcff\udcfe")
-    with pytest.raises(UsageError, match="no orderLinkId, execId or symbol@time"):
+    with pytest.raises(UsageError, match="no orderLinkId, orderId, execId, symbol"):
         find(journal, "why not?")
     (orphan,) = find(journal, "exec-three")
 
