@@ -14,6 +14,7 @@ import msgspec
 
 from autarch.errors import RefusedError
 from live.portfolio import Handover
+from live.trading.release import Held
 from live.watching.handover import Holding, Plan, plan_handover
 
 SeatMode = Literal["trade", "drain", "close"]
@@ -52,14 +53,6 @@ class Seat:
         return Holding(
             strategy=self.strategy, tag=self.tag, symbols=self.symbols, capital=self.capital, handover=self.handover
         )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
-    """A position that is not flat: the key of the seat that holds it, and its signed quantity."""
-
-    key: str
-    qty: Decimal
 
 
 class _Seat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autarch.errors import RefusedError
+from live.trading.release import Held
 from live.watching.handover import Holding
-from live.watching.seats import NOBODY, Held, first_seats, hand_over, seats_from_json, seats_to_json
+from live.watching.seats import NOBODY, first_seats, hand_over, seats_from_json, seats_to_json
 
 SYMBOLS = ("AUSDT", "BUSDT", "CUSDT")
 TAGS = ("v0.1.0", "v0.2.0", "v0.3.0")
