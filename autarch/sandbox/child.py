@@ -59,8 +59,8 @@ class _Strategy:
         for stream in request.streams:
             self._merge(stream)
         if len(request.targets) == len(request.sets) == 1:
-            bars = self._bars(request.targets[0], request.phase)
-            yield answers.encode_group((self._one(bars, request.sets[0], request.keep),))
+            lone = self._bars(request.targets[0], request.phase)
+            yield answers.encode_group((self._one(lone, request.sets[0], request.keep),))
             return
         bars, shown = None, -1
         for places, chosen in groups_of(len(request.targets), request.sets, request.group):
