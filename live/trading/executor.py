@@ -78,8 +78,8 @@ class Executor:
         self._asked.append(asked)
         self._rang.set()
 
-    def switch(self, switch: Switch) -> None:
-        """Let another release take over at the next bar boundary."""
+    def switch(self, switch: Switch | None) -> None:
+        """Let another release take over at the next bar boundary; None: nobody does."""
         self._switch = switch
 
     async def run(self, *, bars_max: int | None = None) -> int:

@@ -22,9 +22,14 @@ from live.trading.hearing import Hearing
 from live.trading.sleeves import InFlight, Planned, SleeveBook
 
 FLAT_POLL_MS = 250
+TOO_LATE = "its bar's entry deadline is over"
 REFUSED_OFTEN = 3  # refusals of an exit after which somebody should look
 READS_MAX = 4
 """Reads that show nothing of an order that was taken, before the slow way to find out is gone."""
+
+
+class TooLate(VenueRejected):  # noqa: N818  an outcome, like the venue's
+    """An entry whose time was over before it could be sent; nothing happened."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -46,7 +51,7 @@ class Sending:
         for symbol in tuple(core.books.owed):
             for planned in tuple(core.books.owed.get(symbol, ())):
                 if planned.leg == "enter" and core.now_ms > planned.due_ms:
-                    self._miss(planned, "its bar's entry deadline is over")
+                    self._miss(planned, TOO_LATE)
                 elif planned.leg == "enter":
                     core.again_at(planned.due_ms + 1)
 
@@ -62,6 +67,7 @@ class Sending:
         for symbol in symbols:
             if not traded[symbol]:
                 del core.tradable[symbol]  # nothing more can be done before its next bar
+        self.drop_late()
 
     async def write(self) -> list[OrderRequest]:
         """Write down every order that may go out now, and return them."""
@@ -161,6 +167,10 @@ class Sending:
             except VenueError as error:
                 self._miss(planned, f"the venue names no price: {error}")
                 return None
+        await core.look_at_clock()
+        if planned.leg == "enter" and core.now_ms > planned.due_ms:  # naming a price took too long
+            self._miss(planned, TOO_LATE)
+            return None
         body = self._intent_body(planned, sleeve, last)
         refusal = core.refusal(planned.symbol) or core.books.gate.refuse(self._proposed(planned, sleeve, last))
         if refusal is None and planned.leg == "enter" and core.books.state_of(planned.symbol)[0] == "REDUCING":
@@ -224,7 +234,14 @@ class Sending:
         return blocked is not None
 
     async def _place_all(self, leg: Sequence[OrderRequest]) -> list[OrderAck | VenueError]:
-        return [await self._place(request) for request in leg]
+        return [await self._place_in_time(request) for request in leg]
+
+    async def _place_in_time(self, request: OrderRequest) -> OrderAck | VenueError:
+        """Send one order, unless those before it have used up the time of an entry."""
+        order = self.core.books.orders[request.order_link_id]
+        if order.is_entry and await self.core.world.venue.now_ms() > self._due_ms(order):
+            return TooLate(TOO_LATE)
+        return await self._place(request)
 
     async def _place(self, request: OrderRequest) -> OrderAck | VenueError:
         try:
@@ -236,7 +253,10 @@ class Sending:
 
     def _answered(self, request: OrderRequest, answer: OrderAck | VenueError) -> None:
         link = request.order_link_id
-        if isinstance(answer, VenueRejected):
+        if isinstance(answer, TooLate):
+            body = {"order_link_id": link, "symbol": request.symbol, "reason": TOO_LATE}
+            self.core.draft("missed", body, link)
+        elif isinstance(answer, VenueRejected):
             self._reject(link, request.symbol, str(answer), by="venue")
             if request.reduce_only:
                 self.core.reconcile_ms = EpochMs(0)

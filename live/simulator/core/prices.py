@@ -154,7 +154,8 @@ class RecordedBars:
         if not 0 <= hold_ms < market.interval_ms:
             raise ValueError(f"hold_ms is {hold_ms}; expected from 0 to below the interval {market.interval_ms}")
         lines = [_BarLine(market, place, hold_ms) for place in range(len(market.symbols))]
-        self._events = heapq.merge(*[_keyed(line.events(), number) for number, line in enumerate(lines)])
+        keyed = [_keyed(line.events(), number) for number, line in enumerate(lines)]
+        self._events = keyed[0] if len(keyed) == 1 else heapq.merge(*keyed)
         self._next = next(self._events, None)
 
     def next_ms(self) -> EpochMs | None:
