@@ -7,7 +7,7 @@ import pytest
 
 from autarch.metrics import expected_shortfall, sharpe
 from autarch.repo.git import GitRepo
-from autarch.repo.objects import Person
+from autarch.repo.objects import FOLDER, REGULAR, SYMLINK, Person, TreeEntry
 from autarch.repo.strategies import BYTES_MAX
 from ci.checks.book import changes, drawdowns, returns_of, shares_with, sharpes, shortfalls
 from ci.neighbours import neighbours_at, sleeves_in
@@ -125,3 +125,21 @@ def test_a_neighbour_is_read_up_to_the_size_a_strategy_may_have_and_no_further(
     commit = repo.commit_tree(repo.with_files(None, stored), parents=[], message="Begin\n", author=someone)
 
     assert [one.manifest.name for one in neighbours_at(repo, commit).strategies] == named
+
+
+def test_a_linked_strategy_is_no_neighbour(kit, tmp_path) -> None:
+    repo = GitRepo(tmp_path)
+    repo.run("init", "--quiet", "--initial-branch=main")
+    manifest, code = repo.write_blob(kit.manifest()), repo.write_blob(b"code")
+    folder = repo.write_tree(
+        [
+            TreeEntry(mode=REGULAR, oid=manifest, path="manifest.toml"),
+            TreeEntry(mode=SYMLINK, oid=code, path="strategy.py"),
+        ]
+    )
+    strategies = repo.write_tree([TreeEntry(mode=FOLDER, oid=folder, path="probe")])
+    tree = repo.write_tree([TreeEntry(mode=FOLDER, oid=strategies, path="strategies")])
+    someone = Person(name="Someone", email="someone@example.invalid")
+    commit = repo.commit_tree(tree, parents=[], message="Begin\n", author=someone)
+
+    assert neighbours_at(repo, commit).strategies == ()

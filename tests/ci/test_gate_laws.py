@@ -9,6 +9,7 @@ import pytest
 from autarch.errors import UsageError
 from autarch.evidence.claim import claim_bytes, parse_claim
 from ci.candidate import Candidate
+from ci.checks import scope
 from ci.policy import CHECK_NAMES
 
 ALL = dict.fromkeys(CHECK_NAMES, "passed")
@@ -253,3 +254,11 @@ def test_only_answers_what_was_asked_and_what_it_rests_on(gate, kit) -> None:
     assert outcome.claim is None
     with pytest.raises(UsageError, match="no check is called luck"):
         gate(kit.candidate(kit.trend), only=["luck"])
+
+
+@pytest.mark.parametrize("kind", ["mixed", "empty"])
+def test_what_is_neither_one_strategy_nor_a_platform_change_fails_without_another_reason(kind) -> None:
+    answer = scope.check(Candidate(kind=kind, slug=None, source=None))
+
+    assert answer.verdict == "failed"
+    assert "neither one strategy nor a platform change" in answer.detail

@@ -153,6 +153,18 @@ def test_a_strategy_that_raises_on_another_level_fails_with_the_scale_named(modu
     assert "max_leverage" in found.detail
 
 
+def test_a_strategy_that_fails_on_another_volume_is_shown_to_hang_on_it_and_passes(module_gate, kit, inputs) -> None:
+    market = load_market(inputs.lock, split="train", symbols=SYMBOLS[:1], interval="15m", stores=inputs.stores)
+    unheard_of = 4.0 * float(market.series[0].volume.max())
+    body = "    return Targets(exposure=np.where(bars.volume > p.level, 9.0, 0.5))\n"  # 9.0 is beyond max_leverage
+
+    found = of_check(kit, module_gate(kit.candidate(body, params=f"[params]\nlevel = {unheard_of}"), only=["memory"]))
+
+    shown = {measure.name: measure.value for measure in found.measures if measure.limit is None}
+    assert found.verdict == "passed", found.detail
+    assert (shown["volume_x16.differing"], shown["volume_x1_4.differing"]) == (1.0, 0.0)
+
+
 def test_no_two_symbols_keep_their_ratio_nor_its_digits() -> None:
     factors = [prime_of(place) for place in range(50)]
 

@@ -117,3 +117,14 @@ def test_a_policy_outside_the_project_is_refused(root: Path, tmp_path: Path) -> 
         load_policy(root, str(stray))
     with pytest.raises(ConfigError, match="does not exist"):
         load_policy(root, "ci/other.toml")
+
+
+def test_a_key_that_nothing_reads_is_refused_in_every_table(content: bytes) -> None:
+    tables = [line for line in content.decode().splitlines() if re.fullmatch(r"\[\w+\]", line)]
+    assert len(tables) >= len(LIMIT_TABLES)
+
+    for table in tables:
+        with pytest.raises(ConfigError, match="unheard_of"):
+            parsed(content, f"{table}\n", f"{table}\nunheard_of = 'law'\n")
+    with pytest.raises(ConfigError, match="unheard_of"):
+        parse_policy(b"unheard_of = 1\n" + content, path="ci/policy.toml")
