@@ -6,7 +6,7 @@ Nothing here asks the executor what it thinks.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import ROUND_DOWN, Decimal
+from decimal import ROUND_DOWN, ROUND_UP, Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from live.journal import GENESIS, Event, body_text, event_hash
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 CREATE: Final = "/v5/order/create"
 OURS: Final = "at-"
 ZERO: Final = Decimal(0)
+LEVERAGE: Final = Decimal(3)  # max_leverage of the manifest and one more
+TICK: Final = Decimal("0.05")
 MINUTE_MS: Final = 57_000  # an order leaves up to some seconds after it was counted
 BARE_MS: Final = 100_000
 """How long a position may be without its stop while everything works: two looks at the whole account."""
@@ -53,6 +55,7 @@ class Watch:
         self._journal: dict[str, Decimal] = {}
         self._entered: dict[tuple[str, int, int], Decimal] = {}
         self._stop_due: dict[str, bool] = {}
+        self._foreign = False
         self._strange: dict[str, Decimal] = {}  # by symbol, coins that a stranger has traded
         self._bare_since: dict[str, int] = {}
         self._tags: dict[tuple[str, int], str] = {}
@@ -118,6 +121,7 @@ class Watch:
             case "decision":
                 self._take_decision(event)
             case "execution" | "foreign":
+                self._foreign |= event.kind == "foreign"
                 self._take_execution(event)
             case "state":
                 self._states[body.get("symbol", "")] = (body["state"], body["reason"])
@@ -128,6 +132,7 @@ class Watch:
 
     def _take_decision(self, event: Event) -> None:
         body: Mapping[str, Any] = event.body
+        self._check_equity(event)
         for symbol, wanted in body["symbols"].items():
             before: Any = self._decided.get(symbol)
             if before is None or before.body["symbols"][symbol]["exposure"] != wanted["exposure"]:
@@ -284,12 +289,54 @@ class Watch:
             if state == "REDUCING" and held * target <= 0 and held != 0:
                 self.found(f"{symbol} ended REDUCING and still holds {held}; the newest target is {target}")
             return state.lower() if self._opened() else "refused"
+        self._check_drift(symbol)
         if held != target and not self._may_differ(symbol, held):
             self.found(f"{symbol} ended with {held}; the newest target is {target}")
         self._check_books(symbol, held)
-        if held != 0 and self._stop_of(symbol, held) is None:
-            self.found(f"{symbol} ended with {held} and without its stop")
+        if held != 0:
+            self._check_stop(symbol, held)
         return "on target"
+
+    def _check_drift(self, symbol: str) -> None:
+        """Who goes on trading must still have the account and the contract that it began with."""
+        account, life = self._account, self.life
+        contract = life.house.site.exchange.quotes[symbol].contract
+        market = life.scenario.drawn.market
+        now = (account.margin_mode, account.position_mode, account.holdings[symbol].leverage, contract.status)
+        listed = market.instruments[market.symbols.index(symbol)]
+        if now != ("ISOLATED_MARGIN", 0, LEVERAGE, "Trading") or contract.instrument != listed:
+            self.found(f"{symbol} is traded on, although account or contract are not what they were: {now}")
+
+    def _check_stop(self, symbol: str, held: Decimal) -> None:
+        """The stop stands at the distance from the average entry, to the tick nearer the entry."""
+        order, entry = self._stop_of(symbol, held), self._account.holdings[symbol].entry
+        body: Any = self._changed[symbol].body
+        distance = body["symbols"][symbol]["stop_loss"]
+        if distance is None:
+            return
+        if order is None:
+            self.found(f"{symbol} ended with {held} and without its stop")
+            return
+        exact = entry * (1 - Decimal(repr(distance)) * (1 if held > 0 else -1))
+        due = (exact / TICK).to_integral_value(ROUND_UP if held > 0 else ROUND_DOWN) * TICK
+        if abs(order.trigger_price - due) > TICK:
+            self.found(f"{symbol}: the stop stands at {order.trigger_price}; by the contract it belongs at {due}")
+
+    def _check_equity(self, event: Event) -> None:
+        """A decision's equity is capital and own fills, fees and funding before its close, at its closes."""
+        body: Mapping[str, Any] = event.body
+        closes_ms = body["bar"] + self.life.scenario.interval_ms
+        if closes_ms < self.life.scenario.calm_ms + 60_000 or self._strange or self._foreign:
+            return
+        equity = CAPITAL
+        for row in self._account.executions:
+            if row.time_ms < closes_ms:
+                equity -= row.exec_fee
+                if row.exec_type != "Funding":
+                    signed = row.exec_qty if row.side == "Buy" else -row.exec_qty
+                    equity += signed * (Decimal(repr(float(body["closes"][row.symbol]))) - row.exec_price)
+        if abs(equity - Decimal(repr(float(body["equity"])))) > Decimal("0.01"):
+            self.found(f"bar {body['bar']} was decided with an equity of {body['equity']}; it was {equity:.4f}")
 
     def _check_books(self, symbol: str, held: Decimal) -> None:
         if self._journal.get(symbol, ZERO) != held:

@@ -27,7 +27,21 @@ class Disk:
     dead: bool = False
     reserve: bool = True
     appends: int = 0
+    unsafe: int | None = None
     on_append: Callable[[str], None] = lambda _when: None
+
+    def lazily(self, drafts: Sequence[Draft], claims: Sequence[BarClaim]) -> tuple[Event, ...]:
+        """Append as a disk does that lies about what is durable: the newest append is lost when its writer dies."""
+        self.unsafe = self.kept.head[0]
+        return self.kept.append(drafts, claims=claims)
+
+    def lose(self) -> None:
+        """Lose what was not durable."""
+        if self.unsafe is not None:
+            for event in self.kept.events(after=self.unsafe):
+                self.kept._refs.pop(event.ref, None)
+            del self.kept._events[self.unsafe :]
+            self.unsafe = None
 
     def repair(self) -> None:
         """Let a human clear the disk and put a reserve by."""

@@ -115,6 +115,7 @@ class Life:
         self._late_ms = 0
         self._looking = False
         self._steps = 0
+        self.stacks: list[str] | None = None  # where the process waits before each step, when somebody wants to know
         self.watch = Watch(self)
         self.house.noticed = self.notice
 
@@ -232,6 +233,7 @@ class Life:
                 self._restart_s = EXIT_RESTART_S
             self._steps += process.steps
             bury(process)
+            self.disk.lose()
             self.trouble_ms = self.house.now_ms()
             await asyncio.sleep(self._restart_s)
 
@@ -308,6 +310,8 @@ class Life:
         self.trouble_ms = self.house.now_ms()
 
     def _on_step(self, step: int) -> None:
+        if self.stacks is not None and self.process is not None:
+            self.stacks.append("|".join(self.process.waits()))
         if self.kill.step >= 0 and not self.kill.done and self._steps + step == self.kill.step:
             self._strike_down()
 
@@ -320,7 +324,7 @@ class Life:
     def _strike_down(self) -> None:
         assert self.process is not None
         self.kill.done = True
-        self.kill.where = "; ".join(self.process.waits())
+        self.kill.where = "|".join(self.process.waits())
         self.process.kill()
 
     def _outcome(self) -> Outcome:

@@ -66,7 +66,7 @@ class SimulatorServer:
         self._clock = clock
         self._options = options
         self._connections: set[Connection] = set()
-        self._runner: web.AppRunner | None = None
+        self._runner: web.ServerRunner | None = None
         self._ticking: asyncio.Task[None] | None = None
         self.port = options.port
 
@@ -83,13 +83,9 @@ class SimulatorServer:
     async def start(self) -> None:
         """Listen, and let time pass."""
         warm_up(next(iter(self.site.exchange.quotes.values())).contract)
-        app = web.Application(client_max_size=BODY_MAX)
-        for path in _SESSIONS:
-            app.router.add_get(path, self._stream)
-        app.router.add_post("/simulator/faults", self._queue_fault)
-        app.router.add_get("/simulator/log", self._show_log)
-        app.router.add_route("*", "/{path:.*}", self._rest)
-        self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.5)
+        # Without aiohttp's application and router, which would cost as much as a match does.
+        server = web.Server(self._dispatch, handler_cancellation=True)
+        self._runner = web.ServerRunner(server, access_log=None, shutdown_timeout=0.5)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self._options.host, self._options.port)
         await site.start()
@@ -137,7 +133,18 @@ class SimulatorServer:
         if now > self.site.now_ms:
             self.site.advance(now)
 
-    async def _rest(self, request: web.Request) -> web.StreamResponse:
+    async def _dispatch(self, request: web.BaseRequest) -> web.StreamResponse:
+        match request.method, request.path:
+            case "GET", path if path in _SESSIONS:
+                return await self._stream(request)
+            case "POST", "/simulator/faults":
+                return await self._queue_fault(request)
+            case "GET", "/simulator/log":
+                return await self._show_log(request)
+            case _:
+                return await self._rest(request)
+
+    async def _rest(self, request: web.BaseRequest) -> web.StreamResponse:
         self._follow()
         body = await request.read() if request.can_read_body else b""
         asked = Request(
@@ -155,7 +162,7 @@ class SimulatorServer:
             return await self._broken(request, reply)
         return web.Response(status=response.status, body=response.body, headers=response.headers)
 
-    async def _broken(self, request: web.Request, reply: Reply) -> web.StreamResponse:
+    async def _broken(self, request: web.BaseRequest, reply: Reply) -> web.StreamResponse:
         """Send part of an answer, or none, and end the connection; an answer that never comes is waited for."""
         if reply.response is None and not reply.cut:
             await asyncio.sleep(UNANSWERED_S)
@@ -166,7 +173,7 @@ class SimulatorServer:
         _abort(request)
         return stream
 
-    async def _queue_fault(self, request: web.Request) -> web.Response:
+    async def _queue_fault(self, request: web.BaseRequest) -> web.Response:
         """POST /simulator/faults: one fault of the menu as JSON."""
         try:
             self.plan.add(msgspec.convert(msgspec.json.decode(await request.read()), Fault))
@@ -174,7 +181,7 @@ class SimulatorServer:
             return web.json_response({"error": str(error)}, status=400)
         return web.json_response({"waiting": len(self.plan.waiting)})
 
-    async def _show_log(self, _request: web.Request) -> web.Response:
+    async def _show_log(self, _request: web.BaseRequest) -> web.Response:
         """GET /simulator/log: the newest requests as they arrived, and what struck them."""
         struck = [{"kind": s.fault.kind, "where": s.where, "time_ms": s.time_ms} for s in self.plan.struck]
         return web.json_response({"requests": list(self.requests), "faults": struck, "connections": self.connections})
@@ -184,7 +191,7 @@ class SimulatorServer:
         entry = {"time_ms": self.site.now_ms, "method": asked.method, "path": asked.path, "status": status}
         self.requests.append({**entry, "body": asked.body.decode("utf-8", "replace")})
 
-    async def _stream(self, request: web.Request) -> web.WebSocketResponse | web.Response:
+    async def _stream(self, request: web.BaseRequest) -> web.WebSocketResponse | web.Response:
         self.connections += 1
         channel = _CHANNELS[request.path]
         if self.plan.for_handshake(channel, now_ms=self.site.now_ms) is not None:
@@ -218,7 +225,7 @@ class SimulatorServer:
             connection.push(rows, now_ms=self.site.now_ms)
 
 
-def _abort(request: web.Request) -> None:
+def _abort(request: web.BaseRequest) -> None:
     """End a connection without a word."""
     if request.transport is not None:
         request.transport.abort()
