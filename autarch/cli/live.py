@@ -6,7 +6,7 @@ import importlib
 
 import typer
 
-PARTS = ("verify", "run", "watch", "stop", "kill", "status", "replay", "trust")
+PARTS = ("verify", "run", "watch", "stop", "kill", "status", "replay", "drift", "conform", "trust")
 """In the order of help. Module `autarch.cli.live_<part>` defines `add(live)`."""
 
 

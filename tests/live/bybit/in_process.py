@@ -98,14 +98,14 @@ class Hall:
 
 
 class HallTransport:
-    def __init__(self, hall):
-        self.hall = hall
+    def __init__(self, hall, stamp_off_ms=0):
+        self.hall, self.stamp_off_ms = hall, stamp_off_ms
 
     async def request(self, method, path, params, *, signed=True):  # noqa: ARG002  the port's signature
         hall = self.hall
         await asyncio.sleep(LATENCY_S)
         hall.follow()
-        request = signed_request(hall.key, method, path, params, stamp=hall.now_ms())
+        request = signed_request(hall.key, method, path, params, stamp=hall.now_ms() + self.stamp_off_ms)
         hall.requests.append(request)
         reply = answer(hall.site, hall.plan, request)
         hall.site.publish()

@@ -6,6 +6,7 @@ import asyncio
 import random
 import threading
 import time
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -15,7 +16,7 @@ from live.credentials import Credentials
 from live.ports.venue import Connected, Disturbed, Executed
 from live.simulator.faults.menu import Fault
 from live.venue.bybit.options import BybitOptions
-from live.venue.bybit.places import sim
+from live.venue.bybit.places import MAINNET, sim
 from live.venue.bybit.ports import Answer, NotSent, RetCode, StreamDown, Unanswered
 from live.venue.bybit.pybit_http import PybitTransport
 from live.venue.bybit.pybit_streams import PybitStreams
@@ -304,3 +305,21 @@ def test_only_addresses_of_this_machine_are_simulated_venues():
     for url in ("https://api.bybit.com", "http://10.0.0.1:80", "http://127.0.0.1", "ftp://127.0.0.1:1", ""):
         with pytest.raises(ConfigError, match="simulated venue"):
             sim(url)
+
+
+def test_a_conformance_run_over_sockets_holds_and_is_recorded(served, tmp_path, monkeypatch):
+    from live.conform import real
+    from live.conform.record import read_record
+    from live.conform.running import STEPS, run_steps
+
+    named = {"old-timestamp", "early-timestamp", "cancel-twice", "told-by-stream", "entry-stop"}
+    some = [step for step in STEPS if step.name in named]
+    monkeypatch.setattr(real, "run_steps", lambda *a, **k: run_steps(*a, **k, steps=some))
+    run = real.Run(place=place(served), credentials=KEYS, symbol=SYMBOL)
+
+    body, path = real.conform(run, tmp_path, clock=Wall(), told=lambda _: None)
+
+    assert [step["verdict"] for step in body["steps"]] == ["held"] * len(named)
+    assert read_record(tmp_path, path) == body
+    with pytest.raises(ConfigError, match="never on mainnet"):
+        real.conform(replace(run, place=MAINNET), tmp_path, clock=Wall(), told=lambda _: None)
