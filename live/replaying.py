@@ -126,6 +126,12 @@ def replay(  # noqa: PLR0913  what, where from, by whom, since when
     return Replayed(decisions=count, first=None)
 
 
+def newest_ms(journal: Journal) -> int:
+    """Return when the newest bar that was decided on closed; 0 for none."""
+    newest = journal.last("decision")
+    return 0 if newest is None else int(newest.time_ms)
+
+
 @dataclass(slots=True)
 class _Deciding:
     """Whoever decides again, by release, sleeve and the bars it saw. `run` is the `opened` event that holds now."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Annotated, Any
 
 import typer
@@ -18,14 +19,23 @@ def add(live: typer.Typer) -> None:
 def replay(
     *,
     account: Annotated[str, typer.Option(help="Whose journal to decide again.")] = "paper",
+    since: Annotated[
+        float | None, typer.Option(min=0.0, help="Only the newest decisions: of so many hours before the newest.")
+    ] = None,
+    halt: Annotated[
+        bool, typer.Option("--halt", help="Halt the account and alert where anything differs: for a daily timer.")
+    ] = False,
     local_dev: Annotated[bool, typer.Option("--local-dev", help="Go on without full confinement.")] = False,
     json_: Json = False,
 ) -> int:
-    """Decide every bar of an account's journal again, from stored bars, and name the first difference.
+    """Decide every bar of an account's journal again, and name the first difference.
 
+    From the data set's bars where it traded a recording, from the bars as they were seen where it traded a live feed.
+    It runs beside an executor; with --since 24 --halt it is the daily re-gate of live decisions: a strategy that
+    decides otherwise today than it did yesterday does not trade on.
     Exit code 0 all the same, 1 one differs or the journal was changed, 2 misuse, 3 bars are missing.
 
-    Example: autarch live replay --account paper --json
+    Example: autarch live replay --account paper --since 24 --halt
     """
     from autarch.cli.main import load
     from autarch.sandbox.worker import Worker
@@ -34,15 +44,20 @@ def replay(
     workspace = find_workspace()
     host = host_of(workspace)
     journal = load("live.journal").Journal(host.journal_path(account), account=account, read_only=True)
+    replaying = load("live.replaying")
     with journal, Worker(allow_weak=local_dev) as worker:
+        since_ms = replaying.newest_ms(journal) - int(since * 3_600_000) if since is not None else 0
         stores = workspace.stores()
-        found = load("live.replaying").replay(journal, host, stores, worker=worker, progress=progress)
+        found = replaying.replay(journal, host, stores, worker=worker, progress=progress, since_ms=since_ms)
     first = None if found.first is None else found.first.to_json()
+    text = replay_text(account, found.decisions, first)
+    if halt and first is not None:
+        load("live.observing.regating").halt(host, account, text, now_ms=time.time_ns() // 1_000_000)
     if json_:
         answer = {"same": first is None, "account": account, "decisions": found.decisions, "differs": first}
         print(json.dumps(answer))
     else:
-        print(replay_text(account, found.decisions, first))
+        print(text)
     return 0 if first is None else 1
 
 

@@ -12,7 +12,6 @@ import json
 import logging
 import stat
 import tomllib
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -140,7 +139,6 @@ class Alerting:
     sender: Sender
     redactor: Redactor
     thinner: Thinner = field(default_factory=Thinner)
-    _kept: deque[Told] = field(default_factory=lambda: deque(maxlen=KEPT))
 
     def tell(self, alert: Told) -> Told | None:
         """Pass one on; returns it as it was passed on, None where its subject was told a moment ago."""
@@ -153,9 +151,8 @@ class Alerting:
         passed = self.thinner.take(clean)
         if passed is None:
             return None
-        self._kept.append(passed)
         try:
-            self._write()
+            self._keep(passed)
         except OSError as error:
             log.warning("alerts cannot be kept: %s", error.strerror)
         try:
@@ -164,10 +161,12 @@ class Alerting:
             log.warning("an alert was not passed on: %s", self.redactor.clean(repr(error)))
         return passed
 
-    def _write(self) -> None:
+    def _keep(self, passed: Told) -> None:
+        """Add it to the file, which another process of this account may have written meanwhile."""
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        kept = (*read_alerts(self.path), passed)[-KEPT:]
         part = self.path.with_name(f".{self.path.name}.part")
-        part.write_text("".join(json.dumps(asdict(told)) + "\n" for told in self._kept), encoding="utf-8")
+        part.write_text("".join(json.dumps(asdict(told)) + "\n" for told in kept), encoding="utf-8")
         part.chmod(0o600)
         part.replace(self.path)
 

@@ -111,8 +111,16 @@ class KeptBars:
                 raise
         self._rows[strategy] = row + 1
 
-    def market(self, strategy: str, *, seq: int, instrument: Callable[[str], Instrument]) -> Market:
+    def market(
+        self, strategy: str, *, seq: int, instrument: Callable[[str], Instrument], first_ts: int | None = None
+    ) -> Market:
         """Return the bars of a sleeve in the run whose `opened` event has number `seq`, up to the newest kept.
+
+        Args:
+            strategy: The sleeve's key.
+            seq: Of the run.
+            instrument: Returns a symbol's.
+            first_ts: An earlier bar to begin with, of the runs before; by default the run's own first.
 
         Raises:
             DataError: nothing is kept of it, or bars are missing.
@@ -122,6 +130,7 @@ class KeptBars:
         if row is None:
             raise DataError(f"{self._path} holds no bars of {strategy} in run {seq}; they cannot be decided on again")
         run: dict[str, Any] = json.loads(row[0])
+        run["first_ts"] = min(run["first_ts"], run["first_ts"] if first_ts is None else first_ts)
         symbols: list[str] = run["symbols"]
         found = {symbol: self._bars(symbol, run, seq) for symbol in symbols}
         ts = min((each for each, _ in found.values()), key=len)

@@ -1,4 +1,4 @@
-"""Status: from journal, heartbeat and alerts alone, beside a writer, account and symbols, and what the terminal says."""
+"""Status: from journal, heartbeat and alerts alone, beside a writer, and what the terminal says of it."""
 
 from __future__ import annotations
 
