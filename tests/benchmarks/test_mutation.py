@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.mutation.again import again, parted
+from benchmarks.mutation.known import known, lines_of, why_of
 from benchmarks.mutation.plan import AREAS, chosen, modules_of
 from benchmarks.mutation.run import stages_of
 from benchmarks.mutation.sites import Mutant, mutants_of
@@ -80,3 +82,35 @@ def test_the_tests_that_import_a_module_are_asked_first(root: Path):
 
     assert "tests/ci/test_risk.py" in first
     assert len(first) < 12
+
+
+def test_survivors_and_those_that_ran_out_of_time_are_tried_again_and_the_rest_is_kept():
+    rows = [{"killed_by": "tests/x.py::test"}, {"killed_by": None}, {"killed_by": "timeout"}]
+
+    assert parted(rows) == (rows[:1], rows[1:])
+
+
+def test_a_survivor_is_found_again_by_its_change_near_where_it_was(tmp_path: Path):
+    (tmp_path / "ci/checks").mkdir(parents=True)
+    (tmp_path / "ci/checks/x.py").write_text("a = 1 < 2\n" + "\n" * 30 + "b = 3 < 4\n")
+    row = {"area": "gate", "mutant": "ci/checks/x.py:29 '<' -> '<='", "killed_by": None}
+
+    area, mutant = again(tmp_path, row)
+
+    assert (area.name, mutant.line, mutant.new) == ("gate", 32, "<=")
+    with pytest.raises(ValueError, match="no such change any more"):
+        again(tmp_path, {**row, "mutant": "ci/checks/x.py:29 '>' -> '>='"})
+    with pytest.raises(ValueError, match="no row of a mutation run"):
+        again(tmp_path, {**row, "area": "moon"})
+
+
+def test_every_mutant_that_may_live_is_one_of_a_line_that_stands(root: Path):
+    for one in known():
+        source = (root / one.path).read_text()
+        places = [m for m in mutants_of(one.path, source) if lines_of(m, source) == (one.was, one.now)]
+        assert places, f"{one.path}: {one.was!r} is no longer there, or no change makes it {one.now!r}"
+        assert {why_of(place, source) for place in places} == {one.why}
+
+
+def test_a_mutant_nobody_has_explained_has_no_reason():
+    assert why_of(mutants_of("x.py", SOURCE)[1], SOURCE) is None

@@ -1,0 +1,38 @@
+"""Try the survivors of a former run again, after tests were written for them: found by what they change, near where."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.mutation.plan import AREAS, Area
+from benchmarks.mutation.sites import Mutant, mutants_of
+
+_LABEL = re.compile(r"(?P<path>\S+):(?P<line>\d+) (?P<change>.+)", re.DOTALL)
+NOT_SURE = "timeout"
+"""On a busy machine a test may run out of time for reasons of its own: such a mutant is tried again."""
+
+
+def parted(rows: Sequence[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the rows that stand, and those that are to be tried again."""
+    living = [row for row in rows if row["killed_by"] in {None, NOT_SURE}]
+    return [row for row in rows if row not in living], living
+
+
+def again(root: Path, row: dict[str, Any]) -> tuple[Area, Mutant]:
+    """Return the mutant of a former row in the modules as they are now: the same change, nearest to where it was.
+
+    Raises:
+        ValueError: the row is none, or its module has no such change any more.
+    """
+    found = _LABEL.match(str(row["mutant"]))
+    area = next((one for one in AREAS if one.name == row["area"]), None)
+    if found is None or area is None:
+        raise ValueError(f"{row} is no row of a mutation run; write one with --json")
+    path, line = found["path"], int(found["line"])
+    alike = [one for one in mutants_of(path, (root / path).read_text()) if one.label.endswith(f" {found['change']}")]
+    if not alike:
+        raise ValueError(f"{row['mutant']}: the module has no such change any more; draw mutants anew without --again")
+    return area, min(alike, key=lambda one: abs(one.line - line))
