@@ -45,6 +45,7 @@ class Patience:
         follow_s: For one order to end, before the account is read again.
         follow_every_s: Between two looks at that order.
         rounds_s: After each round that did not end flat; the last one repeats.
+        last_s: For the last read, after the limit.
         late_s: In which a request that was sent before may still be taken: the venue's window for a request's time,
             5 s here, and 2 s on top (the venue's rule on timestamps), with some to spare.
     """
@@ -54,6 +55,7 @@ class Patience:
     follow_s: float = 5.0
     follow_every_s: float = 0.2
     rounds_s: tuple[float, ...] = (0.2, 0.5, 1.0, 2.0, 5.0)
+    last_s: float = 30.0
     late_s: float = 10.0
 
 
@@ -89,28 +91,36 @@ class Flattening:
             unsettled: What others had in flight; None when nobody can tell, and then the venue's window for late
                 requests is waited out.
         """
-        proven, last = False, None
+        flying = None if unsettled is None else tuple(unsettled)
+        last = None
         try:
             async with asyncio.timeout(self.patience.limit_s):
-                await self._pursue(None if unsettled is None else tuple(unsettled))
-                await self._remove_stops()
-                proven = True
+                while last is None or not is_at_rest(last):  # a last read that contradicts begins it all anew
+                    await self._pursue(flying)
+                    await self._remove_stops()
+                    last = await self._read()
+            proven = True
         except TimeoutError:
+            proven = False
             self._problem(f"not proven flat within {self.patience.limit_s:g} s; stops that protect a position stay")
-        try:
-            async with asyncio.timeout(self.patience.follow_s):
-                last = await self._read()
-        except TimeoutError:
-            self._problem("the last read failed: look at the venue's own page")
-        after = None if last is None else _held(last)
+            last = await self._read_last()
         return Flattened(
-            flat=proven and after == {},
+            flat=proven,
             before={} if self._first is None else _held(self._first),
-            after=after,
+            after=None if last is None else _held(last),
             sent=self._sent,
             cancelled=self._cancelled,
             problems=tuple(self._problems),
         )
+
+    async def _read_last(self) -> Snapshot | None:
+        """Read what is left after the time is up."""
+        try:
+            async with asyncio.timeout(self.patience.last_s):
+                return await self._read()
+        except TimeoutError:
+            self._problem("the last read failed: look at the venue's own page")
+            return None
 
     async def _pursue(self, unsettled: tuple[Unsettled, ...] | None) -> None:
         """Go round until nothing is open or held, nothing in flight can arrive any more, and reads agree."""

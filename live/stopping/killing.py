@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from autarch.errors import AutarchError, ConfigError, UndecidedError
+from autarch.errors import AutarchError, ConfigError, UndecidedError, VenueError
 from live.ports.venue import Venue
 from live.stopping.flattening import Flattened, Flattening, Patience, Unsettled
 from live.stopping.latch import Halted, Latch
@@ -135,9 +135,23 @@ class Kill:
             self._problem(f"what was in flight is not known: {error!r}")
             return None
 
+    async def _opened(self) -> Venue:
+        """Open the venue, again and again while it is only out of reach; a key it refuses is refused for good."""
+        loop, waits = asyncio.get_running_loop(), self.patience.rounds_s
+        ends, rounds = loop.time() + self.patience.limit_s, 0
+        while True:
+            try:
+                return await self.open_venue()
+            except VenueError as error:
+                if loop.time() >= ends:
+                    raise
+                self.record.note(f"the venue is out of reach: {error}")
+                await asyncio.sleep(waits[min(rounds, len(waits) - 1)])
+                rounds += 1
+
     async def _flatten(self, unsettled: tuple[Unsettled, ...] | None) -> Flattened | None:
         try:
-            venue = await self.open_venue()
+            venue = await self._opened()
         except AutarchError as error:
             self._problem(f"the venue could not be reached with the kill key: {error}")
             return None
