@@ -16,7 +16,6 @@ from live.installed import Installed
 from live.lines import Line, lines_of
 from live.portfolio import Account, Limits
 from live.tiers import sleeve_capitals
-from live.trading.reconciling import leverage_of
 from live.trading.release import Release, SleeveTerms
 from live.venue.paper.book import RequestBook
 from live.venue.paper.recorded import recorded_exchange
@@ -104,11 +103,9 @@ def recorded_venue(
     """
     lines = {key: terms.lines for key, terms in release.sleeves.items()}
     own = {key: market for key, market in markets.items() if key in lines}
-    leverage = {line.symbol: leverage_of(line) for each in lines.values() for line in each}
     return PaperVenue(
         recorded_exchange(own, lines, costs),
         capital=release.capital,
-        leverage={symbol: wanted for symbol, wanted in leverage.items() if wanted is not None},
         book=book,
         margin_mode=release.margin_mode,
     )

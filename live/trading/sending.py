@@ -28,7 +28,7 @@ READS_MAX = 4
 """Reads that show nothing of an order that was taken, before the slow way to find out is gone."""
 
 
-class TooLate(VenueRejected):  # noqa: N818  an outcome, like the venue's
+class TooLate(VenueRejected):
     """An entry whose time was over before it could be sent; nothing happened."""
 
 

@@ -1,7 +1,8 @@
 """What the paper venue remembers on disk: the requests it carried out, so that its death and ours are two things.
 
-A fill follows from requests and prices, so requests alone are kept. A write survives the death of the process, not
-of the power: the executor's journal is the durable side and notices what is gone.
+A fill follows from requests and prices. Recorded prices come again by themselves; of a market that is happening,
+those are kept that did something to the account, and the price that stood at each request. A write survives the death
+of the process, not of the power: the executor's journal is the durable side and notices what is gone.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ _DDL = "CREATE TABLE IF NOT EXISTS requests (seq INTEGER PRIMARY KEY, time_ms IN
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """One request that was carried out, and the exchange's time then."""
+    """One request that was carried out, or one price that did something, and the exchange's time then."""
 
     time_ms: EpochMs
-    what: Literal["order", "cancel", "stops"]
+    what: Literal["order", "cancel", "stops", "leverage", "price"]
     body: Mapping[str, Any]
 
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from autarch.canonical import EpochMs
 from autarch.engine.costs import CostModel
-from autarch.market.types import Market
+from autarch.market.types import FundingSchedule, Instrument, Market
 from live.lines import Line
 from live.simulator.core.contract import Contract
 from live.simulator.core.exchange import Exchange
@@ -55,23 +55,32 @@ def recorded_exchange(markets: Mapping[str, Market], lines: Mapping[str, Sequenc
     own = [_only(market, [line.symbol for line in lines[key]]) for key, market in markets.items()]
     tapes = [RecordedBars(market, hold_ms=entry_deadline_ms(market.interval_ms)) for market in own]
     return Exchange(
-        [contract_of(line, costs) for each in lines.values() for line in each],
+        [
+            contract_of(line.instrument, costs, funding=line.series.funding_schedule)
+            for each in lines.values()
+            for line in each
+        ],
         tapes[0] if len(tapes) == 1 else Merged(tapes),
         start_ms=EpochMs(min(int(market.ts[0]) for market in own)),
         public=False,
     )
 
 
-def contract_of(line: Line, costs: CostModel, *, band: Decimal = WIDE_BAND) -> Contract:
-    """Return a line's instrument as the simulated exchange lists it."""
-    instrument = line.instrument
+def contract_of(
+    instrument: Instrument,
+    costs: CostModel,
+    *,
+    funding: tuple[FundingSchedule, ...] = (),
+    band: Decimal = WIDE_BAND,
+) -> Contract:
+    """Return an instrument as the simulated exchange lists it."""
     return Contract(
         instrument=instrument,
         costs=costs,
         max_limit_qty=instrument.max_market_qty * 2,
         max_leverage=Decimal(1000),
         price_limit_frac=band,
-        funding=line.series.funding_schedule,
+        funding=funding,
     )
 
 

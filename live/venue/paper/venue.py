@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Literal
 
 from autarch.canonical import EpochMs
-from autarch.errors import VenueRejected
+from autarch.errors import ConfigError, VenueRejected
 from live.ports.venue import (
     ORDER_LINK_ID,
     Changed,
@@ -29,15 +30,27 @@ from live.ports.venue import (
     Snapshot,
 )
 from live.simulator.core.exchange import Exchange
+from live.simulator.core.prices import PriceEvent, Script
 from live.simulator.core.requests import CreateOrder, Refused
-from live.simulator.core.rows import ExecutionRow, OrderRow
+from live.simulator.core.rows import ExecutionRow, OrderRow, PrivateRow, PublicRow
 from live.venue.paper.book import Done, RequestBook
+from live.venue.paper.prices import price_from_json, price_to_json
 
+What = Literal["order", "cancel", "stops", "leverage"]
 UID = "paper"
+QUOTED = ("last", "mark", "depth", "at_open", "traded", "marked", "funding_rate")
 ABUNDANT = Decimal(1000)
 """Times its capital a paper account holds: what a sleeve may lose is its own matter, margin is not tried here."""
 
 _STATUS: dict[str, OrderStatus] = {"Filled": "filled", "Cancelled": "cancelled", "Rejected": "rejected"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Live:
+    """A market that is happening: the tape that its prices are written on, and its clock."""
+
+    script: Script
+    clock: Callable[[], EpochMs]
 
 
 class PaperVenue:
@@ -48,28 +61,24 @@ class PaperVenue:
         exchange: Exchange,
         *,
         capital: Decimal,
-        leverage: Mapping[str, Decimal],
         book: RequestBook | None = None,
         margin_mode: Literal["isolated", "cross"] = "isolated",
+        live: Live | None = None,
     ) -> None:
         """Stand where the exchange stands; what the book holds is done again when its time comes.
 
         Args:
             exchange: With nobody trading yet.
             capital: USDT; the account gets many times as much.
-            leverage: By symbol.
             book: Requests of earlier runs.
             margin_mode: What the account is asked for.
+            live: The prices of a market that is happening; None for recorded ones.
         """
         self.exchange = exchange
-        self._margin_mode = margin_mode
+        self._margin_mode, self._live = margin_mode, live
         self._book = RequestBook() if book is None else book
         self._again = deque(self._book.requests())
         self._account = exchange.open_account(UID, capital * ABUNDANT)
-        for symbol, wanted in leverage.items():
-            if self._account.holdings[symbol].leverage != wanted:
-                exchange.set_leverage(UID, symbol, wanted)
-        self._told = 0
         self._news: deque[News] = deque()
         self._rang = asyncio.Event()
         exchange.drain()
@@ -81,11 +90,36 @@ class PaperVenue:
             self.exchange.advance(done.time_ms)
             self._carry_out(done)
         self.exchange.advance(to_ms)
-        self._listen()
+        self._tell(self.exchange.drain())
 
-    async def start(self, symbols: tuple[str, ...], leverage: dict[str, Decimal]) -> None:  # noqa: ARG002  the port's
-        """Forget news of before: whoever starts reads the executions."""
-        self._listen()
+    def move(self, event: PriceEvent) -> None:
+        """Take a price of a market that is happening; of those that did something to the account the book keeps note.
+
+        Raises:
+            ValueError: the exchange lives by recorded prices.
+            ConfigError: the disk did not take it.
+        """
+        if self._live is None:
+            raise ValueError("an exchange that plays recorded bars takes no other prices")
+        event = replace(event, time_ms=max(event.time_ms, self.exchange.now_ms))
+        rows = self._play(event)
+        if rows:
+            self._book.add(Done(time_ms=event.time_ms, what="price", body=price_to_json(event)))
+            self._tell(rows)
+
+    async def start(self, symbols: tuple[str, ...], leverage: dict[str, Decimal]) -> None:
+        """Forget news of before: whoever starts reads the executions.
+
+        Raises:
+            ConfigError: a symbol is not listed here.
+        """
+        for symbol in symbols:
+            self._require_listed(symbol)
+        if self._live is not None:
+            self.advance(max(self.exchange.now_ms, self._live.clock()))
+        for symbol, wanted in leverage.items():
+            if self._account.holdings[symbol].leverage != wanted:
+                self._do("leverage", {"symbol": symbol, "leverage": str(wanted)})
         self._news.clear()
 
     async def close(self) -> None:
@@ -110,7 +144,7 @@ class PaperVenue:
         """See `Venue`."""
         if ORDER_LINK_ID.match(order.order_link_id) is None:
             raise VenueRejected(f"10001: orderLinkId {order.order_link_id!r} is not 1 to 36 of [A-Za-z0-9_-]")
-        body = {
+        body: dict[str, Any] = {
             "order_link_id": order.order_link_id,
             "symbol": order.symbol,
             "side": order.side,
@@ -119,7 +153,7 @@ class PaperVenue:
             "stop_loss": _text(order.stop_loss),
             "take_profit": _text(order.take_profit),
         }
-        taken = self._do(Done(time_ms=self.exchange.now_ms, what="order", body=body))
+        taken = self._do("order", body)
         return OrderAck(order_id=taken, order_link_id=order.order_link_id)
 
     async def settle(self, order_link_id: str, symbol: str, *, sent_ms: EpochMs) -> OrderState | None:  # noqa: ARG002  the port's
@@ -135,16 +169,16 @@ class PaperVenue:
         """See `Venue`."""
         named = order_id or self._account.links.get(order_link_id, "")
         if named in self._account.open_orders:
-            body = {"symbol": symbol, "order_id": named}
-            self._do(Done(time_ms=self.exchange.now_ms, what="cancel", body=body))
+            body: dict[str, Any] = {"symbol": symbol, "order_id": named}
+            self._do("cancel", body)
 
     async def set_stops(self, symbol: str, *, stop_loss: Decimal | None, take_profit: Decimal | None) -> None:
         """See `Venue`; triggers that the price has passed fill at once, as those of a backtest do."""
         holding = self._account.holdings.get(symbol)
         if holding is not None and (holding.stop_loss, holding.take_profit) == (stop_loss, take_profit):
             return
-        body = {"symbol": symbol, "stop_loss": _text(stop_loss), "take_profit": _text(take_profit)}
-        self._do(Done(time_ms=self.exchange.now_ms, what="stops", body=body))
+        body: dict[str, Any] = {"symbol": symbol, "stop_loss": _text(stop_loss), "take_profit": _text(take_profit)}
+        self._do("stops", body)
 
     async def snapshot(self, symbols: tuple[str, ...]) -> Snapshot:
         """See `Venue`."""
@@ -192,30 +226,61 @@ class PaperVenue:
 
     async def now_ms(self) -> EpochMs:
         """See `Venue`."""
-        return self.exchange.now_ms
+        return self.exchange.now_ms if self._live is None else max(self.exchange.now_ms, self._live.clock())
 
-    def _do(self, done: Done) -> str:
+    def _do(self, what: What, body: dict[str, Any]) -> str:
+        if self._live is not None:
+            self.exchange.advance(max(self.exchange.now_ms, self._live.clock()))
+            body["quote"] = self._quote(body["symbol"])
+        done = Done(time_ms=self.exchange.now_ms, what=what, body=body)
         try:
             order_id = self._carry_out(done)
         except Refused as error:
             raise VenueRejected(str(error)) from error
         self._book.add(done)
-        self._listen()
+        self._tell(self.exchange.drain())
         return order_id
+
+    def _quote(self, symbol: str) -> dict[str, Any]:
+        """Return the price that stands, for a request to be carried out at again."""
+        quote = self.exchange.quotes.get(symbol)
+        return {} if quote is None else {name: getattr(quote, name) for name in QUOTED}
+
+    def _play(self, event: PriceEvent) -> list[PrivateRow | PublicRow]:
+        if self._live is None:
+            raise ValueError("there is no tape to write on")
+        self._live.script.add(event)
+        self.exchange.advance(event.time_ms)
+        return self.exchange.drain()
 
     def _carry_out(self, done: Done) -> str:
         body: Mapping[str, Any] = done.body
+        if done.what == "price":
+            self._play(price_from_json(body))
+            return ""
+        self._require_listed(body["symbol"])
+        for name, value in body.get("quote", {}).items():
+            setattr(self.exchange.quotes[body["symbol"]], name, value)
         if done.what == "order":
             return self.exchange.create(UID, _create(body)).order_id
         if done.what == "cancel":
             return self.exchange.cancel(UID, body["symbol"], order_id=body["order_id"]).order_id
+        if done.what == "leverage":
+            self.exchange.set_leverage(UID, body["symbol"], Decimal(body["leverage"]))
+            return ""
         prices = {name: Decimal(body[name] or 0) for name in ("stop_loss", "take_profit")}
         self.exchange.set_triggers(UID, body["symbol"], **prices, beyond=True)
         return ""
 
-    def _listen(self) -> None:
-        """Tell what has happened to the account since the last time."""
-        rows = self.exchange.drain()
+    def _require_listed(self, symbol: str) -> None:
+        if symbol not in self.exchange.quotes:
+            raise ConfigError(
+                f"the paper account knows {symbol}, which the release's data set does not list; give the account "
+                "another name, or trade a release that lists it"
+            )
+
+    def _tell(self, rows: Sequence[PrivateRow | PublicRow]) -> None:
+        """Tell what has happened to the account."""
         if not rows:
             return
         for row in rows:
