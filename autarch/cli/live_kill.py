@@ -285,6 +285,8 @@ def _keep(places: Any, account: str, found: Any) -> None:
 def _killed_text(account: str, killed: Any, record: Path) -> str:
     body = killed.body
     before = ", ".join(f"{symbol} {size}" for symbol, size in body["before"].items()) or "nothing"
+    if killed.flattened is None:
+        before = "what could not be read"
     left = "unknown" if body["after"] is None else ", ".join(f"{s} {q}" for s, q in body["after"].items()) or "nothing"
     lines = [
         f"account   {account}  {'killed' if killed.done else 'NOT DONE'}",
@@ -306,7 +308,7 @@ def _status_line(host: Any, account: str) -> str:
     held = latch_of(host, account).read().blocks("")
     try:
         with load("live.journal").Journal(host.journal_path(account), account=account, read_only=True) as journal:
-            found = load("live.running").status_of(journal)
+            found = load("live.observing.status").status_of(journal)
     except AutarchError as error:
         return held or str(error)
     positions = ", ".join(f"{symbol} {size}" for symbol, size in found["positions"].items()) or "flat"

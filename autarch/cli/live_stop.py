@@ -226,7 +226,7 @@ def _look(workspace: Workspace, account: str, key_fd: int | None, environment: s
             raise RefusedError(answer.text)
         return seen.parse_seen(answer.body)
     with load("live.journal").Journal(host.journal_path(account), account=account, read_only=True) as journal:
-        booked = load("live.running").status_of(journal)["positions"]
+        booked = load("live.observing.status").status_of(journal)["positions"]
     opening = open_to_stop(workspace, find_account(host, account, environment, url), key_fd)
 
     async def read() -> Any:
