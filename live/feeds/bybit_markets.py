@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Final, Protocol
 
@@ -89,11 +90,15 @@ class Markets:
                 self.lines[line] = BarLine(
                     symbol=symbol, interval=sleeve.interval, interval_ms=step, start_ms=begins[line]
                 )
-        for line_key, bars in self.lines.items():
-            await self._load_line(history, bars, now_ms)
-            earliest = min(begin for (symbol, _), begin in begins.items() if symbol == line_key[0])
-            if bars.symbol not in self.funding:
-                await self._load_funding(history, bars.symbol, earliest, now_ms)
+        earliest: dict[str, int] = {}
+        for (symbol, _), begin in begins.items():
+            earliest[symbol] = min(earliest.get(symbol, begin), begin)
+        # Side by side: each line waits a second between two reads that must agree.
+        async with asyncio.TaskGroup() as group:
+            for bars in self.lines.values():
+                group.create_task(self._load_line(history, bars, now_ms))
+            for symbol, begin in earliest.items():
+                group.create_task(self._load_funding(history, symbol, begin, now_ms))
 
     def market(self, key: str) -> Market:
         """Return a sleeve's market up to the newest bar that all its symbols have."""

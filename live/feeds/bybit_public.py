@@ -37,6 +37,7 @@ FILL_AFTER_MS: Final = 2_000
 CHECK_AFTER_S: Final = 5.0
 LOOK_S: Final = 0.5
 LOOK_S_MAX: Final = 20.0
+PATIENCE: Final = 20
 GIVE_UP_MS: Final = 3_600_000
 CLOCK_EVERY_S: Final = 60.0
 FEED: Final = "bybit-public"
@@ -142,7 +143,10 @@ class BybitPublicBars:
         await self._time.measure(self._ask)
         now = self._time.now_ms()
         after = now if self._options.after_ms is None else self._options.after_ms
-        await self._markets.load(self._history, first_ms=min(after, now), now_ms=now)
+        try:
+            await self._markets.load(self._history, first_ms=min(after, now), now_ms=now)
+        except ExceptionGroup as several:
+            raise several.exceptions[0] from several
         step = {key: sleeve.interval_ms for key, sleeve in self._sleeves.items()}
         self._next = {key: (after // step[key] + 1) * step[key] for key in self._sleeves}
         for work in (self._stream.run(), self._fill(), self._watch_clock()):
@@ -272,12 +276,15 @@ class BybitPublicBars:
         lines = self._markets.lines.values()
         while True:
             due = min(line.end_ms + line.interval_ms for line in lines) + FILL_AFTER_MS
-            await asyncio.sleep(min(max((due - self._time.now_ms()) / 1000, LOOK_S), LOOK_S_MAX))
+            due_s = (due - self._time.now_ms()) / 1000
+            # What has been missing for long is looked for ever less often.
+            await asyncio.sleep(min(max(due_s, -due_s / PATIENCE, LOOK_S), LOOK_S_MAX))
             now = self._time.now_ms()
             with contextlib.suppress(VenueError):  # the next look comes
-                for line in lines:
-                    await self._fill_line(line, now)
                 await self._markets.refresh(self._history, now_ms=now)
+            for ended in await asyncio.gather(*(self._fill_line(line, now) for line in lines), return_exceptions=True):
+                if isinstance(ended, BaseException) and not isinstance(ended, VenueError):
+                    raise ended
 
     async def _fill_line(self, line: BarLine, now: EpochMs) -> None:
         behind = now - (line.end_ms + line.interval_ms)

@@ -245,6 +245,16 @@ def test_a_bar_that_is_revised_after_its_confirmation_ends_the_feed():
     feeding(scene)
 
 
+def test_a_venue_without_history_or_with_a_hole_in_it_is_no_feed():
+    def holed(hall):
+        del hall.site.bars["AAAUSDT"].final[BEGIN - 20]
+
+    with pytest.raises(DataError, match="no bars since"):
+        feeding(None, prepare=lambda hall: hide(hall, "AAAUSDT"))
+    with pytest.raises(DataError, match=f"no bar that opens at {MADE.ts[BEGIN - 20]}"):
+        feeding(None, prepare=holed)
+
+
 def test_a_bar_that_stays_missing_ends_the_feed_after_an_hour():
     async def scene(hall, feed):
         hide(hall, "AAAUSDT")

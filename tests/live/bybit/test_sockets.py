@@ -323,3 +323,42 @@ def test_a_conformance_run_over_sockets_holds_and_is_recorded(served, tmp_path, 
     assert read_record(tmp_path, path) == body
     with pytest.raises(ConfigError, match="never on mainnet"):
         real.conform(replace(run, place=MAINNET), tmp_path, clock=Wall(), told=lambda _: None)
+
+
+def test_a_feed_without_a_key_reads_history_and_hears_the_next_bar_over_sockets():
+    from live.feeds.bybit_public import BybitPublicBars, FeedOptions, Wire
+    from live.simulator.serving.replay import Replay, site_of
+    from live.simulator.serving.server import ServerOptions, SimulatorServer
+    from tests.live.conftest import COSTS
+
+    from .test_public_feed import BEGIN, MADE, SLEEVE, assert_as_recorded
+
+    prices = []
+
+    async def main():
+        site = site_of(MADE, Replay(costs=COSTS))
+        close = int(MADE.ts[BEGIN + 1])
+        site.advance(close - 3_500)
+        began = wall_ms()
+        server = SimulatorServer(site, lambda: close - 3_500 + wall_ms() - began, ServerOptions())
+        async with server.running():
+            where = sim(server.url)
+            wire = Wire(
+                transport=PybitTransport(where, None),
+                streams=PybitStreams(where, None),
+                clock=Wall(),
+                rng=random.Random(1),  # noqa: S311  jitter
+            )
+            options = FeedOptions(
+                silence_s=1000, patience=BybitOptions(environment="sim"), after_ms=close - 900_000, tape=prices.append
+            )
+            instruments = dict(zip(MADE.symbols, MADE.instruments, strict=True))
+            feed = BybitPublicBars(wire, {"idea": SLEEVE}, instruments, options)
+            await feed.start()
+            instant = await asyncio.wait_for(feed.next(), 60)
+            assert int(feed.market("idea").ts[dict(instant.closing)["idea"]]) == MADE.ts[BEGIN]
+            assert_as_recorded(feed.market("idea"), close)
+            await feed.close()
+
+    asyncio.run(main())
+    assert prices
