@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -12,12 +12,13 @@ import pytest
 from autarch.canonical import Sha256
 from autarch.manifest import parse_source
 from autarch.market.build import build, write_blobs
+from autarch.market.load import load_market
 from autarch.market.lock_types import DatasetLock
 from autarch.market.stores import Stores
 from autarch.market.synth_dataset import default_spec, synth_recipe
 from autarch.verdict import CheckResult
 from ci.candidate import Candidate
-from ci.context import GateInputs
+from ci.context import Evaluated, GateInputs
 from ci.gate import judge
 from ci.outcome import GateOutcome
 from ci.policy import Policy, parse_policy
@@ -57,6 +58,9 @@ from autarch.strategy import Bars, Params, Targets
 def decide(bars: Bars, p: Params) -> Targets:
     """Decide as the test wants."""
 '''
+
+SEEN = HEAD.replace("def decide", "SEEN = []\n\n\ndef decide")
+"""A head whose code keeps a list from call to call, which the policy would refuse."""
 
 TREND = """\
     gap = talib.EMA(bars.close, p.fast) - talib.EMA(bars.close, p.slow)
@@ -166,6 +170,30 @@ def gate(inputs: GateInputs, workers: Workers) -> Judge:
 @pytest.fixture(scope="module")
 def module_gate(inputs: GateInputs, workers: Workers) -> Judge:
     return Judge(inputs, workers)
+
+
+@pytest.fixture
+def evaluated(inputs: GateInputs, workers: Workers) -> Callable[..., Evaluated]:
+    """Return what checks that ask a strategy are given, for a body on two symbols."""
+
+    def make(body: str, *, head: str = HEAD) -> Evaluated:
+        candidate = a_candidate(body, head=head, symbols=("BTCUSDT", "ETHUSDT"))
+        assert candidate.source is not None
+        manifest = candidate.source.manifest
+        return Evaluated(
+            candidate=candidate,
+            source=candidate.source,
+            policy=inputs.policy,
+            market=load_market(
+                inputs.lock, split="train", symbols=manifest.symbols, interval=manifest.interval, stores=inputs.stores
+            ),
+            main=workers.main,
+            other=workers.other,
+            referee=workers.referee,
+            rehearsal=workers.rehearsal,
+        )
+
+    return make
 
 
 class Kit:

@@ -6,10 +6,10 @@ import pytest
 
 from autarch.errors import StrategyError
 from autarch.evaluation import decide_blocks
-from autarch.market.load import load_market
 from autarch.sandbox.failure import StrategyRunError
 from ci.checks import causality
-from ci.context import Evaluated
+
+from .conftest import SEEN
 
 COUNTING = """\
     SEEN.append(1)
@@ -27,30 +27,8 @@ PROUD_OF_NAN = """\
 """
 
 
-@pytest.fixture
-def evaluated(inputs, workers, kit):
-    def make(body: str, head: str | None = None) -> Evaluated:
-        candidate = kit.candidate(body, head=head or kit.head, symbols=("BTCUSDT", "ETHUSDT"))
-        manifest = candidate.source.manifest
-        market = load_market(
-            inputs.lock, split="train", symbols=manifest.symbols, interval=manifest.interval, stores=inputs.stores
-        )
-        return Evaluated(
-            candidate=candidate,
-            source=candidate.source,
-            policy=inputs.policy,
-            market=market,
-            main=workers.main,
-            other=workers.other,
-            referee=workers.referee,
-        )
-
-    return make
-
-
-def test_state_that_determinism_misses_fails_causality(evaluated, kit, workers) -> None:
-    head = kit.head.replace("def decide", "SEEN = []\n\n\ndef decide")
-    stateful = evaluated(COUNTING, head)
+def test_state_that_determinism_misses_fails_causality(evaluated, workers) -> None:
+    stateful = evaluated(COUNTING, head=SEEN)
     decisions = decide_blocks(workers.main, stateful.source, stateful.market)
 
     answer = causality.check(stateful, decisions)

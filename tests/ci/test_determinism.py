@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from autarch.evaluation import decide_blocks
-from autarch.market.load import load_market
 from ci.checks import causality, determinism
-from ci.context import Evaluated
 from ci.workers import OTHER_CLOCK_SHIFT_S
+
+from .conftest import SEEN
 
 PLANTED = {
     "the order of a set": """\
@@ -51,28 +51,9 @@ PLANTED = {
 }
 
 
-@pytest.fixture
-def evaluated(inputs, workers, kit):
-    def make(body: str, symbols: tuple[str, ...] = ("BTCUSDT", "ETHUSDT")) -> Evaluated:
-        head = kit.head.replace("def decide", "SEEN = []\n\n\ndef decide")
-        candidate = kit.candidate(body, head=head, symbols=symbols)
-        market = load_market(inputs.lock, split="train", symbols=symbols, interval="15m", stores=inputs.stores)
-        return Evaluated(
-            candidate=candidate,
-            source=candidate.source,
-            policy=inputs.policy,
-            market=market,
-            main=workers.main,
-            other=workers.other,
-            referee=workers.referee,
-        )
-
-    return make
-
-
 @pytest.mark.parametrize("body", PLANTED.values(), ids=PLANTED)
 def test_what_must_not_matter_fails_determinism_with_both_values(evaluated, body) -> None:
-    answer, decisions = determinism.check(evaluated(body))
+    answer, decisions = determinism.check(evaluated(body, head=SEEN))
 
     assert answer.verdict == "failed"
     assert decisions is None
@@ -86,7 +67,7 @@ def test_the_second_child_lives_four_hundred_days_later() -> None:
 
 def test_symbols_that_tell_each_other_in_one_process_fail_causality_too(evaluated, workers) -> None:
     # Asked in blocks, ETHUSDT follows BTCUSDT; asked bar by bar or in a fresh child, it need not.
-    told = evaluated(PLANTED["who was asked before"])
+    told = evaluated(PLANTED["who was asked before"], head=SEEN)
     decisions = decide_blocks(workers.main, told.source, told.market)
 
     answer = causality.check(told, decisions)
