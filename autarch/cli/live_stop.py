@@ -172,7 +172,8 @@ def open_to_stop(workspace: Workspace, account: Any, key_fd: int | None) -> Any:
     if account.venue == "paper":
 
         async def open_paper() -> Any:
-            return load("live.stopping.paper").open_paper(host_of(workspace), account.name, workspace.stores())
+            paper = load("live.stopping.paper")
+            return await paper.open_paper(host_of(workspace), account.name, workspace.stores(), clock=Wall())
 
         return open_paper
     credentials = load("live.credentials").KeySource.of_process(workspace.root, descriptor=key_fd)

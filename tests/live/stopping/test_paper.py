@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+from decimal import Decimal
 
 import pytest
 
@@ -10,8 +12,10 @@ from autarch.market.build import build, write_blobs
 from autarch.market.stores import Stores
 from autarch.market.synth_dataset import default_spec, synth_recipe
 from live.host import Host
-from live.journal import Journal
+from live.journal import Draft, Journal
+from live.ports.venue import OrderRequest
 from live.running import RunOptions, run_release
+from live.simulator.core.prices import Traded
 from live.stopping.flattening import KILL_PREFIX, Patience
 from live.stopping.killing import Kill
 from live.stopping.latch import FileLatch, Release
@@ -26,8 +30,10 @@ AT_ONCE = Patience(apart_s=0.0, rounds_s=(0.0,), follow_every_s=0.0)
 
 
 class Stands:
+    now = 7
+
     def now_ms(self):
-        return 7
+        return self.now
 
 
 class Desk:
@@ -39,7 +45,7 @@ class Desk:
         places = Places(root=self.host.root, account="paper")
         self.host.root.chmod(0o700)
         places.make()
-        self.latch = FileLatch(path=places.latch, account="paper")
+        self.latch, self.clock = FileLatch(path=places.latch, account="paper"), Stands()
 
     def trade(self, bars=BARS):
         options = RunOptions(bars_max=bars, allow_weak=True)
@@ -47,10 +53,10 @@ class Desk:
 
     def kill(self, run="1"):
         async def opened():
-            return open_paper(self.host, "paper", self.stores)
+            return await open_paper(self.host, "paper", self.stores, clock=self.clock)
 
         record = KillRecord(
-            path=None, account="paper", by="kill", who="ann", why="drill", clock=Stands(), tell=lambda _: None
+            path=None, account="paper", by="kill", who="ann", why="drill", clock=self.clock, tell=lambda _: None
         )
         kill = Kill(
             account="paper", journal=self.host.journal_path("paper"), latch=self.latch, record=record,
@@ -99,3 +105,34 @@ def test_killed_on_paper_it_stays_flat_until_resumed_and_re_enters_only_after_a_
         first = next(event for event in desk.events("intent", after=after) if event.body["symbol"] == symbol)
         before = sum(1 for event in desk.events("decision", after=after) if event.seq < first.seq)
         assert wanted[before - 1] * wanted[0] < 0, symbol
+
+
+def test_killed_on_a_live_feed_it_is_closed_at_the_last_price_its_book_kept(desk, tmp_path):
+    host, clock = Host(root=tmp_path / "host"), Stands()
+    clock.now = 1_700_000_000_000
+    shutil.copytree(desk.host.releases, host.releases)
+    host.root.chmod(0o700)
+    live = Desk.__new__(Desk)
+    live.host, live.stores, live.clock = host, desk.stores, clock
+    Places(root=host.root, account="paper").make()
+    live.latch = FileLatch(path=Places(root=host.root, account="paper").latch, account="paper")
+    with Journal(host.journal_path("paper"), account="paper") as journal:
+        journal.append([Draft(time_ms=1, kind="opened", body={"tag": "v0.1.0", "feed": "bybit-public"})])
+
+    async def trade():
+        venue = await open_paper(host, "paper", desk.stores, clock=clock)
+        venue.move(Traded(time_ms=clock.now, symbol="BTCUSDT", price=30_000.0))
+        order = OrderRequest(
+            order_link_id="at-1", symbol="BTCUSDT", side="Buy", qty=Decimal("0.01"), reduce_only=False,
+            stop_loss=Decimal(29_000),
+        )  # fmt: skip
+        await venue.place(order)
+
+    asyncio.run(trade())
+    clock.now += 60_000
+
+    killed = live.kill()
+
+    assert killed.done, killed.problems
+    assert {s: format(q, "f") for s, q in killed.flattened.before.items()} == {"BTCUSDT": "0.010"}
+    assert live.kill(run="2").flattened.before == {}
