@@ -67,7 +67,8 @@ def why(
         contradicted = any(step.contradicts for step in steps)
         print(_text(steps))
     elif found:
-        print(f"{len(found)} answers; ask for one by its name, or for all with --json")
+        fills = all(item.fill is not None for _, item in found)
+        print(f"{len(found)} {'fills; ask for one: autarch why EXECID' if fills else 'answers; --json tells them all'}")
         print("\n".join(_line(provenance, name, item.newest) for name, item in found[:SHOWN_MAX]))
     else:
         print(f"nothing in the journals is called {question!r}" + ("; nearest fills:" if near else ""))
