@@ -14,7 +14,6 @@ from autarch.evaluation.frames import Frames, Transform, frames_of
 from autarch.evaluation.sets import decide_sets, plan_of
 from autarch.manifest import ParamValue, StrategySource
 from autarch.market.types import Market
-from autarch.sandbox.session import Session
 from autarch.sandbox.values import TargetRows
 from autarch.sandbox.worker import Worker
 
@@ -92,15 +91,12 @@ def decide_at(  # noqa: PLR0913  all but four are named at the call
     order = sorted(range(len(cuts)), key=lambda i: (cuts[i].row, cuts[i].symbol_index))
     with worker.session(source, params) as session:
         session.expect(len(cuts))
-        for index in order:
-            answer = _last_row(session, frames, frames.targets()[cuts[index].symbol_index], blocks[index])
-            for name in _NAMES:
-                found[name][index] = getattr(answer, name)[0]
+        asked = ((frames.question((frames.targets()[cuts[i].symbol_index],), blocks[i]), 1) for i in order)
+        for place, _, _, group in session.ask_each(asked):
+            for name, given in zip(_NAMES, (group.exposure, group.stop_loss, group.take_profit), strict=True):
+                if given is not None:
+                    found[name][order[place]] = given.reshape(-1) if width else given.item()
     return TargetRows(**found)
-
-
-def _last_row(session: Session, frames: Frames, target: str | None, block: Block) -> TargetRows:
-    return session.decide(frames.window(target, block), keep=1)
 
 
 def _block_of(frames: Frames, cut: Cut) -> Block:

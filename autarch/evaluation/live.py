@@ -12,6 +12,7 @@ from autarch.evaluation.frames import Frames, frames_of
 from autarch.evaluation.sets import columns_of
 from autarch.manifest import ParamValue, StrategySource
 from autarch.market.types import Market
+from autarch.sandbox.answers import Group
 from autarch.sandbox.session import Session
 from autarch.sandbox.worker import Worker
 
@@ -74,8 +75,11 @@ def decide_stepwise(
 
     def answer(worker: Worker, part: range) -> None:
         with worker.session(source, params) as session:
-            for row, step in _steps(frames, part):
-                _put(found, session, frames, step, at=row)
+            asked = [(row, each) for row, step in _steps(frames, part) for each in step.items()]
+            questions = ((frames.question(tuple(targets), block), 1) for _, (block, targets) in asked)
+            for place, places, _, group in session.ask_each(questions):
+                row, (_, targets) = asked[place]
+                _write(found, frames, targets[places], group, at=row)
 
     with ThreadPoolExecutor(max_workers=len(workers)) as pool:
         asked = [pool.submit(answer, worker, part) for worker, part in zip(workers, parts, strict=False)]
@@ -104,9 +108,14 @@ def _put(found: Decisions, session: Session, frames: Frames, step: Step, *, at: 
     """Write into row `at` of `found` what `session` decides on the windows of `step`."""
     for block, targets in step.items():
         for places, _, group in session.ask(frames.question(tuple(targets), block), keep=1):
-            columns = columns_of(targets[places], frames.manifest.symbols)
-            found.exposure[at, columns] = group.exposure.reshape(-1)
-            for name, given in (("stop_loss", group.stop_loss), ("take_profit", group.take_profit)):
-                if given is not None:
-                    getattr(found, name)[at, columns] = given.reshape(-1)
-            found.counts[at, columns] = True
+            _write(found, frames, targets[places], group, at=at)
+
+
+def _write(found: Decisions, frames: Frames, targets: list[str | None], group: Group, *, at: int) -> None:
+    """Write into row `at` of `found` what was decided on `targets`."""
+    columns = columns_of(targets, frames.manifest.symbols)
+    found.exposure[at, columns] = group.exposure.reshape(-1)
+    for name, given in (("stop_loss", group.stop_loss), ("take_profit", group.take_profit)):
+        if given is not None:
+            getattr(found, name)[at, columns] = given.reshape(-1)
+    found.counts[at, columns] = True

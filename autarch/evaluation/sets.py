@@ -110,10 +110,10 @@ def _ask_all(
     table, ended = Table(plan, n_sets), None
     session.expect(n_sets * sum(len(targets) for _, targets in plan.asked))
     try:
-        for block, targets in plan.asked:
-            question = plan.frames.question(targets, block)
-            for places, sets, group in session.ask(question, keep=block.keep):
-                table.put(block, targets[places], sets, group)
+        asked = ((plan.frames.question(targets, block), block.keep) for block, targets in plan.asked)
+        for place, places, sets, group in session.ask_each(asked):
+            block, targets = plan.asked[place]
+            table.put(block, targets[places], sets, group)
     except StrategyRunError as error:
         ended = error
     left = [place for place in range(n_sets) if place not in session.failed]

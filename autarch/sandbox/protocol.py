@@ -85,6 +85,17 @@ class DecideRequest(msgspec.Struct, frozen=True, kw_only=True):
     streams: tuple[Stream, ...]
 
 
+class Planned(msgspec.Struct, frozen=True, kw_only=True):
+    """A decide request as it is sent, and how its answers come: the places and sets of each frame."""
+
+    body: Parts
+    groups: tuple[tuple[slice, tuple[int, ...]], ...]
+    sets: tuple[int, ...]
+    keep: int
+    columns: int
+    rows_before: int
+
+
 @lru_cache(maxsize=64)
 def columns_named(code: bytes) -> tuple[str, ...]:
     """Return the columns whose names occur in `code`; all where it resamples, which folds every column.

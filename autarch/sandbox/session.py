@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import NoReturn, Self, TypeVar
 
@@ -17,7 +17,7 @@ from autarch.sandbox.budget import Budget
 from autarch.sandbox.failure import StrategyRunError, printable
 from autarch.sandbox.forked import Child, death, reported
 from autarch.sandbox.pipes import PIPE_BYTES, PipeClosedError, PipeGarbageError, PipeTimeoutError
-from autarch.sandbox.protocol import PANEL, WINDOW_COLUMNS, DecideRequest, OpenRequest, Stream, groups_of
+from autarch.sandbox.protocol import PANEL, WINDOW_COLUMNS, DecideRequest, OpenRequest, Planned, Stream, groups_of
 from autarch.sandbox.values import Question, SandboxLevel, TargetRows, Window, WorkerLimits
 from autarch.strategy.answer import check_values, is_within
 
@@ -61,6 +61,7 @@ class Session:
         self._failure: Exception | None = None
         self._seconds_left = limits.session_seconds
         self._seconds_an_answer = limits.request_seconds  # until one has come, any may take as long
+        self._since = 0.0  # when the child began what it is at, on time.monotonic()
         self.failed: dict[int, StrategyRunError] = {}
         self._left = tuple(range(len(params)))
         self.awaited: tuple[int, ...] = ()
@@ -153,23 +154,34 @@ class Session:
             StrategyRunError: the child's process ended, or no parameter set is left.
             UsageError, SandboxError: as `decide`.
         """
-        if self._failure is not None:
-            raise self._failure
-        if not 1 <= keep <= question.n_rows:
-            raise UsageError(f"keep is {keep}; expected 1 to the window's {question.n_rows} rows")
-        columns = 1 if self._manifest.mode == "each" else len(self._manifest.symbols)
-        sets = self._sets_left()
-        size = min(self._group_size(answer_bytes=8 * keep * columns), len(question.targets) * len(sets))
-        body = protocol.encode_decide(self._request(question, sets, keep=keep, group=size))
-        for places, chosen in groups_of(len(question.targets), sets, size):
-            self.awaited = chosen
-            count = (places.stop - places.start) * len(chosen)
-            group = self._group(body, count, keep=keep, columns=columns)
-            body = []  # one request, many answers
-            self._check(group, rows_before=question.n_rows - keep)
+        for _, places, chosen, group in self.ask_each([(question, keep)]):
             yield places, chosen, group
-        if len(self.failed) == len(self._params):
-            self._fail(self.failed[sets[0]])
+
+    def ask_each(self, asked: Iterable[tuple[Question, int]]) -> Iterator[tuple[int, slice, tuple[int, ...], Group]]:
+        """Yield what `ask` does for one (question, keep) after another, in ascending order, its place first.
+
+        While the child works on one, the next is made ready; it is sent when the last answer to the one before has come
+        whole, and the child works on while that is looked at. So a set that fails may be asked once more.
+
+        Raises:
+            StrategyRunError, UsageError, SandboxError: as `ask`.
+        """
+        waiting = iter(asked)
+        place, current = 0, self._planned(next(waiting, None))
+        if current is not None:
+            self._send(current)
+        while current is not None:
+            following = self._planned(next(waiting, None))
+            for number, (places, chosen) in enumerate(current.groups, start=1):
+                self.awaited = chosen
+                group = self._receive((places.stop - places.start) * len(chosen), current)
+                if number == len(current.groups) and following is not None:
+                    self._send(following)
+                self._check(group, chosen, rows_before=current.rows_before)
+                yield place, places, chosen, group
+            if len(self.failed) == len(self._params):
+                self._fail(self.failed[current.sets[0]])
+            place, current = place + 1, following
 
     def expect(self, windows: int) -> None:
         """Tell how many answers will be asked for, so that who is too slow for the budget is found out early."""
@@ -198,29 +210,56 @@ class Session:
         within_pipe = PIPE_BYTES // 2 // answer_bytes  # the child fills one half while the other is read
         return max(1, min(within_time, within_pipe))
 
-    def _group(self, body: protocol.Parts, count: int, *, keep: int, columns: int) -> Group:
-        """Send `body` unless it is empty, and return the next `count` answers."""
+    def _planned(self, asked: tuple[Question, int] | None) -> Planned | None:
+        """Return a question ready to be sent; from here on the child is taken to hold its rows."""
+        if self._failure is not None:
+            raise self._failure
+        if asked is None:
+            return None
+        question, keep = asked
+        if not 1 <= keep <= question.n_rows:
+            raise UsageError(f"keep is {keep}; expected 1 to the window's {question.n_rows} rows")
+        columns = 1 if self._manifest.mode == "each" else len(self._manifest.symbols)
+        sets, n_targets = self._sets_left(), len(question.targets)
+        size = min(self._group_size(answer_bytes=8 * keep * columns), n_targets * len(sets))
+        return Planned(
+            body=protocol.encode_decide(self._request(question, sets, keep=keep, group=size)),
+            groups=groups_of(n_targets, sets, size),
+            sets=sets,
+            keep=keep,
+            columns=columns,
+            rows_before=question.n_rows - keep,
+        )
+
+    def _send(self, planned: Planned) -> None:
+        """Send a question; the child works on it from here on."""
+        self.awaited = planned.groups[0][1]
+        seconds = min(self._limits.request_seconds, self._seconds_left)
+        self._guarded(DECIDING, seconds, lambda deadline: self._child.pipes.send(planned.body, deadline=deadline))
+        self._since = time.monotonic()
+
+    def _receive(self, count: int, planned: Planned) -> Group:
+        """Return the next `count` answers."""
+        keep, columns = planned.keep, planned.columns
         bytes_max = answers.group_bytes_max(count=count, keep=keep, columns=columns)
 
-        def exchange(deadline: float) -> Group:
-            if body:
-                self._child.pipes.send(body, deadline=deadline)
+        def received(deadline: float) -> Group:
             content = self._child.pipes.receive(bytes_max=bytes_max, deadline=deadline)
             return answers.decode_group(content, count=count, keep=keep, columns=columns)
 
         began = time.monotonic()
         seconds = min(self._limits.request_seconds, self._seconds_left)
-        group = self._guarded(DECIDING, seconds, exchange, windows=count)
-        spent = time.monotonic() - began
-        self._seconds_left -= spent
-        self._seconds_an_answer = spent / count
+        group = self._guarded(DECIDING, seconds, received, windows=count)
+        now = time.monotonic()
+        self._seconds_left -= now - began
+        self._seconds_an_answer, self._since = (now - self._since) / count, now
         return group
 
-    def _check(self, group: Group, *, rows_before: int) -> None:
+    def _check(self, group: Group, chosen: tuple[int, ...], *, rows_before: int) -> None:
         """Look at every value, and put down in `failed` whose answers cannot be acted on."""
         if group.failed:
             for index, error in group.failed.items():
-                self.failed.setdefault(self.awaited[index % len(self.awaited)], reported(error, doing=DECIDING))
+                self.failed.setdefault(chosen[index % len(chosen)], reported(error, doing=DECIDING))
         mode, limit = self._manifest.mode, self._manifest.max_leverage
         if is_within(group.exposure, group.stop_loss, group.take_profit, mode=mode, max_leverage=limit):
             return
@@ -238,7 +277,7 @@ class Session:
                 )
             except StrategyError as error:
                 text = f"{DECIDING} answered wrongly: {printable(str(error))}"
-                which = self.awaited[index % len(self.awaited)]
+                which = chosen[index % len(chosen)]
                 self.failed.setdefault(which, StrategyRunError(text, "answer"))
 
     def _request(self, question: Question, sets: tuple[int, ...], *, keep: int, group: int) -> DecideRequest:
