@@ -118,11 +118,12 @@ class BybitPublicBars:
         Raises:
             ConfigError: a symbol has no instrument.
         """
+        self.trouble = ""
         self._options = options
         self._transport = wire.transport
         self._sleeves = dict(sleeves)
         self._time = VenueTime(wire.clock)
-        self._ask = Asker(wire.transport, options.patience, told=lambda _reason, _fatal: None)
+        self._ask = Asker(wire.transport, options.patience, told=self._troubled)
         self._history = History(self._ask, self._time.now_ms)
         self._markets = Markets(FEED, sleeves, instruments)
         self._prices = None if options.tape is None else LivePrices(options.tape)
@@ -131,7 +132,6 @@ class BybitPublicBars:
         self._arrived = asyncio.Event()
         self._fault: DataError | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-        self.trouble = ""
 
     async def start(self) -> None:
         """Read the history and connect.
@@ -195,6 +195,9 @@ class BybitPublicBars:
     def told(self, change: Up | Down) -> None:
         """Take a change of the stream's state."""
         self.trouble = change.reason if isinstance(change, Down) else ""
+
+    def _troubled(self, reason: str, _fatal: bool) -> None:  # noqa: FBT001  the asker's callback
+        self.trouble = reason
 
     def _wanted(self) -> Wanted:
         reads = {(symbol, sleeve.interval) for sleeve in self._sleeves.values() for symbol in sleeve.symbols}

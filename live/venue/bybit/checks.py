@@ -17,6 +17,7 @@ from live.venue.bybit.reads import Placed, Reads
 from live.venue.bybit.timing import VenueTime
 
 CLOCK_TRIES: Final = 3
+NOT_ON_DEMO: Final = 10032
 EXPIRY_WARN_DAYS: Final = 14
 _PERMANENT: Final = -2
 _EXPIRED: Final = -1
@@ -65,6 +66,8 @@ async def check_key(asker: Asker, options: BybitOptions) -> str:
         found = (await asker.read("/v5/user/query-api", {})).result
     except VenueError as error:
         code = error.__cause__.code if isinstance(error.__cause__, RetCode) else 0
+        if code == NOT_ON_DEMO and options.environment == "demo":
+            return "demo trading does not tell what the key may do; on mainnet it is checked"
         if meaning_of(code) == "key":
             raise ConfigError(f"the venue refuses the key ({error.__cause__}): {_CURES[code]}") from error
         raise

@@ -100,12 +100,15 @@ class Supervisor:
             if self._connection is not None:
                 await self._connection.close()
 
-    def expect(self, within_s: float) -> None:
-        """Demand that some topic speaks within so many seconds from now; else the connection is given up."""
-        connection, asked_s = self._connection, asyncio.get_running_loop().time()
+    def expect(self, within_s: float, *, since_s: float) -> None:
+        """Demand that some topic speaks within so many seconds from now, or has since `since_s` in loop time.
+
+        Else the connection is given up.
+        """
+        connection = self._connection
 
         def check() -> None:
-            if connection is not None and connection is self._connection and self._spoke_s < asked_s:
+            if connection is not None and connection is self._connection and self._spoke_s < since_s:
                 task = asyncio.get_running_loop().create_task(connection.close())
                 self._ending.add(task)
                 task.add_done_callback(self._ending.discard)

@@ -89,7 +89,9 @@ class BybitVenue:
             self._desk.disturbed(warning, False)
         placed = await check_account(self._ask, self._reads, self._options, symbols)
         await set_leverage(self._ask, placed, leverage)
-        self._tasks = [asyncio.create_task(self._stream.run()), asyncio.create_task(self._watch(symbols))]
+        self._tasks = [asyncio.create_task(work) for work in (self._stream.run(), self._watch(symbols))]
+        for task in self._tasks:
+            task.add_done_callback(self._ended)
         await self._first_connection()
         _, placed = await self._reads.snapshot(symbols, generation=self._stream.generation)
         for each in placed.values():
@@ -100,9 +102,7 @@ class BybitVenue:
         """See `Venue`."""
         for task in self._tasks:
             task.cancel()
-        for task in self._tasks:
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
         await self._transport.close()
 
@@ -122,12 +122,13 @@ class BybitVenue:
         off_ms = self._time.off_ms()
         if abs(off_ms) > self._options.clock_off_ms_max and not order.reduce_only:
             raise VenueRejected(f"{what} was not sent: {clock_text(off_ms, self._options.clock_off_ms_max)}")
+        began_s = asyncio.get_running_loop().time()
         try:
             answer = await self._ask.once("/v5/order/create", order_body(order))
         except (RetCode, NotSent, Unanswered) as ended:
             raise order_error(ended, what) from ended
         if self._tasks:
-            self._stream.expect(self._options.mute_s)
+            self._stream.expect(self._options.mute_s, since_s=began_s)
         order_id = answer.result.get("orderId")
         if not isinstance(order_id, str) or not order_id:
             raise VenueUnknown(f"{what}: acknowledged without an orderId; find out what became of it")
@@ -210,6 +211,11 @@ class BybitVenue:
                 self._tell_clock()
                 if looks % LISTINGS_EVERY == 0:
                     self._compare(await self.listings(symbols))
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """Say so when what keeps the venue connected has come to an end that nobody meant."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._desk.disturbed(f"the venue's client broke ({type(error).__name__}: {error}); start it again", True)
 
     def _tell_clock(self) -> None:
         off_ms = self._time.off_ms()

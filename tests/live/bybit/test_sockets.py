@@ -307,6 +307,7 @@ def test_only_addresses_of_this_machine_are_simulated_venues():
             sim(url)
 
 
+@pytest.mark.slow
 def test_a_conformance_run_over_sockets_holds_and_is_recorded(served, tmp_path, monkeypatch):
     from live.conform import real
     from live.conform.record import read_record
@@ -325,6 +326,7 @@ def test_a_conformance_run_over_sockets_holds_and_is_recorded(served, tmp_path, 
         real.conform(replace(run, place=MAINNET), tmp_path, clock=Wall(), told=lambda _: None)
 
 
+@pytest.mark.slow
 def test_a_feed_without_a_key_reads_history_and_hears_the_next_bar_over_sockets():
     from live.feeds.bybit_public import BybitPublicBars, FeedOptions, Wire
     from live.simulator.serving.replay import Replay, site_of

@@ -54,6 +54,41 @@ def test_a_stream_that_pongs_but_tells_nothing_of_an_order_is_given_up():
     started(scene)
 
 
+def test_a_stream_that_told_of_an_order_before_it_was_acknowledged_is_not_mute():
+    async def scene(hall, venue):
+        transport = venue._ask._transport
+        send = transport.request
+
+        async def slowly(*asked, **how):
+            answer = await send(*asked, **how)
+            await asyncio.sleep(2)  # the acknowledgement dawdles; the stream has told everything
+            return answer
+
+        transport.request = slowly
+        await venue.place(order())
+        await asyncio.sleep(60)
+        assert generations(venue.heard()) == [1]
+        assert hall.opened == 1
+
+    started(scene)
+
+
+def test_a_client_that_breaks_says_so_and_is_fatal():
+    async def scene(hall, venue):
+        def break_it(*_):
+            raise TypeError("a bug")
+
+        venue._desk.heard = break_it
+        await venue.place(order())
+        await asyncio.sleep(1)
+        (news,) = [item for item in venue.heard() if isinstance(item, Disturbed)]
+        assert news.fatal
+        assert "TypeError: a bug" in news.reason
+        assert len(hall.account.executions) == 1
+
+    started(scene)
+
+
 def test_a_quiet_account_keeps_its_connection():
     async def scene(hall, venue):
         await asyncio.sleep(3600)

@@ -115,6 +115,22 @@ def test_a_wrong_secret_and_an_unknown_key_are_refused_with_the_cure():
     refused("10003.*of this environment", lambda hall: setattr(hall, "key", replace(KEY, key="unknown-key")))
 
 
+def test_demo_trading_that_does_not_tell_of_the_key_is_warned_of_and_goes_on(monkeypatch):
+    from live.simulator.core.requests import Refused
+    from live.simulator.wire import private
+
+    def unsupported(*_):
+        raise Refused(10032, "Demo trading are not supported.")
+
+    monkeypatch.setitem(private.PRIVATE_READS, "/v5/user/query-api", unsupported)
+
+    async def scene(_hall, venue):
+        assert [n.fatal for n in venue.heard() if isinstance(n, Disturbed)] == [False]
+
+    started(scene, options={"environment": "demo"})
+    refused("10032", error=VenueError, options={"environment": "testnet"})
+
+
 def test_only_mainnet_demands_a_key_bound_to_an_address():
     free = replace(KEY, ips=())
     refused("bound to no address", keys=(free,), options={"environment": "mainnet"})
