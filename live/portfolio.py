@@ -50,13 +50,14 @@ class Limits:
 class Sleeve:
     """One strategy's part of an account: `weight` of its capital, at the tier its evidence has bought.
 
-    `handover`: what happens to its positions when the next release takes over, docs/adr/0029-hand-over-a-release.md.
+    `handover`: what happens to its positions when the next release takes over (docs/adr/0029-hand-over-a-release.md);
+    None leaves it to the strategy's manifest.
     """
 
     strategy: str
     weight: Decimal
     tier: Tier
-    handover: Handover = "adopt"
+    handover: Handover | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +149,7 @@ class _Account(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     feed: Feed = "bybit-public"
     environment: Environment | None = None
     url: str = ""
-    handover: Handover = "adopt"
+    handover: Handover | None = None
 
 
 class _Wire(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

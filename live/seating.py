@@ -42,8 +42,8 @@ class Room:
             ConfigError: its policy sets no caps for tiers, and the venue wants them.
         """
         account = self.account_at(installed)
-        symbols = {name: source.manifest.symbols for name, source in installed.sources.items()}
-        return holdings_of(account, installed.tag, symbols, sleeve_capitals(account, installed.policy))
+        manifests = {name: source.manifest for name, source in installed.sources.items()}
+        return holdings_of(account, installed.tag, manifests, sleeve_capitals(account, installed.policy))
 
     def laid(self, present: Installed, seats: Sequence[Seat], releases: Mapping[str, Installed], more: Any) -> Release:
         """Return `present` laid out for these seats.

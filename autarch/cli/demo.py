@@ -158,7 +158,7 @@ def _release_and_trade(walk: Walk) -> None:
             known,
             show="nothing" if role == "ci" else "all",
         )
-    walk.run("live", "run", "--tag", VERSION)
+    walk.run("live", "run", "--tag", VERSION, "--feed", "recorded")
     walk.title("6. Why did it trade?")
     fill = walk.ask("live", "status")["last_fill"]
     if fill is None:

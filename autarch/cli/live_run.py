@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,10 +16,14 @@ from autarch.cli.live_parts import (
     host_of,
     pin,
     progress,
+    remote_of,
     unread_text,
 )
 from autarch.cli.live_status import status_text
 from autarch.errors import UsageError
+
+if TYPE_CHECKING:
+    from autarch.workspace import Workspace
 
 
 def add(live: typer.Typer) -> None:
@@ -29,9 +33,13 @@ def add(live: typer.Typer) -> None:
 
 def run(
     *,
-    tag: Annotated[str, typer.Option(help="The release to trade.")],
+    tag: Annotated[
+        str | None, typer.Option(help="The release to trade; default: what this host chose, see `live switch`.")
+    ] = None,
     account: Account = None,
-    feed: Annotated[str, typer.Option(help="Recorded bars to trade on: forward.")] = "forward",
+    feed: Annotated[
+        str | None, typer.Option(help="recorded or bybit-public, on paper; default: as the portfolio says.")
+    ] = None,
     bars: Annotated[
         int | None, typer.Option(min=1, help="Stop after deciding on this many bars; a later run goes on.")
     ] = None,
@@ -41,28 +49,80 @@ def run(
     local_dev: Annotated[
         bool, typer.Option("--local-dev", help="Go on without full confinement; stamped so in the journal.")
     ] = False,
+    key_fd: Annotated[
+        int | None, typer.Option(help="Descriptor of a pipe or sealed memfd that holds the account's key.")
+    ] = None,
+    metrics_port: Annotated[int | None, typer.Option(help="Serve metrics on this port of 127.0.0.1.")] = None,
+    real_money: Annotated[
+        bool, typer.Option("--i-understand-real-money", help="Without it nothing trades on mainnet.")
+    ] = False,
     json_: Json = False,
 ) -> int:
-    """Trade a release on the paper venue, from where the account's journal ends.
+    """Trade a release on its account's venue, from where the account's journal ends.
 
-    Verifies the release first unless this runtime did so before. Stop it at any time; the next run
-    continues without a lost or doubled order. Recorded bars are decided on in whole blocks, and decisions
-    that change something are asked again without the bars after them: one difference, and nothing trades.
+    Verifies the release first unless this runtime did so before. Stop it at any time; the next run continues
+    without a lost or doubled order. On Bybit (mainnet, testnet, demo or `autarch sim`), and on paper by Bybit's
+    public bars, it runs until `live stop`, and takes what `live watch`, `switch` or `rollback` choose at a bar
+    boundary. Recorded bars are decided on in whole blocks, and decisions that change something are asked again
+    without the bars after them: one difference, and nothing trades.
 
     Example: autarch live run --tag v0.1.0
     """
     from autarch.cli.main import load
 
     pin()
-    if feed != "forward":
-        raise UsageError(f"feed {feed!r} is not known; replays for eyes use --feed forward")
     running, workspace = load("live.running"), find_workspace()
-    installed = deployer(workspace).verify(tag)
-    if installed.unread:
-        progress(f"{tag}: {unread_text(installed)}")
+    installed = _installed(workspace, tag)
+    if _feed(installed.portfolio.account(account), feed) != "recorded":
+        operating = load("live.operating")
+        going = operating.LiveOptions(
+            workspace=workspace.root,
+            account=account,
+            key_fd=key_fd,
+            real_money=real_money,
+            bars_max=bars,
+            allow_weak=local_dev,
+            metrics_port=metrics_port,
+            told=progress,
+        )
+        found = operating.operate(installed, host_of(workspace), going)
+        print(json.dumps(found) if json_ else status_text(found))
+        return 0
     options = running.RunOptions(
         account=account, bars_max=bars, stepwise=stepwise, allow_weak=local_dev, progress=bar_progress
     )
     found = running.run_release(installed, host_of(workspace), workspace.stores(), options)
     print(json.dumps(found) if json_ else status_text(found))
     return 0
+
+
+def _installed(workspace: Workspace, tag: str | None) -> Any:
+    """Verify the release to trade: the one named, which this host chooses with it, or the one it chose before."""
+    from autarch.cli.main import load
+
+    host = host_of(workspace)
+    if tag is None:
+        choice = load("live.watching.choice").Choices(host).read()
+        if choice is None:
+            raise UsageError("no release was chosen on this host; name one with --tag, or `autarch live watch --once`")
+        tag = choice.tag
+        named = False
+    else:
+        named = True
+    installed = deployer(workspace).verify(tag)
+    if installed.unread:
+        progress(f"{tag}: {unread_text(installed)}")
+    if named:
+        known = load("live.revoking").known_tags(workspace.repo, remote_of(workspace), host)
+        load("live.watching.choosing").switch_to(host, installed, known)
+    return installed
+
+
+def _feed(account: Any, asked: str | None) -> str:
+    """Return where the account's bars come from; a real venue is its own feed."""
+    if account.venue != "paper" and asked is not None:
+        raise UsageError(f"account {account.name!r} trades on Bybit's own bars; leave --feed away")
+    found = asked or account.feed
+    if found not in {"recorded", "bybit-public"}:
+        raise UsageError(f"feed {found!r} is not one to run on; choose recorded or bybit-public")
+    return str(found)

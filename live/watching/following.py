@@ -31,6 +31,7 @@ class Following:
         present: The release that trades now.
         take: Called with a release that is to take over at the next boundary, or None where the present one stays.
         hold_back: Called once when the present release is no longer trusted.
+        held_back: Whether that was done before.
     """
 
     host: Host
@@ -39,8 +40,8 @@ class Following:
     take: Callable[[Installed | None], None]
     hold_back: Callable[[WhenRevoked], None]
     alerts: Alerts
+    held_back: bool = False
     _waiting: str = field(init=False, default="")
-    _held_back: bool = field(init=False, default=False)
     _said: str = field(init=False, default="")
 
     async def run(self) -> None:
@@ -58,13 +59,13 @@ class Following:
             self._warn(str(error))
 
     def _look_at_trust(self) -> None:
-        if self._held_back:
+        if self.held_back:
             return
         trust = self.host.trust()
         try:
             require_still_trusted(self.present, trust)
         except DeployError as error:
-            self._held_back = True
+            self.held_back = True
             does = "closes everything and ends" if trust.when_revoked == "flatten" else "only reduces from now on"
             self.alerts.tell("critical", f"release {self.present.tag}", f"{error}. The account {does}")
             self.hold_back(trust.when_revoked)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Literal
 
+from autarch.manifest import Manifest
 from live.portfolio import Account, Handover
 
 Action = Literal["start", "adopt", "drain", "flatten", "leave"]
@@ -109,25 +110,25 @@ class Plan:
 
 
 def holdings_of(
-    account: Account | None, tag: str, symbols: Mapping[str, Sequence[str]], capitals: Mapping[str, Decimal]
+    account: Account, tag: str, manifests: Mapping[str, Manifest], capitals: Mapping[str, Decimal]
 ) -> tuple[Holding, ...]:
-    """Return the sleeves of one release's account; none when the release lacks it.
+    """Return the sleeves of one release's account.
 
     Args:
-        account: As the release holds it.
+        account: As the release holds it; what it says of hand-overs outranks a manifest.
         tag: The release.
-        symbols: Strategy -> the symbols it trades, of its manifest.
+        manifests: By strategy.
         capitals: Strategy -> USDT, of `live.tiers.sleeve_capitals`.
     """
     return tuple(
         Holding(
             strategy=sleeve.strategy,
             tag=tag,
-            symbols=tuple(symbols[sleeve.strategy]),
+            symbols=manifests[sleeve.strategy].symbols,
             capital=capitals[sleeve.strategy],
-            handover=sleeve.handover,
+            handover=sleeve.handover or manifests[sleeve.strategy].handover,
         )
-        for sleeve in (() if account is None else account.sleeves)
+        for sleeve in account.sleeves
     )
 
 

@@ -184,7 +184,7 @@ def test_only_a_venue_outside_this_machine_is_real(lines, real):
 def test_an_older_file_gets_the_careful_defaults():
     account = parse_portfolio(text(sleeve())).account()
 
-    assert (account.feed, account.environment, account.sleeves[0].handover) == ("bybit-public", "mainnet", "adopt")
+    assert (account.feed, account.environment, account.sleeves[0].handover) == ("bybit-public", "mainnet", None)
     assert (account.limits.max_price_deviation_frac, account.limits.stale_data_s) == (0.05, 60)
 
 
