@@ -41,7 +41,8 @@ def status(
     looking = load("live.observing.status")
     names = looking.accounts_of(host) if account is None else (account,)
     if not names:
-        raise ConfigError(f"no journal in {host.journal_path('any').parent}; nothing was traded yet: autarch live run --tag TAG")
+        folder = host.journal_path("any").parent
+        raise ConfigError(f"no journal in {folder}; nothing was traded yet: autarch live run --tag TAG")
     each = [looking.Looking(host, name) for name in names]
 
     def look() -> list[dict[str, Any]]:

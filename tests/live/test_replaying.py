@@ -6,13 +6,14 @@ import dataclasses
 import json
 import shutil
 import sqlite3
+from types import SimpleNamespace
 
 import git
 import pytest
 
 from autarch.canonical import canonical_json, sha256_hex
 from autarch.cli.live_replay import replay_text
-from autarch.errors import DataError, DeployError, RefusedError
+from autarch.errors import ConfigError, DataError, DeployError, RefusedError
 from autarch.evidence.released import Released, ReleasedStrategy, render_release
 from autarch.market.build import build, write_blobs
 from autarch.market.lock_toml import lock_toml
@@ -25,6 +26,7 @@ from live.assembling import market_of
 from live.host import Host
 from live.installed import SCHEMA, InstalledRecord, install, read_installed, release_content
 from live.journal import GENESIS, Journal, event_hash
+from live.observing.drift import drift_of
 from live.observing.kept import KeptBars, kept_path
 from live.replaying import replay
 from live.running import RunOptions, run_release
@@ -274,6 +276,62 @@ def test_bars_that_the_journal_says_were_missed_are_no_difference(copy, worker):
     forge(host, lambda seq, _, body: gone if seq == wanted else body)
 
     assert again(host, stores, worker).first is None
+
+
+def drift(host, stores, *, metrics=None):
+    """Return how the account compares; the evidence holds `metrics`, or is not at hand."""
+
+    def claim_of(_evidence):
+        if metrics is None:
+            raise ConfigError("no evidence in this clone")
+        return SimpleNamespace(metrics={"train": metrics})
+
+    with Journal(host.journal_path("paper"), account="paper", read_only=True) as journal:
+        (sleeve,) = drift_of(journal, host, stores, claim_of=claim_of)
+    return sleeve, {figure.name: figure for figure in sleeve.figures}
+
+
+def test_a_run_on_stored_bars_is_its_own_twin_and_without_evidence_nothing_is_promised(copy):
+    host, stores = copy
+
+    sleeve, figures = drift(host, stores)
+
+    assert not sleeve.drifts
+    assert figures["shortfall_bp"].n > 50
+    assert (figures["shortfall_bp"].value, figures["missing_frac"].value, figures["extra_orders"].value) == (0, 0, 0)
+    assert figures["equity_apart_frac"].value == 0.0
+    assert "the evidence is not at hand" in sleeve.notes[0]
+    assert figures["daily_return"].high is None
+
+
+def test_a_live_feeds_account_is_compared_on_the_bars_that_were_kept_and_with_its_promise(traded, copy):
+    host, stores = copy
+    live_feed(host, stores, traded[1])
+    calm = {"sharpe": 3.0, "volatility": 0.001, "max_drawdown": 0.0001}
+
+    sleeve, figures = drift(host, stores, metrics=calm)
+
+    assert figures["extra_orders"].value == 0.0
+    assert figures["drawdown_frac"].drifts
+    assert sleeve.drifts
+    assert sleeve.notes == ()
+    assert sleeve.to_json()["drifts"] is True
+
+
+def test_orders_that_were_left_out_of_a_journal_are_missing_beside_its_twin(copy):
+    host, stores = copy
+    links = [event[2] for event in told(host) if event[1] == "intent"]
+    gone = set(links[: len(links) * 3 // 4])
+
+    forge(
+        host,
+        lambda _, kind, body: None if kind == "execution" and body["order_link_id"] in gone else body,
+    )
+
+    sleeve, figures = drift(host, stores)
+    assert figures["missing_frac"].value > 0.5
+    assert figures["missing_frac"].drifts
+    assert sleeve.drifts
 
 
 def refusal(host, stores, worker, error):
