@@ -239,3 +239,28 @@ def test_why_of_nothing_is_exit_one_with_the_nearest_fills_and_of_no_form_exit_t
     assert main(["why", "what was that?"]) == 2
     assert "symbol@time, such as" in capsys.readouterr().err
     assert main(["why", LINK, "--account", "absent"]) == 2
+
+
+@pytest.mark.usefixtures("journalled")
+def test_status_refreshes_until_ctrl_c(capsys, monkeypatch):
+    looks = iter([None, None])
+
+    def sleep(_seconds):
+        if next(looks, KeyboardInterrupt) is KeyboardInterrupt:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("time.sleep", sleep)
+
+    assert main(["live", "status", "--watch", "1"]) == 0
+    assert "account   paper  ACTIVE" in capsys.readouterr().out
+
+
+def test_status_of_several_accounts_is_one_object(journalled, capsys):
+    with Journal(journalled / ".autarch/host/journal/second.sqlite3", account="second"):
+        pass
+
+    assert main(["live", "status", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [one["account"] for one in found["accounts"]] == ["paper", "second"]
+    assert main(["live", "status", "--account", "paper", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["positions"] == {"BTCUSDT": "25"}
