@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
@@ -39,6 +40,23 @@ TOPICS: Final = ("execution.linear", "order.linear", "position.linear")
 CLOCK_EVERY_S: Final = 60.0
 LISTINGS_EVERY: Final = 5
 """Every so many looks at the clock, what is listed is compared with what it was."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """How a venue's client is.
+
+    Attributes:
+        generation: Of the private stream; 0 before the first.
+        connected: Whether it is up.
+        clock_off_ms: How far the wall clock is ahead of the venue's.
+        trouble: The newest disturbance, however old; "" before any.
+    """
+
+    generation: int
+    connected: bool
+    clock_off_ms: int
+    trouble: str
 
 
 class BybitVenue:
@@ -186,6 +204,15 @@ class BybitVenue:
     async def now_ms(self) -> EpochMs:
         """See `Venue`."""
         return self._time.now_ms()
+
+    def health(self) -> Health:
+        """Return how the client is, without asking anybody."""
+        return Health(
+            generation=self._stream.generation,
+            connected=self._stream.connected,
+            clock_off_ms=self._time.off_ms(),
+            trouble=self._desk.trouble,
+        )
 
     async def _first_connection(self) -> None:
         """Wait for the private stream.

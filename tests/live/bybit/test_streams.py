@@ -28,6 +28,9 @@ def test_a_stream_that_ends_is_told_and_made_again(kind):
 
         assert generations(news) == [1, 2]
         assert any(isinstance(item, Disturbed) and not item.fatal for item in news)
+        health = venue.health()
+        assert (health.generation, health.connected, abs(health.clock_off_ms) < 5) == (2, True, True)
+        assert "private stream" in health.trouble
         assert (await venue.snapshot((SYMBOL,))).generation == 2
         assert len(await venue.executions(since_ms=0)) == 1
 
