@@ -78,6 +78,7 @@ def status_text(found: dict[str, Any]) -> str:
     release = f"{found['tag']}" + (f", next {found['next_tag']}" if found.get("next_tag") else "")
     lines = [
         f"account   {found['account']}  {found['state']}{': ' + found['reason'] if found['reason'] else ''}",
+        *_latch(found),
         *(f"symbol    {symbol}  {own['state']}: {own['reason']}" for symbol, own in found["states"].items()),
         f"release   {release}  on {found['feed']}",
         *_alive(found),
@@ -97,6 +98,12 @@ def status_text(found: dict[str, Any]) -> str:
         f"journal   {found['journal']['path']}  {found['journal']['seq']} events  {found['journal']['head'][:12]}",
     ]
     return "\n".join(lines + ([f"note      {found['note']}"] if found.get("note") else []))
+
+
+def _latch(found: dict[str, Any]) -> list[str]:
+    latch = found.get("latch") or {"halts": [], "release": None}
+    waits = [f"release   {latch['release']}; the executor carries it out"] if latch["release"] else []
+    return [f"halted    {halt}" for halt in latch["halts"]] + waits
 
 
 def _alive(found: dict[str, Any]) -> list[str]:

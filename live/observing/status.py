@@ -13,6 +13,8 @@ from live.journal import Journal
 from live.observing.alerting import alerts_path, read_alerts
 from live.observing.heartbeat import Heartbeat, heartbeat_path, read_heartbeat, start_ticks
 from live.observing.picture import Holding, Picture
+from live.stopping.latch import FileLatch
+from live.stopping.places import Places
 from live.watching.choice import Choices
 
 SILENT_MS = 5_000
@@ -45,7 +47,7 @@ class Looking:
                 self._verified = True
             self._picture.fold(journal.events(after=self._picture.seq))
             of_journal = journal_status(journal, self._picture)
-        return {**of_journal, **self._alive(now_ms), **self._next(), "alerts": self._alerts()}
+        return {**of_journal, **self._alive(now_ms), **self._next(), "latch": self._latch(), "alerts": self._alerts()}
 
     def _alive(self, now_ms: int) -> dict[str, Any]:
         try:
@@ -64,6 +66,13 @@ class Looking:
             "generation": beat.generation,
         }
         return {"running": is_running(beat), "heartbeat": shown}
+
+    def _latch(self) -> dict[str, Any]:
+        """Return what nobody may send against, whatever the journal says: a kill halts without an executor."""
+        latch = FileLatch(path=Places(root=self.host.root, account=self.account).latch, account=self.account)
+        latched = latch.read()
+        waiting = None if latched.release is None else f"{latched.release.who} resumes from {latched.release.start}"
+        return {"halts": [str(halted) for halted in latched.halts], "release": waiting}
 
     def _next(self) -> dict[str, Any]:
         try:

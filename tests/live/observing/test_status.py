@@ -15,6 +15,8 @@ from live.observing.heartbeat import heart_of
 from live.observing.status import Looking, accounts_of, status_of
 from live.observing.watchman import watch
 from live.ports.observer import Pulse
+from live.stopping.latch import FileLatch, Halted, Release
+from live.stopping.places import Places
 from live.watching.choice import Choice, Choices
 
 from .journals import CLOSE, STEP, Draft, StandingClock, a_day, events, execution, intent, opened
@@ -127,3 +129,22 @@ def test_accounts_are_those_with_a_journal(host):
         Journal(host.journal_path(name), account=name).close()
 
     assert accounts_of(host) == ("one", "two")
+
+
+def test_a_halt_in_the_latch_is_shown_though_no_executor_has_journalled_it(host):
+    with Journal(host.journal_path("paper"), account="paper") as journal:
+        write(journal, *a_day()[:6])
+    places = Places(root=host.root, account="paper")
+    places.make()
+    latch = FileLatch(path=places.latch, account="paper")
+    latch.halt(Halted(by="kill", who="desk", why="enough", at_ms=CLOSE))
+
+    found = Looking(host, "paper").look(CLOSE)
+
+    assert found["state"] == "ACTIVE"
+    assert found["latch"] == {"halts": ["the account halted by kill (desk): enough"], "release": None}
+    assert "halted    the account halted by kill (desk): enough" in status_text(found)
+    latch.ask(Release(start="flat", who="desk", at_ms=CLOSE + 1))
+    assert "release   desk resumes from flat; the executor carries it out" in status_text(
+        Looking(host, "paper").look(1)
+    )
