@@ -1,0 +1,256 @@
+"""`live run` against the simulated venue over real sockets: what is wrong is a sentence, a state, and nothing sent."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import os
+import signal
+import subprocess
+import threading
+import time
+from decimal import Decimal
+
+import pytest
+
+from autarch.cli.main import main
+from autarch.engine.costs import CostModel
+from autarch.market.load import load_market
+from autarch.market.lock import read_lock
+from autarch.repo.runner import SAFE_ENVIRONMENT
+from autarch.workspace import CONFIG_NAME, Config, ForgeSection, render_config
+from live.host import Host
+from live.journal import Draft, Journal
+from live.simulator.core.requests import CreateOrder
+from live.simulator.serving.replay import Replay, shifted, site_of
+from live.simulator.serving.server import ServerOptions, SimulatorServer
+from live.simulator.wire.keys import ApiKey
+from live.stopping.latch import FileLatch, Halted
+from live.stopping.places import Places
+
+from . import release_yard
+
+pytestmark = pytest.mark.slow
+
+ENGINE = "e" * 64
+DAY_MS = 86_400_000
+TRADING = {"ContractTrade": ("Order", "Position"), "Derivatives": ("DerivativesTrade",)}
+CODE = b'''"""Hold half.
+
+Thesis: none.
+Source: own choice.
+Dies when: the test ends.
+"""
+
+import numpy as np
+
+from autarch.strategy import Bars, Params, Targets
+
+
+def decide(bars: Bars, p: Params) -> Targets:
+    """Hold half, whatever happens."""
+    return Targets(exposure=np.full(bars.close.shape, 0.5), stop_loss=np.full(bars.close.shape, 0.05))
+'''
+POLICY = (
+    b'schema = 1\nwalkthrough = false\n[required]\nstrategy = ["scope", "backtest"]\nplatform = ["scope"]\n'
+    b"[tiers]\nprobe_capital_frac = 0.02\nprobe_together_frac = 0.05\n[sandbox]\nrequired = []\n"
+)
+
+
+def wall_ms():
+    return time.time_ns() // 1_000_000
+
+
+class Sim:
+    """A served simulator; `do` runs a function on its loop, where alone it may be touched."""
+
+    def __init__(self, market, costs):
+        now = wall_ms()
+        self.site = site_of(shifted(market, now_ms=now, history_ms=2 * DAY_MS), Replay(costs=costs))
+        self.site.advance(now)
+        self.server = SimulatorServer(self.site, lambda: wall_ms() + self.ahead_ms, ServerOptions(port=0))
+        self.ahead_ms = 0
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        asyncio.run_coroutine_threadsafe(self.server.start(), self._loop).result(20)
+
+    def do(self, function):
+        async def there():
+            return function()
+
+        return asyncio.run_coroutine_threadsafe(there(), self._loop).result(20)
+
+    def close(self):
+        asyncio.run_coroutine_threadsafe(self.server.close(), self._loop).result(20)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
+
+    def account(self, **key):
+        """Open an account with a key of its own."""
+        uid = str(len(self.site.exchange.accounts) + 1)
+        made = ApiKey(**{"key": f"key-of-{uid}-0000", "secret": f"secret-of-{uid}-0000", "uid": uid, **key})
+        self.do(lambda: self.site.add_key(made, deposit=Decimal(100_000)))
+        return made
+
+    def orders(self, uid):
+        return self.do(lambda: list(self.site.exchange.accounts[uid].orders))
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory):
+    """A project whose release trades minute bars on a simulator, and that simulator."""
+    root = tmp_path_factory.mktemp("live yard")
+    with pytest.MonkeyPatch.context() as patch:
+        spec = release_yard.default_spec(n_bars=12_000)
+        patch.setattr(release_yard, "default_spec", lambda n_bars: dataclasses.replace(spec, interval="1m"))  # noqa: ARG005
+        patch.setattr(release_yard, "MANIFEST", release_yard.MANIFEST.replace('"15m"', '"1m"'))
+        patch.setattr(release_yard, "CODE", CODE)
+        patch.setattr(release_yard, "POLICY", POLICY)
+        patch.setattr(release_yard, "WALKTHROUGH", POLICY.replace(b"walkthrough = false", b"walkthrough = true"))
+        yard = release_yard.make_yard(root)
+        lock = read_lock(yard.repo.blob_at(yard.main, "ci/datasets/tiny.toml"))
+        market = load_market(lock, split="train", symbols=("BTCUSDT",), interval="1m", stores=yard.stores)
+        sim = Sim(market, CostModel.from_lock(lock))
+        where = f'venue = "bybit"\nenvironment = "sim"\nurl = "{sim.server.url}"'
+        text = release_yard.PORTFOLIO.replace('venue = "{venue}"\nenvironment = "mainnet"', where)
+        yard.advance(yard.commit({"live/portfolio.toml": text.encode()}))
+        yard.release("v0.2.0", trials=2)
+        yield yard, sim
+        sim.close()
+
+
+@pytest.fixture
+def desk(released, tmp_path, monkeypatch):
+    """A workspace with the release, and a way to hand it a key."""
+    yard, sim = released
+    root = tmp_path / "clone"
+    environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", **SAFE_ENVIRONMENT}
+    command = ["git", "clone", "--quiet", "--mirror", str(yard.root / "repo.git"), str(root / ".git")]
+    subprocess.run(command, check=True, capture_output=True, env=environment)
+    (root / CONFIG_NAME).parent.mkdir(mode=0o700)
+    (root / CONFIG_NAME).write_bytes(render_config(Config(schema=1, forge=ForgeSection(repository="local/autarch"))))
+    monkeypatch.setenv("AUTARCH_WORKSPACE", str(root))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setattr("autarch.numerics.ensure_pinned", lambda _argv: None)
+    monkeypatch.setattr("autarch.repo.engine.engine_digest", lambda: ENGINE)
+    monkeypatch.setattr("live.rederive.rederive_all", lambda *_, **__: None)
+    for split in ("train", "forward"):
+        monkeypatch.setenv(f"AUTARCH_DATA_{split.upper()}", str(yard.root / "data" / split))
+    Host(root=root / ".autarch/host").save_trust(dataclasses.replace(yard.host.trust(), ledger_floor=None))
+    return Desk(sim=sim, host=Host(root=root / ".autarch/host"), keys=tmp_path / "config/autarch/keys")
+
+
+@dataclasses.dataclass
+class Desk:
+    sim: Sim
+    host: Host
+    keys: object
+
+    def give(self, key, *, secret=None):
+        self.keys.mkdir(parents=True, exist_ok=True)
+        path = self.keys / "paper.trade"
+        path.write_text(f"{key.key}\n{secret or key.secret}\n")
+        path.chmod(0o600)
+
+    def run(self, *more):
+        return main(["live", "run", "--tag", "v0.2.0", *more])
+
+
+def test_a_key_that_may_withdraw_starts_nothing(desk, capsys):
+    made = desk.sim.account(permissions={**TRADING, "Wallet": ("Withdraw",)})
+    desk.give(made)
+
+    assert desk.run() == 2
+
+    assert "Withdraw" in capsys.readouterr().err
+    assert desk.sim.orders(made.uid) == []
+
+
+def test_a_wrong_secret_is_refused_and_never_shown(desk, capsys):
+    made = desk.sim.account()
+    desk.give(made, secret="not-the-secret-0000")
+
+    assert desk.run() == 2
+
+    said = capsys.readouterr()
+    assert "the secret does not belong to the key" in said.err
+    assert "not-the-secret" not in said.err + said.out
+    assert all(b"not-the-secret" not in path.read_bytes() for path in desk.host.root.rglob("*") if path.is_file())
+
+
+def test_without_a_key_the_ways_to_give_one_are_named(desk, capsys):
+    assert desk.run() == 2
+
+    said = capsys.readouterr().err
+    assert "LoadCredential=paper.trade:FILE" in said
+    assert "paper.trade, mode 0600" in said
+
+
+def test_a_hedge_mode_account_is_refused_and_not_switched(desk, capsys):
+    made = desk.sim.account()
+    desk.sim.do(lambda: desk.sim.site.exchange.switch_mode(made.uid, 3))
+    desk.give(made)
+
+    assert desk.run() == 2
+
+    assert "hedge" in capsys.readouterr().err
+    assert desk.sim.site.exchange.accounts[made.uid].position_mode == 3
+
+
+def test_a_clock_that_is_off_by_five_seconds_stops_the_start(desk, capsys):
+    made = desk.sim.account()
+    desk.give(made)
+    desk.sim.ahead_ms = 5_000
+    try:
+        assert desk.run() == 2
+    finally:
+        desk.sim.ahead_ms = 0
+
+    assert "ms behind the venue's" in capsys.readouterr().err
+    assert desk.sim.orders(made.uid) == []
+
+
+def test_the_journal_of_another_account_or_a_newer_runtime_is_refused(desk, capsys):
+    desk.give(desk.sim.account())
+    path = desk.host.journal_path("paper")
+    path.parent.mkdir(parents=True, mode=0o700)
+    with Journal(path, account="other") as journal:
+        journal.append([Draft(time_ms=1, kind="opened", body={"tag": "v0.2.0"})])
+
+    assert desk.run() == 2
+
+    assert "other" in capsys.readouterr().err
+
+
+def until(condition, *, seconds=60.0):
+    ends = time.monotonic() + seconds
+    while not condition() and time.monotonic() < ends:
+        threading.Event().wait(0.05)
+
+
+def test_a_strangers_position_halts_the_symbol_and_nothing_is_sent(desk, capsys):
+    made = desk.sim.account()
+    order = CreateOrder(symbol="BTCUSDT", side="Buy", order_type="Market", qty=Decimal("0.010"))
+    desk.sim.do(lambda: desk.sim.site.exchange.create(made.uid, order))
+    before = desk.sim.orders(made.uid)
+    desk.give(made)
+    latch = FileLatch(path=Places(root=desk.host.root, account="paper").latch, account="paper")
+
+    def end_when_halted():
+        until(lambda: bool(latch.read().halts))
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    watching = threading.Thread(target=end_when_halted)
+    watching.start()
+    with contextlib.suppress(KeyboardInterrupt):
+        assert desk.run("--json") == 0
+    watching.join()
+
+    (halted,) = latch.read().halts
+    assert isinstance(halted, Halted)
+    assert halted.symbol in {"", "BTCUSDT"}
+    assert desk.sim.orders(made.uid) == before
+    assert '"positions": {}' in capsys.readouterr().out
