@@ -13,6 +13,7 @@ import pytest
 
 from autarch.canonical import canonical_json, sha256_hex
 from autarch.cli.live_replay import replay_text
+from autarch.cli.main import main
 from autarch.errors import ConfigError, DataError, DeployError, RefusedError
 from autarch.evidence.released import Released, ReleasedStrategy, render_release
 from autarch.market.build import build, write_blobs
@@ -22,16 +23,23 @@ from autarch.market.synth_dataset import default_spec, synth_recipe
 from autarch.repo.git import GitRepo
 from autarch.repo.strategies import strategy_tree
 from autarch.sandbox.worker import Worker
+from autarch.workspace import CONFIG_NAME, Config, ForgeSection, render_config
 from live.assembling import market_of
 from live.host import Host
 from live.installed import SCHEMA, InstalledRecord, install, read_installed, release_content
 from live.journal import GENESIS, Journal, event_hash
+from live.observing.alerting import alerts_path, read_alerts
 from live.observing.drift import drift_of
 from live.observing.kept import KeptBars, kept_path
 from live.replaying import replay
 from live.running import RunOptions, run_release
+from live.stopping.latch import FileLatch
+from live.stopping.places import Places
 
-from .release_yard import PERSON, POLICY, PORTFOLIO
+from .release_yard import PERSON, PORTFOLIO
+from .release_yard import POLICY as LIMITS
+
+POLICY = LIMITS + b'[sandbox]\nrequired = ["seccomp"]\n'
 
 MANIFEST = b"""schema = 1
 name = "one_idea"
@@ -355,3 +363,45 @@ def test_what_cannot_be_replayed_is_said(copy, worker):
         database.execute("UPDATE events SET time_ms = time_ms + 1 WHERE seq = 3")
     database.close()
     assert "event 3 does not continue the chain" in refusal(host, stores, worker, RefusedError)
+
+
+@pytest.fixture
+def workspace(traded, tmp_path, monkeypatch):
+    """A workspace whose host has traded; the numeric pin is this process's own affair."""
+    root = tmp_path / "workspace"
+    git.Repo.init(root, initial_branch="main").close()
+    (root / CONFIG_NAME).parent.mkdir(mode=0o700)
+    (root / CONFIG_NAME).write_bytes(render_config(Config(schema=1, forge=ForgeSection(repository="local/autarch"))))
+    shutil.copytree(traded[0] / "host", root / ".autarch/host")
+    monkeypatch.setenv("AUTARCH_WORKSPACE", str(root))
+    monkeypatch.setenv("AUTARCH_DATA_FORWARD", str(traded[0] / "data" / "forward"))
+    monkeypatch.setattr("autarch.numerics.ensure_pinned", lambda _argv: None)
+    return Host(root=root / ".autarch/host")
+
+
+def test_the_daily_re_gate_passes_an_honest_day_and_halts_where_a_decision_differs(workspace, capsys):
+    latch = FileLatch(path=Places(root=workspace.root, account="paper").latch, account="paper")
+    assert main(["live", "replay", "--since", "24", "--halt", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"same": True, "account": "paper", "decisions": 13, "differs": None}
+    assert latch.read().blocks("BTCUSDT") is None
+    last = max(seq for seq, event in enumerate(told(workspace), 1) if event[1] == "decision")
+    forge(workspace, lambda seq, _, body: body | {"inputs": "0" * 64} if seq == last else body)
+
+    assert main(["live", "replay", "--since", "24", "--halt"]) == 1
+
+    said = capsys.readouterr().out
+    assert said.startswith("DIFFERS: one_idea of v0.1.0")
+    assert said.strip() in latch.read().blocks("BTCUSDT")
+    (alert,) = read_alerts(alerts_path(workspace, "paper"))
+    assert (alert.severity, alert.subject) == ("critical", "decisions differ")
+
+
+def test_drift_is_told_by_the_command_line(workspace, capsys):
+    assert main(["live", "drift", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["account"], found["drifts"]) == ("paper", False)
+    assert "not at hand" in found["sleeves"][0]["notes"][0]
+
+    assert main(["live", "drift"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "paper: within every band"
+    assert workspace.releases.is_dir()
