@@ -27,6 +27,8 @@ from live.simulator.wire.streams import PrivateSession, PublicSession, Session, 
 LOOPBACK = "127.0.0.1"
 REQUESTS_KEPT = 10_000
 UNANSWERED_S = 60.0
+SHOWN_EVERY_S = 20.0
+"""The venue shows a bar that is being made every few seconds, also while nothing moves."""
 _SESSIONS: dict[str, type[Session]] = {
     "/v5/public/linear": PublicSession,
     "/v5/private": PrivateSession,
@@ -115,9 +117,14 @@ class SimulatorServer:
             await self.close()
 
     async def _tick(self) -> None:
+        shown_s = 0.0
         while True:
             self._follow()
             self._strike()
+            now_s = asyncio.get_running_loop().time()
+            if now_s - shown_s >= SHOWN_EVERY_S:
+                shown_s = now_s
+                self._push([bars.open_bar for bars in self.site.bars.values() if bars.open_bar is not None])
             await asyncio.sleep(self._options.tick_ms / 1000)
 
     def _strike(self) -> None:

@@ -364,3 +364,26 @@ def test_a_feed_without_a_key_reads_history_and_hears_the_next_bar_over_sockets(
 
     asyncio.run(main())
     assert prices
+
+
+def test_a_bar_that_is_being_made_is_shown_while_nothing_moves(monkeypatch):
+    from live.simulator.serving import server as serving
+    from live.simulator.serving.replay import Replay, site_of
+    from tests.live.conftest import COSTS
+
+    from .test_public_feed import BEGIN, MADE
+
+    monkeypatch.setattr(serving, "SHOWN_EVERY_S", 0.05)
+
+    async def main():
+        site = site_of(MADE, Replay(costs=COSTS))
+        now = int(MADE.ts[BEGIN]) + 400_000
+        site.advance(now)
+        async with serving.SimulatorServer(site, lambda: now, serving.ServerOptions()).running() as server:
+            connection = await PybitStreams(sim(server.url), None).connect("public", ("kline.15.AAAUSDT",))
+            shown = [await asyncio.wait_for(connection.receive(), 10) for _ in range(3)]
+            await connection.close()
+            await asyncio.sleep(0.1)
+        return [bar["confirm"] for message in shown if message.topic for bar in message.message["data"]]
+
+    assert asyncio.run(main()) == [False] * 3
