@@ -10,7 +10,7 @@ from typing import Any
 from benchmarks.mutation.plan import AREAS, Area
 from benchmarks.mutation.sites import Mutant, mutants_of
 
-_LABEL = re.compile(r"(?P<path>\S+):(?P<line>\d+) (?P<change>.+)", re.DOTALL)
+_LABEL = re.compile(r"(?P<path>[^\s:]+):(?P<line>\d+)(?::(?P<column>\d+))? (?P<change>.+)", re.DOTALL)
 NOT_SURE = "timeout"
 """On a busy machine a test may run out of time for reasons of its own: such a mutant is tried again."""
 
@@ -31,8 +31,8 @@ def again(root: Path, row: dict[str, Any]) -> tuple[Area, Mutant]:
     area = next((one for one in AREAS if one.name == row["area"]), None)
     if found is None or area is None:
         raise ValueError(f"{row} is no row of a mutation run; write one with --json")
-    path, line = found["path"], int(found["line"])
+    path, line, column = found["path"], int(found["line"]), int(found["column"] or 1)
     alike = [one for one in mutants_of(path, (root / path).read_text()) if one.label.endswith(f" {found['change']}")]
     if not alike:
         raise ValueError(f"{row['mutant']}: the module has no such change any more; draw mutants anew without --again")
-    return area, min(alike, key=lambda one: abs(one.line - line))
+    return area, min(alike, key=lambda one: (abs(one.line - line), abs(one.column - column)))

@@ -33,10 +33,11 @@ _SILENT = (ast.JoinedStr, ast.Raise, ast.Assert)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mutant:
-    """One change of one module: characters [start, end) become `new`."""
+    """One change of one module: characters [start, end) become `new`; `line` and `column` count from 1."""
 
     path: str
     line: int
+    column: int
     start: int
     end: int
     old: str
@@ -45,7 +46,7 @@ class Mutant:
     @property
     def label(self) -> str:
         """Where and what, on one line."""
-        return f"{self.path}:{self.line} {self.old!r} -> {self.new!r}"
+        return f"{self.path}:{self.line}:{self.column} {self.old!r} -> {self.new!r}"
 
     def applied(self, source: str) -> str:
         """Return the module with the change.
@@ -126,7 +127,10 @@ class _Text:
         return self._lines[line - 1] + len(text.encode()[:column].decode(errors="ignore"))
 
     def _mutant(self, line: int, start: int, end: int, new: str) -> Mutant:
-        return Mutant(path=self.path, line=line, start=start, end=end, old=self.source[start:end], new=new)
+        column = start - self.source.rfind("\n", 0, start)
+        return Mutant(
+            path=self.path, line=line, column=column, start=start, end=end, old=self.source[start:end], new=new
+        )
 
 
 def _is_text(*nodes: ast.expr) -> bool:

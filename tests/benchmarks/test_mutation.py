@@ -76,7 +76,7 @@ def test_each_area_names_modules_and_tests_that_exist(root):
 
 def test_the_tests_that_import_a_module_are_asked_first(root: Path):
     area = next(area for area in AREAS if area.name == "gate")
-    mutant = Mutant(path="ci/checks/risk.py", line=1, start=0, end=1, old="a", new="b")
+    mutant = Mutant(path="ci/checks/risk.py", line=1, column=1, start=0, end=1, old="a", new="b")
 
     first = stages_of(root, area, mutant)[0]
 
@@ -92,12 +92,14 @@ def test_survivors_and_those_that_ran_out_of_time_are_tried_again_and_the_rest_i
 
 def test_a_survivor_is_found_again_by_its_change_near_where_it_was(tmp_path: Path):
     (tmp_path / "ci/checks").mkdir(parents=True)
-    (tmp_path / "ci/checks/x.py").write_text("a = 1 < 2\n" + "\n" * 30 + "b = 3 < 4\n")
-    row = {"area": "gate", "mutant": "ci/checks/x.py:29 '<' -> '<='", "killed_by": None}
+    (tmp_path / "ci/checks/x.py").write_text("a = 1 < 2\n" + "\n" * 30 + "b = (3 < 4, 5 < 6)\n")
+    row = {"area": "gate", "mutant": "ci/checks/x.py:29:14 '<' -> '<='", "killed_by": None}
 
     area, mutant = again(tmp_path, row)
 
-    assert (area.name, mutant.line, mutant.new) == ("gate", 32, "<=")
+    assert (area.name, mutant.line, mutant.column, mutant.new) == ("gate", 32, 15, "<=")
+    assert mutant.label == "ci/checks/x.py:32:15 '<' -> '<='"
+    assert again(tmp_path, {**row, "mutant": "ci/checks/x.py:3 '<' -> '<='"})[1].line == 1  # a label of before columns
     with pytest.raises(ValueError, match="no such change any more"):
         again(tmp_path, {**row, "mutant": "ci/checks/x.py:29 '>' -> '>='"})
     with pytest.raises(ValueError, match="no row of a mutation run"):
