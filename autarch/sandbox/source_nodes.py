@@ -50,7 +50,8 @@ _CLOSED = frozenset(
     {ast.AsyncFunctionDef, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.Constant}
 )
 """What binds no name in the scope around it."""
-_LEAVES = frozenset({"ctx", "op", "ops"})
+_LEAVES = frozenset({"ctx", "op", "ops", "id", "attr", "arg", "asname", "module", "level", "kind", "conversion"})
+_BELOW = "autarch children"  # no field of any node
 _FIELDS: dict[type[ast.AST], tuple[str, ...]] = {}
 
 
@@ -91,7 +92,13 @@ class Nodes:
 
 
 def children(node: ast.AST) -> list[ast.AST]:
-    """Return the nodes right below `node`, in order, contexts and operators left out."""
+    """Return the nodes right below `node`, in order, contexts and operators left out; kept with it, not to be changed.
+
+    A tree that is being looked at does not change, and each of its nodes is asked some three times.
+    """
+    known: list[ast.AST] | None = node.__dict__.get(_BELOW)
+    if known is not None:
+        return known
     kind = type(node)
     fields = _FIELDS.get(kind)
     if fields is None:
@@ -99,10 +106,13 @@ def children(node: ast.AST) -> list[ast.AST]:
     found: list[ast.AST] = []
     for name in fields:
         value = getattr(node, name, None)
-        if isinstance(value, ast.AST):
-            found.append(value)
-        elif isinstance(value, list):
+        if not value:
+            continue
+        if type(value) is list:
             found += [item for item in value if isinstance(item, ast.AST)]
+        elif isinstance(value, ast.AST):
+            found.append(value)
+    node.__dict__[_BELOW] = found
     return found
 
 

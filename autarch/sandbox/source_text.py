@@ -18,7 +18,8 @@ _COOKIE = re.compile(r"^[ ]*#.*?coding[:=]")
 # stops the search: no input costs more than its length. Possessive groups match wrongly before Python 3.11.5.
 _TOKEN = re.compile(
     r"""
-    (?P<text>[A-Za-z]{0,2}(?:
+    (?=["'\#()\[\]{}BFRUbfru])  # no other letter begins a text, and most letters begin none of these
+    (?: (?P<text>[BFRUbfru]{0,2}(?:
         \"\"\" [^"\\]*+ (?:(?:\\.|"(?!""))[^"\\]*+)* \"\"\"
       | ''' [^'\\]*+ (?:(?:\\.|'(?!''))[^'\\]*+)* '''
       | (?!\"\"\")" [^"\\\n]*+ (?:\\.[^"\\\n]*+)* "
@@ -27,7 +28,7 @@ _TOKEN = re.compile(
     | (?P<endless>["'])
     | (?P<comment>\#[^\n]*+)
     | (?P<open>[(\[{])
-    | (?P<close>[)\]}])
+    | (?P<close>[)\]}]) )
     """,
     re.DOTALL | re.VERBOSE,
 )
@@ -88,14 +89,15 @@ def _refuse_cookie(text: str) -> tuple[Finding, ...]:
 def _refuse_depth(text: str) -> tuple[Finding, ...]:
     depth = 0
     for token in _TOKEN.finditer(text):
-        if token["open"]:
+        kind = token.lastgroup
+        if kind == "open":
             depth += 1
-        elif token["close"]:
+        elif kind == "close":
             depth -= 1
-        elif token["text"] and "f" in token["text"][:2].lower():
+        elif kind == "text" and "f" in token["text"][:2].lower():
             inner = max(token["text"].count(bracket) for bracket in "([{")
             depth += 0 if inner <= BRACKETS_MAX else inner
-        if token["endless"]:
+        elif kind == "endless":
             return (_at(text, token.start(), "syntax", "the text that begins here does not end; close its quotes"),)
         if depth > BRACKETS_MAX:
             limit = f"brackets nest deeper than {BRACKETS_MAX}; name the parts in steps"
