@@ -227,10 +227,13 @@ class Sending:
         )
 
     def _is_blocked(self, request: OrderRequest) -> bool:
-        """Look at the latch once more, since writing takes time; what it blocks has not been sent."""
-        blocked = self.core.world.latch.read().blocks(request.symbol)
+        """Look at latch and state once more: writing takes time, and may itself have ended in REDUCING."""
+        blocked, by = self.core.world.latch.read().blocks(request.symbol), "latch"
+        state, reason = self.core.books.state_of(request.symbol)
+        if blocked is None and state != "ACTIVE" and not request.reduce_only:
+            blocked, by = f"the account only reduces: {reason}", "limits"
         if blocked is not None:
-            self._reject(request.order_link_id, request.symbol, blocked, by="latch")
+            self._reject(request.order_link_id, request.symbol, blocked, by=by)
         return blocked is not None
 
     async def _place_all(self, leg: Sequence[OrderRequest]) -> list[OrderAck | VenueError]:

@@ -14,6 +14,7 @@ from live.simulator.core.rows import ExecutionRow, OrderRow
 
 from .faults import STRANGE
 from .scenario import CAPITAL
+from .targets import close_of, target_of
 from .tracing import short
 from .venue_side import UID
 from .wire import Sent
@@ -27,6 +28,7 @@ ZERO: Final = Decimal(0)
 LEVERAGE: Final = Decimal(3)  # max_leverage of the manifest and one more
 TICK: Final = Decimal("0.05")
 MINUTE_MS: Final = 57_000  # an order leaves up to some seconds after it was counted
+SILENT_MS: Final = 800_000  # ten minutes of silence, and time for a bar or two after it
 BARE_MS: Final = 100_000
 """How long a position may be without its stop while everything works: two looks at the whole account."""
 
@@ -289,6 +291,8 @@ class Watch:
             if state == "REDUCING" and held * target <= 0 and held != 0:
                 self.found(f"{symbol} ended REDUCING and still holds {held}; the newest target is {target}")
             return state.lower() if self._opened() else "refused"
+        if self._silenced():
+            return "silenced"
         self._check_drift(symbol)
         if held != target and not self._may_differ(symbol, held):
             self.found(f"{symbol} ended with {held}; the newest target is {target}")
@@ -296,6 +300,11 @@ class Watch:
         if held != 0:
             self._check_stop(symbol, held)
         return "on target"
+
+    def _silenced(self) -> bool:
+        """Return whether the venue's edge turned us away so late that the calm was too short to act again."""
+        since = self.life.house.site.now_ms - SILENT_MS
+        return any(kind == "http_403" and at > since for at, _, kind in self.life.menace.struck)
 
     def _check_drift(self, symbol: str) -> None:
         """Who goes on trading must still have the account and the contract that it began with."""
@@ -371,22 +380,13 @@ class Watch:
         return process is not None and process.alive and self.life.disk.kept.head[0] > self.life.opened_at
 
     def _wanted(self, symbol: str, bar: int | None = None) -> Decimal:
-        """Return a bar's target, or the newest that changed, in signed coins, towards zero to the step."""
+        """Return a bar's target, or the newest that changed."""
         event = self._changed.get(symbol) if bar is None else self._by_bar.get((symbol, bar))
-        if event is None:
-            return ZERO
-        body: Mapping[str, Any] = event.body
-        exposure = Decimal(repr(float(body["symbols"][symbol]["exposure"])))
-        share = Decimal(1) / len(self.life.scenario.symbols)
-        coins = exposure * share * Decimal(repr(float(body["equity"]))) / Decimal(repr(float(body["closes"][symbol])))
-        return coins.quantize(Decimal("0.001"), ROUND_DOWN)
+        return ZERO if event is None else target_of(event, symbol, share=len(self.life.scenario.symbols))
 
     def _close(self, symbol: str) -> Decimal:
         event = self._decided.get(symbol)
-        if event is None:
-            return ZERO
-        closes: Any = event.body["closes"]
-        return Decimal(repr(float(closes[symbol])))
+        return ZERO if event is None else close_of(event, symbol)
 
 
 def _price(raw: object) -> Decimal | None:

@@ -68,7 +68,14 @@ def possible(state: str, kind: str) -> bool:
     return True
 
 
-PAIRS: Final = tuple((state, kind) for kind in ALL for state in STATES if possible(state, kind))
+def _pairs() -> tuple[tuple[str, str], ...]:
+    """Return every pair that can meet, mixed, so that any run of seeds has some of everything."""
+    pairs = [(state, kind) for kind in ALL for state in STATES if possible(state, kind)]
+    Random(1).shuffle(pairs)  # noqa: S311  the same mixture each time is the point
+    return tuple(pairs)
+
+
+PAIRS: Final = _pairs()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

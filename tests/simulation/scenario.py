@@ -8,7 +8,7 @@ from random import Random
 
 from live.portfolio import Limits
 
-from .faults import ALL, PAIRS, Aim
+from .faults import ALL, PAIRS, REQUESTS, WRITING, Aim
 from .market import START_MS, SYMBOLS, Drawn, draw
 
 CALM_BARS = 6
@@ -76,6 +76,8 @@ def scenario_of(seed: int, *, kinds: tuple[str, ...] = ALL, faults: bool = True)
         state, kind = PAIRS[seed % len(PAIRS)]
         aims.append(Aim(state=state, kind=kind, after_ms=START_MS + rng.randrange(0, 2) * interval_ms,
                         skip=rng.choice((0, 0, 1, 2))))  # fmt: skip
+        if rng.random() < 0.5:
+            aims.append(Aim(state=rng.choice(WRITING), kind=rng.choice(REQUESTS), skip=rng.choice((0, 0, 1, 3))))
         if state in {"halted", "reducing"}:
             noise.append((START_MS + interval_ms + 30_000, "hand_closes" if state == "halted" else "lose_stop"))
         for _ in range(rng.choice((0, 0, 1, 1, 2, 3))):
