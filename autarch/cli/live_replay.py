@@ -45,7 +45,7 @@ def replay(
     host = host_of(workspace)
     journal = load("live.journal").Journal(host.journal_path(account), account=account, read_only=True)
     replaying = load("live.replaying")
-    with journal, Worker(allow_weak=local_dev) as worker:
+    with journal, Worker(allow_weak=local_dev, demands=_demands(host, journal)) as worker:
         since_ms = replaying.newest_ms(journal) - int(since * 3_600_000) if since is not None else 0
         stores = workspace.stores()
         found = replaying.replay(journal, host, stores, worker=worker, progress=progress, since_ms=since_ms)
@@ -59,6 +59,19 @@ def replay(
     else:
         print(text)
     return 0 if first is None else 1
+
+
+def _demands(host: Any, journal: Any) -> Any:
+    """Return the layers that the newest release and this host demand; the code's own before anything traded."""
+    from autarch.cli.main import load
+    from autarch.sandbox.layers import DEMANDS
+
+    opened = journal.last("opened")
+    if opened is None:
+        return DEMANDS
+    installed = load("live.installed").read_installed(host.releases / str(opened.body["tag"]))
+    limits = host.limits_path.read_bytes() if host.limits_path.exists() else None
+    return load("live.confinement").demanded(installed.policy, limits)
 
 
 def replay_text(account: str, decisions: int, first: dict[str, Any] | None) -> str:
