@@ -32,7 +32,8 @@ def again(root: Path, row: dict[str, Any]) -> tuple[Area, Mutant]:
     if found is None or area is None:
         raise ValueError(f"{row} is no row of a mutation run; write one with --json")
     path, line, column = found["path"], int(found["line"]), int(found["column"] or 1)
-    alike = [one for one in mutants_of(path, (root / path).read_text()) if one.label.endswith(f" {found['change']}")]
+    source = (root / path).read_text() if (root / path).is_file() else ""
+    alike = [one for one in mutants_of(path, source) if one.label.endswith(f" {found['change']}")]
     if not alike:
         raise ValueError(f"{row['mutant']}: the module has no such change any more; draw mutants anew without --again")
     return area, min(alike, key=lambda one: (abs(one.line - line), abs(one.column - column)))

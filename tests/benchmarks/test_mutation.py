@@ -102,6 +102,8 @@ def test_a_survivor_is_found_again_by_its_change_near_where_it_was(tmp_path: Pat
     assert again(tmp_path, {**row, "mutant": "ci/checks/x.py:3 '<' -> '<='"})[1].line == 1  # a label of before columns
     with pytest.raises(ValueError, match="no such change any more"):
         again(tmp_path, {**row, "mutant": "ci/checks/x.py:29 '>' -> '>='"})
+    with pytest.raises(ValueError, match="no such change any more"):
+        again(tmp_path, {**row, "mutant": "ci/gone.py:1 '<' -> '<='"})
     with pytest.raises(ValueError, match="no row of a mutation run"):
         again(tmp_path, {**row, "area": "moon"})
 
