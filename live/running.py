@@ -16,6 +16,7 @@ from autarch.sandbox.values import SandboxLevel
 from autarch.sandbox.worker import Worker
 from live.assembling import costs_of, market_of, recorded_venue, release_of
 from live.brain import Blockwise, Stepwise
+from live.confinement import demanded
 from live.feeds.recorded import RecordedBars
 from live.host import Host
 from live.installed import Installed
@@ -68,7 +69,9 @@ def run_release(installed: Installed, host: Host, stores: Stores, options: RunOp
     private_directory(host.root)
     private_directory(host.journal_path(account.name).parent)
     with ExitStack() as stack:
-        worker = stack.enter_context(Worker(allow_weak=options.allow_weak))
+        limits = host.limits_path.read_bytes() if host.limits_path.exists() else None
+        demands = demanded(installed.policy, limits)
+        worker = stack.enter_context(Worker(allow_weak=options.allow_weak, demands=demands))
         level = worker.level  # before anything is journalled: without a required layer nothing begins
         journal = stack.enter_context(Journal(host.journal_path(account.name), account=account.name))
         book = RequestBook(host.book_path(account.name))

@@ -17,22 +17,27 @@ from autarch.canonical import EpochMs
 from autarch.engine import layout as at
 from autarch.engine.state import apply_fill, apply_funding, new_state, on_decision
 from autarch.errors import RefusedError
-from live.lines import Line, to_decimal
+from live.lines import Line
 from live.orders import RiskGate, State
+from live.trading.carrying import (
+    KILL_PREFIX,
+    carried,
+    decimal_of,
+    kind_of,
+    number_of,
+    price_of,
+    take_over,
+    want_flat,
+)
 from live.trading.release import Held, Release
 from live.trading.sleeves import NEVER, InFlight, Planned, SleeveBook, orders_of, planned_of
 
+__all__ = ["KILL_PREFIX", "NO_TRIGGERS", "Books", "Triggers"]
+
 Triggers = tuple[Decimal | None, Decimal | None]
-KILL_PREFIX = "ak-"
 NO_TRIGGERS: Triggers = (None, None)
 NEVER_ASKED = 1e300
 """An exposure that no strategy asks for, so that whatever it asks for next is a new decision."""
-_FORCED = {
-    "BustTrade": at.LIQUIDATED,
-    "AdlTrade": at.LIQUIDATED,
-    "Settle": at.SETTLED,
-    "Delivery": at.SETTLED,
-}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -135,7 +140,7 @@ class Books:
         state = self.owner(symbol).states[symbol]
         if state[at.POSITION] == 0.0:
             return NO_TRIGGERS
-        return _price(state[at.STOP]), _price(state[at.TAKE])
+        return price_of(state[at.STOP]), price_of(state[at.TAKE])
 
     def unfinished(self, symbol: str) -> Iterator[InFlight]:
         """Yield the orders of `symbol` that have not ended."""
@@ -179,21 +184,7 @@ class Books:
 
     def carried(self) -> dict[str, object]:
         """Return all of it as an `opened` event carries it."""
-        return {
-            "sleeves": {key: sleeve.to_json() for key, sleeve in self.sleeves.items()},
-            "gate": self.gate.to_json(),
-            "owed": [planned.to_json() for queue in self.owed.values() for planned in queue],
-            "orders": [order.to_json() for order in self.orders.values()],
-            "opener": dict(self.opener),
-            "states": {symbol: list(state) for symbol, state in self.states.items()},
-            "stops": {symbol: [_text(price) for price in pair] for symbol, pair in self.stops.items()},
-            "attempts": {symbol: list(pair) for symbol, pair in self.attempts.items()},
-            "traded": dict(self.traded),
-            "retry_ms": dict(self.retry_ms),
-            "newest_ms": self.newest_ms,
-            "newest_id": self.newest_id,
-            "equity": self.equity(),
-        }
+        return carried(self)
 
     def seat(self, release: Release) -> None:
         """Let a release's sleeves take their places, flat; what is carried is theirs with the next `opened`."""
@@ -212,26 +203,7 @@ class Books:
         return {**carried, "sleeves": {key: sleeve.to_json() for key, sleeve in self.sleeves.items()}}
 
     def _take_over(self, _time_ms: EpochMs, body: Mapping[str, Any]) -> None:
-        carried = body["carried"]
-        for sleeve in self.sleeves.values():
-            sleeve.take(carried["sleeves"])
-        self.gate.take(carried["gate"])
-        self.orders = {order["body"]["order_link_id"]: InFlight.from_json(order) for order in carried["orders"]}
-        self.owed = {}
-        for fields in carried["owed"]:
-            planned = Planned.from_json(fields)
-            self.owed.setdefault(planned.symbol, []).append(planned)
-        self.opener = dict(carried["opener"])
-        self.states = {symbol: (state, reason) for symbol, (state, reason) in carried["states"].items()}
-        self.stops = {symbol: (_decimal(stop), _decimal(take)) for symbol, (stop, take) in carried["stops"].items()}
-        self.attempts = {symbol: (bar, count) for symbol, (bar, count) in carried["attempts"].items()}
-        self.traded, self.retry_ms = dict(carried["traded"]), dict(carried["retry_ms"])
-        self.newest_ms, self.newest_id = carried["newest_ms"], carried["newest_id"]
-        self.gate.shift(self.equity() - float(carried["equity"]))  # capital moved, nothing was won or lost
-        for sleeve in self.sleeves.values():
-            if sleeve.terms.mode == "close":
-                for state in sleeve.states.values():
-                    _want_flat(state)
+        take_over(self, body["carried"])
 
     def _decide(self, time_ms: EpochMs, body: Mapping[str, Any]) -> None:
         sleeve = self.sleeves[body.get("sleeve", body["strategy"])]
@@ -247,7 +219,7 @@ class Books:
                 continue
             state = sleeve.states[symbol]
             exposure = 0.0 if sleeve.ruined or self._runs_down(symbol) else asked
-            stop, take = _number(wanted["stop_loss"]), _number(wanted["take_profit"])
+            stop, take = number_of(wanted["stop_loss"]), number_of(wanted["take_profit"])
             on_decision(state, sleeve.lines[symbol].terms, exposure, stop, take, equity, float(sleeve.closes[symbol]))
 
     def _runs_down(self, symbol: str) -> bool:
@@ -274,7 +246,7 @@ class Books:
         self.orders[body["order_link_id"]].sent_ms = body["sent_ms"]
 
     def _protect(self, _time_ms: EpochMs, body: Mapping[str, Any]) -> None:
-        self.stops[body["symbol"]] = (_decimal(body["stop_loss"]), _decimal(body["take_profit"]))
+        self.stops[body["symbol"]] = (decimal_of(body["stop_loss"]), decimal_of(body["take_profit"]))
 
     def _intend(self, time_ms: EpochMs, body: Mapping[str, Any]) -> None:
         self._strike(body)
@@ -321,9 +293,9 @@ class Books:
             return
         size = Decimal(body["qty"])
         steps = line.steps(size) * (1.0 if body["side"] == "Buy" else -1.0)
-        stop, take = _number(body["stop_loss_frac"]), _number(body["take_profit_frac"])
+        stop, take = number_of(body["stop_loss_frac"]), number_of(body["take_profit_frac"])
         fresh = state[[at.WANTED, at.PENDING]].copy() if state[at.PENDING] == at.FRESH else None
-        kind = _kind(body, closes=state[at.POSITION] + steps == 0.0)
+        kind = kind_of(body, closes=state[at.POSITION] + steps == 0.0)
         apply_fill(state, line.terms, line.tiers, kind, steps, float(body["price"]), fee, stop, take)
         if fresh is not None and body["leg"] == "enter":
             state[[at.WANTED, at.PENDING]] = fresh  # decided after that entry was sent: still to be acted on
@@ -331,8 +303,8 @@ class Books:
             self.opener[symbol] = link
             stop_loss, take_profit = self.stops.get(symbol, NO_TRIGGERS)  # what an order does not name stays
             self.stops[symbol] = (
-                _decimal(body["stop_loss"]) or stop_loss,
-                _decimal(body["take_profit"]) or take_profit,
+                decimal_of(body["stop_loss"]) or stop_loss,
+                decimal_of(body["take_profit"]) or take_profit,
             )
         if state[at.POSITION] == 0.0:
             self.stops.pop(symbol, None)
@@ -361,7 +333,7 @@ class Books:
                 self.states = {}
         if body.get("flatten"):
             for one in (symbol,) if symbol else self.symbols:
-                _want_flat(self.owner(one).states[one])
+                want_flat(self.owner(one).states[one])
         if body.get("from") == "flat":
             for one in self.symbols:
                 sleeve = self.owner(one)
@@ -384,35 +356,3 @@ class Books:
         self.stops.pop(symbol, None)
         self.orders = {link: order for link, order in self.orders.items() if order.body["symbol"] != symbol}
         self.owed.pop(symbol, None)
-
-
-def _kind(body: Mapping[str, Any], *, closes: bool) -> float:
-    """Return which kind of fill an execution is, to the engine."""
-    forced = _FORCED.get(body["exec_type"])
-    if forced is not None:
-        return at.REDUCE if body["exec_type"] == "AdlTrade" and not closes else forced
-    if "TakeProfit" in body["create_type"]:
-        return at.TAKE_PROFIT
-    if "StopLoss" in body["create_type"] or str(body["order_link_id"]).startswith(KILL_PREFIX):
-        return at.STOP_OUT
-    return at.ENTRY_FILL
-
-
-def _want_flat(state: Any) -> None:
-    state[at.DECIDED], state[at.WANTED], state[at.PENDING] = 0.0, 0.0, at.FRESH
-
-
-def _price(value: float) -> Decimal | None:
-    return None if np.isnan(value) else to_decimal(value)
-
-
-def _decimal(text: str | None) -> Decimal | None:
-    return None if text is None else Decimal(text)
-
-
-def _text(price: Decimal | None) -> str | None:
-    return None if price is None else format(price, "f")
-
-
-def _number(value: float | str | None) -> float:
-    return float("nan") if value is None else float(value)

@@ -115,8 +115,8 @@ class PaperVenue:
         """
         for symbol in symbols:
             self._require_listed(symbol)
-        if self._live is not None:
-            self.advance(max(self.exchange.now_ms, self._live.clock()))
+        now = self.exchange.now_ms
+        self.advance(now if self._live is None else max(now, self._live.clock()))
         for symbol, wanted in leverage.items():
             if self._account.holdings[symbol].leverage != wanted:
                 self._do("leverage", {"symbol": symbol, "leverage": str(wanted)})
