@@ -299,6 +299,7 @@ def test_subscriptions_survive_acknowledgements_that_come_at_once(served):
             await connection.close()
 
     asyncio.run(main())
+    assert served.server.connections == 20
 
 
 def test_only_addresses_of_this_machine_are_simulated_venues():

@@ -34,7 +34,7 @@ def started(scene, **how):
     return virtual(main)
 
 
-def refused(match, prepare=lambda _: None, error=ConfigError, **how):
+def assert_refused(match, prepare=lambda _: None, error=ConfigError, **how):
     async def main():
         hall = Hall(**{k: v for k, v in how.items() if k != "options"})
         prepare(hall)
@@ -79,7 +79,7 @@ def test_leverage_that_is_right_already_is_not_set_again():
 
 @pytest.mark.parametrize("off_ms", [-5000, -503, 503, 5000])
 def test_a_clock_that_is_off_stops_the_start_before_anything_is_signed(off_ms):
-    hall = refused("clock is .* ms (ahead|behind)", lambda hall: setattr(hall, "wall_off_ms", off_ms))
+    hall = assert_refused("clock is .* ms (ahead|behind)", lambda hall: setattr(hall, "wall_off_ms", off_ms))
 
     assert {request.path for request in hall.requests} == {"/v5/market/time"}
 
@@ -90,9 +90,11 @@ def test_half_a_second_off_is_still_traded_with():
         hall.wall_off_ms = 480
         venue = hall.venue()
         await venue.start(SYMBOLS, THREE)
+        await venue.place(order())
         await venue.close()
+        return hall
 
-    virtual(main)
+    assert list(virtual(main).accepted) == ["ours-1"]
 
 
 BAD_KEYS = [
@@ -107,12 +109,12 @@ BAD_KEYS = [
 
 @pytest.mark.parametrize(("change", "text"), BAD_KEYS)
 def test_a_key_that_may_do_too_little_or_too_much_is_refused(change, text):
-    refused(text, keys=(replace(KEY, **change),))
+    assert_refused(text, keys=(replace(KEY, **change),))
 
 
 def test_a_wrong_secret_and_an_unknown_key_are_refused_with_the_cure():
-    refused("10004.*secret does not belong", lambda hall: setattr(hall, "key", replace(KEY, secret="wrong")))
-    refused("10003.*of this environment", lambda hall: setattr(hall, "key", replace(KEY, key="unknown-key")))
+    assert_refused("10004.*secret does not belong", lambda hall: setattr(hall, "key", replace(KEY, secret="wrong")))
+    assert_refused("10003.*of this environment", lambda hall: setattr(hall, "key", replace(KEY, key="unknown-key")))
 
 
 def test_demo_trading_that_does_not_tell_of_the_key_is_warned_of_and_goes_on(monkeypatch):
@@ -128,12 +130,12 @@ def test_demo_trading_that_does_not_tell_of_the_key_is_warned_of_and_goes_on(mon
         assert [n.fatal for n in venue.heard() if isinstance(n, Disturbed)] == [False]
 
     started(scene, options={"environment": "demo"})
-    refused("10032", error=VenueError, options={"environment": "testnet"})
+    assert_refused("10032", error=VenueError, options={"environment": "testnet"})
 
 
 def test_only_mainnet_demands_a_key_bound_to_an_address():
     free = replace(KEY, ips=())
-    refused("bound to no address", keys=(free,), options={"environment": "mainnet"})
+    assert_refused("bound to no address", keys=(free,), options={"environment": "mainnet"})
 
     async def scene(_hall, venue):
         assert await venue.news() == Connected(generation=1)
@@ -142,9 +144,9 @@ def test_only_mainnet_demands_a_key_bound_to_an_address():
 
 
 def test_a_hedge_mode_account_and_another_margin_mode_are_refused_and_not_switched():
-    hall = refused("hedge mode: AAAUSDT, BBBUSDT", lambda hall: hall.site.exchange.switch_mode(KEY.uid, 3))
+    hall = assert_refused("hedge mode: AAAUSDT, BBBUSDT", lambda hall: hall.site.exchange.switch_mode(KEY.uid, 3))
     assert hall.sent("/v5/position/switch-mode") == []
-    refused("account is in cross margin", lambda hall: setattr(hall.account, "margin_mode", "REGULAR_MARGIN"))
+    assert_refused("account is in cross margin", lambda hall: setattr(hall.account, "margin_mode", "REGULAR_MARGIN"))
 
 
 def test_leverage_the_venue_refuses_is_a_matter_of_configuration():
