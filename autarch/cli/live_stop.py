@@ -273,6 +273,8 @@ def _carried_out(host: Any, account: str, latch: Any, release: Any) -> tuple[str
     left = latch.read()
     if answer.ok or (left.release is None and not left.halts):
         return f"resumed from {release.start}", True
+    if answer.body.get("waits"):
+        return answer.text, True
     latch.withdraw(release)
     return answer.text, False
 

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from autarch.engine import layout as at
-from autarch.errors import AutarchError, ConfigError, VenueError
+from autarch.errors import AutarchError, VenueError
 from live.ports.venue import Position, Snapshot
 from live.stopping.commands import Answer, Asked, Halt, Look, Resume, Status, Stop
 from live.stopping.latch import Halted, Latched
@@ -111,9 +111,14 @@ class Commanding:
         core = self.core
         symbols = core.books.symbols
         try:
+            await self.hearing.read()  # what was done while we were away is booked before anything is adopted
+            self.hearing.hear()
             snapshot = await core.world.venue.snapshot(symbols)
         except VenueError as error:
-            return Answer(ok=False, text=f"the venue cannot be read: {error}")
+            return Answer(ok=False, text=f"the venue cannot be read: {error}", body={"waits": True})
+        if any(self.hearing.held_back(symbol) for symbol in symbols):
+            text = "executions wait for the decision of their bar; the release is carried out after it"
+            return Answer(ok=False, text=text, body={"waits": True})
         refusal = self._refusal(leave, snapshot)
         if refusal is not None:
             core.tell("warning", "resume", refusal)
@@ -125,7 +130,7 @@ class Commanding:
         core.draft("state", {**body, "flatten": False, "from": leave.start})
         core.commit()
         if not core.world.latch.released(leave):
-            raise ConfigError("another halt came in between; look again and resume again")
+            return Answer(ok=False, text="another halt came in between; look again and resume again")
         core.tell("info", "ACTIVE", str(body["reason"]))
         return Answer(ok=True, text=str(body["reason"]))
 

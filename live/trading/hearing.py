@@ -10,7 +10,6 @@ from typing import Any
 from autarch.canonical import EpochMs
 from autarch.engine import layout as at
 from live.ports.venue import Changed, Connected, Disturbed, Executed, Execution, News
-from live.stopping.latch import Halted
 from live.trading.books import KILL_PREFIX
 from live.trading.core import Core
 from live.trading.sleeves import entry_deadline_ms
@@ -124,9 +123,14 @@ class Hearing:
             core.state("HALTED", why, symbol=execution.symbol)
             return
         if execution.order_link_id.startswith(KILL_PREFIX):
-            why = f"{execution.symbol} was closed by kill or dead-man ({execution.order_link_id})"
-            core.state("HALTED", why)
-            core.world.latch.halt(Halted(by="kill", who="venue", why=why, at_ms=core.now_ms))
+            self._halt_after_kill(execution)
+
+    def _halt_after_kill(self, execution: Execution) -> None:
+        """Trade no further, unless a human has looked since and said so."""
+        core, latched = self.core, self.core.world.latch.read()
+        if latched.release is not None and latched.release.at_ms >= execution.time_ms:
+            return
+        core.state("HALTED", f"{execution.symbol} was closed by kill or dead-man ({execution.order_link_id})")
 
     def _body(self, execution: Execution) -> dict[str, Any]:
         intent = self._intent_of(execution)

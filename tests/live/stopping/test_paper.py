@@ -74,6 +74,14 @@ def desk(tmp_path_factory):
     return Desk(tmp_path_factory.mktemp("paper"))
 
 
+def entered_only_after_a_change_of_sign(desk, symbol, *, after):
+    """Whether the first order of `symbol` came at the first decision that wants another sign than all before it."""
+    decisions = desk.events("decision", after=after)
+    first = next(event for event in desk.events("intent", after=after) if event.body["symbol"] == symbol)
+    wanted = [event.body["symbols"][symbol]["exposure"] for event in decisions if event.seq < first.seq]
+    return wanted[-1] * wanted[0] < 0 and all(each * wanted[0] > 0 for each in wanted[:-1])
+
+
 def test_killed_on_paper_it_stays_flat_until_resumed_and_re_enters_only_after_a_change_of_sign(desk):
     held = desk.trade()["positions"]
     assert set(held) == {"BTCUSDT", "ETHUSDT"}
@@ -100,11 +108,22 @@ def test_killed_on_paper_it_stays_flat_until_resumed_and_re_enters_only_after_a_
 
     assert resumed["state"] == "ACTIVE"
     assert desk.latch.read().blocks("") is None
-    for symbol in held:
-        wanted = [event.body["symbols"][symbol]["exposure"] for event in desk.events("decision", after=after)]
-        first = next(event for event in desk.events("intent", after=after) if event.body["symbol"] == symbol)
-        before = sum(1 for event in desk.events("decision", after=after) if event.seq < first.seq)
-        assert wanted[before - 1] * wanted[0] < 0, symbol
+    assert all(entered_only_after_a_change_of_sign(desk, symbol, after=after) for symbol in held)
+
+
+def test_a_release_that_waits_for_the_next_start_is_carried_out_after_the_kills_fills_are_booked(desk):
+    held = desk.trade(5)["positions"]
+    assert held
+    assert desk.kill(run="3").done
+    after = desk.events("decision")[-1].seq
+
+    desk.latch.ask(Release(start="flat", who="ann", at_ms=2**52))
+    resumed = desk.trade()
+
+    assert (resumed["state"], resumed["states"]) == ("ACTIVE", {})
+    assert desk.latch.read().halts == ()
+    assert desk.events("foreign") == []
+    assert all(entered_only_after_a_change_of_sign(desk, symbol, after=after) for symbol in held)
 
 
 def test_killed_on_a_live_feed_it_is_closed_at_the_last_price_its_book_kept(desk, tmp_path):
