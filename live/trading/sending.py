@@ -43,7 +43,8 @@ class Sending:
     async def settle_unanswered(self) -> None:
         """Find out what became of orders that were written down before this run."""
         for link, order in tuple(self.core.books.orders.items()):
-            await self._settle(link, order)
+            if link in self.core.books.orders:  # its fills may have come while another settled
+                await self._settle(link, order)
 
     def drop_late(self) -> None:
         """Give up entries whose time is over."""
@@ -94,8 +95,9 @@ class Sending:
         for request, answer in zip(sent, answers, strict=True):
             self._answered(request, answer)
         for request, answer in zip(sent, answers, strict=True):
-            if isinstance(answer, VenueUnknown):
-                await self._settle(request.order_link_id, self.core.books.orders[request.order_link_id])
+            order = self.core.books.orders.get(request.order_link_id)
+            if isinstance(answer, VenueUnknown) and order is not None:  # its fills may have come while another settled
+                await self._settle(request.order_link_id, order)
 
     async def read(self) -> None:
         """Read orders that were taken and should have ended, and those the venue says have changed."""

@@ -335,7 +335,7 @@ class Watch:
         """A decision's equity is capital and own fills, fees and funding before its close, at its closes."""
         body: Mapping[str, Any] = event.body
         closes_ms = body["bar"] + self.life.scenario.interval_ms
-        if closes_ms < self.life.scenario.calm_ms + 60_000 or self._strange or self._foreign:
+        if closes_ms < self.life.scenario.calm_ms + 60_000 or self._strange or self._foreign or self._silenced():
             return
         equity = CAPITAL
         for row in self._account.executions:
