@@ -17,10 +17,12 @@ from live.assembling import costs_of
 from live.feeds.bybit_public import BybitPublicBars, FeedOptions, FeedSleeve, Wire
 from live.growing import Growing, Mute
 from live.installed import Installed
+from live.observing.vitals import WithVitals
 from live.portfolio import Account
 from live.ports.bars import Bars, Instant
 from live.ports.brain import Brain
 from live.ports.clock import Clock
+from live.ports.observer import Observer
 from live.ports.venue import Venue
 from live.simulator.core.prices import PriceEvent
 from live.stopping.commands import Answer, Asked, Stop
@@ -34,6 +36,7 @@ from live.trust import WhenRevoked
 from live.venue.bybit.places import place_of
 from live.venue.bybit.pybit_http import PybitTransport
 from live.venue.bybit.pybit_streams import PybitStreams
+from live.venue.bybit.venue import BybitVenue
 from live.venue.paper.book import RequestBook
 from live.venue.paper.happening import happening_venue
 from live.venues import open_venue
@@ -117,7 +120,9 @@ class Run:
                 brains=brains,
                 clock=clock,
                 alerts=office.watchman,
-                observer=office.watchman,
+                observer=WithVitals(office.watchman, venue.health)
+                if isinstance(venue, BybitVenue)
+                else office.watchman,
                 latch=FileLatch(path=places.latch, account=account.name),
                 reserve=ReserveFile(office.journal.path.with_suffix(".reserve")),
                 keeper=office.keeper,
@@ -248,3 +253,8 @@ def _made(executor: Executor | None) -> Executor:
 
 def _listed(installed: Installed) -> tuple[Instrument, ...]:
     return tuple(installed.lock.instrument(symbol) for symbol in installed.lock.symbols)
+
+
+def _observer(venue: Venue, watchman: Observer) -> Observer:
+    """Return the watchman, told also how a real venue's connection and clock are."""
+    return WithVitals(watchman, venue.health) if isinstance(venue, BybitVenue) else watchman

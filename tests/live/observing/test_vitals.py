@@ -1,0 +1,33 @@
+"""A pulse carries the connection's generation and the clocks' difference, as the venue's client knows them."""
+
+from __future__ import annotations
+
+from live.observing.vitals import WithVitals
+from live.ports.observer import Pulse
+from live.venue.bybit.venue import Health
+
+from .journals import CLOSE
+
+
+class Noted:
+    def __init__(self):
+        self.events, self.pulses = [], []
+
+    def observe(self, events):
+        self.events += events
+
+    def beat(self, pulse):
+        self.pulses.append(pulse)
+
+
+def test_a_wall_clock_ahead_of_the_venue_is_a_negative_offset():
+    noted = Noted()
+    health = Health(generation=3, connected=True, clock_off_ms=40, trouble="")
+    observer = WithVitals(noted, lambda: health)
+
+    observer.beat(Pulse(time_ms=CLOSE, seq=7, exposed=True))
+    observer.observe(["an event"])
+
+    (pulse,) = noted.pulses
+    assert (pulse.generation, pulse.clock_offset_ms, pulse.seq, pulse.exposed) == (3, -40.0, 7, True)
+    assert noted.events == ["an event"]
