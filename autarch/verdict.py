@@ -13,9 +13,12 @@ GateVerdict = Literal["accepted", "rejected", "undecided"]
 LaneWord = Literal["same", "less", "ordinary"]
 """What the hidden bars said of a change: the same decisions as main's version, less risk, or neither."""
 
+LookWord = Literal["improved", "no change", "worse", "not computed"]
+"""What the holdout said of a proposal, beside what stands in its place."""
+
 Comparison = Literal["<=", ">=", "==", "<", ">"]
 
-LAWS: frozenset[str] = frozenset({"scope", "policy", "determinism", "causality", "backtest"})
+LAWS: frozenset[str] = frozenset({"scope", "policy", "determinism", "causality", "backtest", "parity"})
 """Checks that are law under every policy: never waived, never demoted."""
 
 _COMPARE: dict[str, Callable[[float, float], bool]] = {

@@ -25,6 +25,7 @@ STOPPED_BY: dict[str, tuple[str, ...]] = {
     "parity": ("scope", "policy", "determinism", "causality"),
     "risk": ("scope", "policy", "determinism", "causality", "backtest"),
     "robustness": ("scope", "policy", "determinism", "causality", "backtest"),
+    "evidence": ("scope", "policy", "determinism", "causality", "backtest"),
 }
 """A check is not asked unless all of these passed: unsafe code is never run, and what sees the future gets no score."""
 
@@ -33,6 +34,7 @@ RESTS_ON: dict[str, tuple[str, ...]] = STOPPED_BY | {
     "parity": ("scope", "policy", "determinism"),
     "risk": ("scope", "policy", "determinism", "backtest"),
     "robustness": ("scope", "policy", "determinism", "backtest"),
+    "evidence": ("scope", "policy", "determinism", "backtest"),
 }
 """What `--only` adds: the checks without which the wanted one cannot be computed."""
 

@@ -60,4 +60,7 @@ def claim_of(outcome: GateOutcome, inputs: GateInputs) -> Claim | None:
         waived=outcome.waived,
         as_of=inputs.waivers.day,
         lane=inputs.lane,
+        look=inputs.look,
+        tried=inputs.tried,
+        variance=inputs.variance,
     )

@@ -1,10 +1,12 @@
-"""From what the checks measured to the verdict: waivers and the lane applied, the claim made. Pure."""
+"""From what the checks measured to the verdict: words of the ledger, waivers, lane and claim. Pure."""
 
 from __future__ import annotations
 
 import dataclasses
 
-from autarch.verdict import overall
+from autarch.errors import AutarchError
+from autarch.verdict import CheckResult, overall
+from ci.checks import evidence
 from ci.claiming import claim_of
 from ci.context import GateInputs
 from ci.lanes import lane_checks
@@ -13,12 +15,14 @@ from ci.waiving import apply_waivers
 
 
 def conclude(outcome: GateOutcome, inputs: GateInputs) -> GateOutcome:
-    """Return the verdict on what `outcome` measured, under the ledger, waivers and lane of `inputs`.
+    """Return the verdict on what `outcome` measured, under the ledger, waivers, lane and look of `inputs`.
 
-    It may be asked again with a later ledger head: what was measured does not depend on it.
+    It may be asked again with a later ledger head: what runs of the strategy measured does not depend on it, and
+    what the evidence check makes of the ledger is made again.
     """
     decisions = None if outcome.decisions is None else outcome.decisions.digest()
-    applied = apply_waivers(outcome.measured, inputs.waivers, slug=outcome.candidate.slug, decisions=decisions)
+    measured = tuple(_evidence(check, outcome, inputs) for check in outcome.measured)
+    applied = apply_waivers(measured, inputs.waivers, slug=outcome.candidate.slug, decisions=decisions)
     checks, by_lane = lane_checks(applied.checks, inputs.lane)
     concluded = dataclasses.replace(
         outcome,
@@ -28,10 +32,25 @@ def conclude(outcome: GateOutcome, inputs: GateInputs) -> GateOutcome:
         waived=(*_conditions(outcome, inputs), *applied.texts, *(() if by_lane is None else (by_lane,))),
         waivers=applied.used,
         lane=inputs.lane,
+        look=inputs.look,
     )
     if not (outcome.whole and outcome.confined):
         return concluded
     return dataclasses.replace(concluded, claim=claim_of(concluded, inputs))
+
+
+def _evidence(check: CheckResult, outcome: GateOutcome, inputs: GateInputs) -> CheckResult:
+    """Return the evidence check under what this ledger head counts, any other check as it was."""
+    if check.name != "evidence" or outcome.searched is None:
+        return check
+    if outcome.counted == inputs.counted:
+        return evidence.with_word(check, inputs.look)
+    try:
+        answer = evidence.check(evidence.record_of(outcome.searched, inputs), limits=inputs.policy.evidence)
+    except AutarchError as error:
+        return dataclasses.replace(check, verdict="undecided", measures=(), detail=str(error))
+    told = dataclasses.replace(check, verdict=answer.verdict, measures=answer.measures, detail=answer.detail)
+    return evidence.with_word(told, inputs.look)
 
 
 def _conditions(outcome: GateOutcome, inputs: GateInputs) -> tuple[str, ...]:

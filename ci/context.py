@@ -15,7 +15,7 @@ from autarch.market.stores import Stores
 from autarch.market.types import Market
 from autarch.referee.process import RefereeProcess, RehearsalProcess
 from autarch.sandbox.worker import Worker
-from autarch.verdict import LaneWord, Measure
+from autarch.verdict import LaneWord, LookWord, Measure
 from ci.candidate import Candidate
 from ci.neighbours import Neighbours
 from ci.policy import OWN, Policy
@@ -35,7 +35,9 @@ class GateInputs:
     `engine` and `numerics` name the code and the arithmetic; `ledger` is the head that `trials`
     was counted at; `waivers` are those that the same commit as the policy holds, `neighbours` its
     strategies and portfolio. `preset` is the one whose limits the policy has, "own" when it has changed
-    them. `lane` is the word about the hidden bars, quoted from the ledger. Only the train split is ever
+    them. `lane` and `look` are words about hidden bars, quoted from the ledger, like `tried`, the packed returns
+    (base64) of what was scored before of the same pull request, and `variance`, that of all scored Sharpe ratios
+    a day. Only the train split is ever
     read from `stores`. With `allow_weak` a missing layer of confinement stops nothing, and then the outcome
     is no verdict and carries no claim.
     """
@@ -52,6 +54,14 @@ class GateInputs:
     neighbours: Neighbours = field(default_factory=Neighbours)
     preset: str = OWN
     lane: LaneWord | None = None
+    look: LookWord | None = None
+    tried: tuple[str, ...] = ()
+    variance: float | None = None
+
+    @property
+    def counted(self) -> tuple[object, ...]:
+        """What of the ledger the evidence check rests on, besides the word."""
+        return self.trials, self.tried, self.variance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

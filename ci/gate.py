@@ -98,6 +98,8 @@ def _measured(candidate: Candidate, inputs: GateInputs, checklist: Checklist, ru
         decisions=None if run is None else run.decisions,
         backtest=None if judged is None else judged.result,
         findings=None if run is None else run.findings,
+        searched=None if run is None else run.searched,
+        counted=inputs.counted,
     )
 
 

@@ -15,7 +15,7 @@ from autarch.numerics import selftest_digest
 from autarch.repo.engine import engine_digest
 from autarch.repo.git import GitRepo
 from ci.context import GateInputs
-from ci.counting import Counted
+from ci.counting import Counted, Told
 from ci.neighbours import neighbours_at
 from ci.policy import DEFAULT_PATH, Policy, parse_policy, preset_of
 from ci.waiving import waivers_at, waivers_in_worktree
@@ -76,10 +76,30 @@ def inputs_in_worktree(root: Path, choice: Choice) -> GateInputs:
     return replace(inputs, waivers=waivers_in_worktree(root, repo, head), neighbours=neighbours_at(repo, head))
 
 
-def counted_in(inputs: GateInputs, counted: Counted) -> GateInputs:
-    """Return `inputs` with what the ledger says: its head, the trials, and how late it is for waivers."""
-    waivers = inputs.waivers.held_against(counted.newest_ms)
-    return replace(inputs, ledger=counted.head, trials=counted.trials, waivers=waivers)
+def counted_in(inputs: GateInputs, counted: Counted, *, tree: str | None = None, base: str | None = None) -> GateInputs:
+    """Return `inputs` with what the ledger says: its head, the trials, how late it is for waivers, and of a candidate.
+
+    Args:
+        inputs: What is added to.
+        counted: The ledger.
+        tree: The candidate's; None: nothing is told of it.
+        base: What it is judged on.
+    """
+    return told_in(inputs, counted, counted.told(tree=tree, base=base, dataset=inputs.lock.name))
+
+
+def told_in(inputs: GateInputs, counted: Counted, told: Told) -> GateInputs:
+    """Return `inputs` with what a ledger counts and tells."""
+    return replace(
+        inputs,
+        ledger=counted.head,
+        trials=counted.trials,
+        waivers=inputs.waivers.held_against(counted.newest_ms),
+        lane=told.lane,
+        look=told.look,
+        tried=told.tried,
+        variance=told.variance,
+    )
 
 
 def relative_policy(root: Path, given: str) -> str:

@@ -14,7 +14,7 @@ from ci.context import Clock, GateInputs, Progress
 from ci.counting import Counted, counted_at
 from ci.gate import judge
 from ci.incumbent import incumbent_of
-from ci.inputs import Choice, inputs_at_commit, inputs_in_worktree
+from ci.inputs import Choice, counted_in, inputs_at_commit, inputs_in_worktree
 from ci.outcome import GateOutcome
 from ci.platform_run import Trial, platform_changes
 from ci.target import candidate_of_commits, candidate_of_folder, find_root, parse_range, resolve
@@ -72,8 +72,9 @@ def judge_folder(folder: Path, bench: Bench, *, cwd: Path) -> GateOutcome:
 def judge_commits(repo: GitRepo, bench: Bench, *, base: str, head: str) -> GateOutcome:
     """Judge what `head` proposes against `base`, with the trials this clone's ledger counts; writes nothing."""
     counted = _counted(repo, base)
-    inputs = inputs_at_commit(repo, base, bench.choice, counted=counted)
-    outcome = bench.judge(candidate_of_commits(repo, base=base, head=head), inputs)
+    candidate = candidate_of_commits(repo, base=base, head=head)
+    inputs = counted_in(inputs_at_commit(repo, base, bench.choice), counted, tree=candidate.tree, base=base)
+    outcome = bench.judge(candidate, inputs)
     if not outcome.whole_platform:
         return outcome
     trial = Trial(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from autarch.canonical import Sha256
 from autarch.evidence.claim import Claim, claim_id
-from autarch.verdict import CheckResult, GateVerdict, LaneWord
+from autarch.verdict import CheckResult, GateVerdict, LaneWord, LookWord
 from ci.policy import OWN
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from autarch.sandbox.values import SandboxLevel
     from ci.candidate import Candidate
     from ci.checks.findings import Findings
+    from ci.checks.search import Searched
     from ci.lanes import Lane
     from ci.platform_changes import PlatformChanges
     from ci.policy import Policy
@@ -34,7 +35,8 @@ class GateOutcome:
     `level` the confinement the parent measured: for the attestation and for eyes; neither enters
     the claim. `of_machine` names checks that failed for want of time or memory, of which another machine
     may have more: such an outcome has no claim. `whole`: every check was wanted. `findings` are what the
-    robustness check measured, worlds and folds included, for whoever draws them. `platform` is what a platform
+    robustness check measured, worlds and folds included, for whoever draws them, `searched` what the evidence check
+    did, with what the ledger counted then (`counted`); `look` is the holdout's word. `platform` is what a platform
     change does to the strategies on main.
     """
 
@@ -62,6 +64,9 @@ class GateOutcome:
     decisions: Decisions | None = None
     backtest: Backtest | None = None
     findings: Findings | None = None
+    searched: Searched | None = None
+    counted: tuple[object, ...] = ()
+    look: LookWord | None = None
     platform: PlatformChanges | None = None
 
     @property

@@ -25,6 +25,7 @@ CLASSES: Mapping[str, tuple[CheckClass, ...]] = {
     "parity": ("law",),
     "risk": ("limit", "advice"),
     "robustness": ("limit", "advice"),
+    "evidence": ("limit", "advice"),
 }
 """Check -> the classes a policy may give it. What is law is law here, so that no policy demotes it."""
 

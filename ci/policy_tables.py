@@ -155,6 +155,7 @@ class EvidencePolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     pbo_max: Fraction
     loss_frac_max: Fraction
     spa_resamples: Annotated[int, Meta(ge=100, le=10_000)]
+    look_seconds: Annotated[float, Meta(gt=0.0, le=600.0)]
 
 
 class TiersPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -182,5 +183,6 @@ class Tables(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     parity: ParityPolicy
     risk: RiskPolicy
     robustness: RobustnessPolicy
+    evidence: EvidencePolicy
     lanes: LanesPolicy
     tiers: TiersPolicy

@@ -33,7 +33,7 @@ from ci.counting import Counted, counted_at
 from ci.inputs import Choice, counted_in, inputs_at_commit
 from ci.outcome import GateOutcome
 from ci.platform_run import Trial, platform_changes
-from ci.publish_lane import LaneDesk, in_lane
+from ci.publish_hidden import HiddenDesk, in_lane, looked_at
 from ci.publish_records import Press, Subject, answer_to, publish_records, reservation
 from ci.publish_study import STUDY_REF, inner_trials
 from ci.report import markdown
@@ -118,10 +118,11 @@ def _judge_and_record(desk: GateDesk, subject: Subject) -> GateOutcome:
     reserved = _reserve(desk, subject, candidate, inputs.lock, ledger)
     head = ledger.sync() if reserved is None else reserved.commit
     counted = counted_at(ledger, head)
-    inputs = counted_in(inputs, counted)
+    inputs = counted_in(inputs, counted, tree=candidate.tree, base=subject.base)
     outcome = desk.judge(candidate, inputs) if desk.judge is not None else _judge(desk, candidate, inputs)
     if reserved is not None:
-        outcome = in_lane(_lane_desk(desk, ledger), reserved, outcome, inputs)
+        hidden = _hidden_desk(desk, ledger)
+        outcome = looked_at(hidden, reserved, in_lane(hidden, reserved, outcome, inputs), inputs)
         failures = causality_failures(ledger.entries(reserved.commit), pr=subject.number, slug=reserved.entry.slug)
         answer = answer_to(reserved, outcome, causality_failures=failures, now_ms=desk.clock_ms())
         ledger.answer(reserved, answer, key=desk.key)
@@ -155,8 +156,8 @@ def _judge(desk: GateDesk, candidate: Candidate, inputs: GateInputs) -> GateOutc
     return gate.judge(candidate, inputs, progress=desk.progress, clock=desk.clock, workers=desk.workers)
 
 
-def _lane_desk(desk: GateDesk, ledger: Ledger) -> LaneDesk:
-    return LaneDesk(
+def _hidden_desk(desk: GateDesk, ledger: Ledger) -> HiddenDesk:
+    return HiddenDesk(
         ledger=ledger,
         key=desk.key,
         clock=desk.clock,

@@ -11,10 +11,12 @@ from autarch.errors import UndecidedError
 from autarch.evidence.attestation import Attestation, Machine, evidence_ref, sign_attestation, store_evidence
 from autarch.evidence.ledger_count import CAUSALITY_FREE, STOPPING_CHECKS
 from autarch.evidence.ledger_entry import SCHEMA, InnerTrials, LedgerEntry, Sealed
+from autarch.evidence.returns import DailyReturns, returns_text
 from autarch.forge.checks import CheckRecord, check_ref, sign_check
 from autarch.market import DatasetLock
 from autarch.repo.git import GitRepo, Remote
 from autarch.repo.signing import CI_PRINCIPAL
+from autarch.stats.sharpe import sharpe_sample
 from autarch.verdict import CheckResult
 from ci.candidate import Candidate
 from ci.outcome import GateOutcome
@@ -72,6 +74,9 @@ def answer_to(reserved: Sealed, outcome: GateOutcome, *, causality_failures: int
     if stopped == "causality" and causality_failures >= CAUSALITY_FREE:
         stopped = None
     before = reserved.entry
+    scored = None if stopped is not None or outcome.searched is None else outcome.searched.own
+    if scored is not None and _sharpe(scored) is None:
+        scored = None  # returns without spread have no ratio
     return LedgerEntry(
         schema=SCHEMA,
         seq=0,
@@ -88,9 +93,19 @@ def answer_to(reserved: Sealed, outcome: GateOutcome, *, causality_failures: int
         epoch=before.epoch,
         evidence=outcome.evidence,
         verdict=None if stopped is not None else outcome.verdict,
+        returns=None if scored is None else returns_text(scored),
+        sharpe=None if scored is None else _sharpe(scored),
         stopped=stopped,
         reservation=reserved.digest,
     )
+
+
+def _sharpe(returns: DailyReturns) -> float | None:
+    """Return the Sharpe ratio a day, None where the returns have none."""
+    try:
+        return sharpe_sample(returns.values).ratio
+    except (UndecidedError, ValueError):
+        return None
 
 
 def stopped_by(outcome: GateOutcome) -> str | None:

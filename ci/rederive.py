@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from autarch.errors import DeployError, UndecidedError, UsageError
 from autarch.evidence.claim import Claim, Difference, differences
@@ -14,9 +14,9 @@ from autarch.repo.engine import engine_digest
 from autarch.repo.git import GitRepo
 from autarch.repo.signing import Trust
 from ci.context import Clock, GateInputs, Progress
-from ci.counting import Counted, counted_at
+from ci.counting import Counted, Told, counted_at
 from ci.gate import judge
-from ci.inputs import Choice, counted_in, inputs_at_commit
+from ci.inputs import Choice, counted_in, inputs_at_commit, told_in
 from ci.target import candidate_of_tree
 from ci.workers import Workers
 
@@ -100,7 +100,8 @@ def quoted(claim: Claim, sources: Sources, inputs: GateInputs) -> GateInputs:
         return inputs
     if sources.ledger_trust is None:
         told_ms = None if claim.as_of is None else midnight_ms(claim.as_of)
-        told = Counted(head=claim.ledger, trials=claim.trials, newest_ms=told_ms)
-        return replace(counted_in(inputs, told), lane=claim.lane)
+        counted = Counted(head=claim.ledger, trials=claim.trials, newest_ms=told_ms)
+        told = Told(lane=claim.lane, look=claim.look, tried=claim.tried, variance=claim.variance)
+        return told_in(inputs, counted, told)
     counted = counted_at(Ledger(sources.repo, trust=sources.ledger_trust), claim.ledger)
-    return replace(counted_in(inputs, counted), lane=counted.lane(tree=claim.strategy.tree, base=claim.base))
+    return counted_in(inputs, counted, tree=claim.strategy.tree, base=claim.base)

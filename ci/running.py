@@ -15,10 +15,11 @@ from autarch.market.types import Market
 from autarch.sandbox.values import SandboxLevel
 from ci.candidate import Candidate, Incumbent
 from ci.checklist import Checklist
-from ci.checks import backtest, causality, determinism, memory, parity, referee, risk, robustness, warmup
+from ci.checks import backtest, causality, determinism, evidence, memory, parity, referee, risk, robustness, warmup
 from ci.checks.findings import Findings, Task, measure
 from ci.checks.parity import Rehearsing
 from ci.checks.referee import Refereeing
+from ci.checks.search import Searched, search
 from ci.context import Answer, Evaluated, GateInputs, Judged
 from ci.lanes import Lane, may_ask, relation
 from ci.workers import Workers, asking_threads, started_workers
@@ -37,6 +38,7 @@ class StrategyRun:
     decisions: Decisions | None = None
     judged: Judged | None = None
     findings: Findings | None = None
+    searched: Searched | None = None
     may_ask: Lane | None = None
     level: SandboxLevel | None = None
     _stack: ExitStack = field(default_factory=ExitStack)
@@ -77,6 +79,7 @@ class StrategyRun:
             self.checklist.ask("parity", lambda: self._parity(evaluated, decisions))
             self.checklist.ask("risk", lambda: self._risk(evaluated))
             self.checklist.ask("robustness", lambda: self._robustness(ahead))
+        self.checklist.ask("evidence", lambda: self._evidence(evaluated))
 
     def _lane(self, evaluated: Evaluated, decisions: Decisions) -> Lane | None:
         """Return the lane that train bars allow to ask for; none where the two cannot be compared."""
@@ -184,3 +187,11 @@ class StrategyRun:
             return Answer(verdict="undecided", detail="there is no backtest to measure")
         limits = self.inputs.policy.robustness
         return robustness.answer(self.findings, self.judged, limits=limits, slug=self.source.manifest.name)
+
+    def _evidence(self, evaluated: Evaluated) -> Answer:
+        if self.judged is None:
+            return Answer(verdict="undecided", detail="there is no backtest to measure")
+        self.checklist.progress("searching around it, to tell luck")
+        self.searched = search(evaluated, self.judged, lock=self.inputs.lock)
+        record = evidence.record_of(self.searched, self.inputs)
+        return evidence.check(record, limits=self.inputs.policy.evidence)

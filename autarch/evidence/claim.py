@@ -14,7 +14,7 @@ import msgspec
 
 from autarch.canonical import Sha256, canonical_json, sha256_hex
 from autarch.errors import DeployError
-from autarch.verdict import CheckClass, CheckResult, CheckVerdict, Comparison, GateVerdict, LaneWord
+from autarch.verdict import CheckClass, CheckResult, CheckVerdict, Comparison, GateVerdict, LaneWord, LookWord
 
 CLAIM_BYTES_MAX = 1_000_000
 SCHEMA = 1
@@ -81,7 +81,9 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """One verdict and all it rests on. `ledger` is the head of the ledger that `trials` was counted at.
 
     `as_of` is the UTC day that waivers were held against, ISO 8601: that of the base commit or of the
-    ledger's newest entry, whichever is later. `lane` is the word about hidden bars that the ledger holds.
+    ledger's newest entry, whichever is later. `lane` and `look` are words about hidden bars that the ledger holds,
+    `tried` the packed returns (base64) of what it scored before of the same pull request, `variance` that of all
+    Sharpe ratios a day that it scored.
     """
 
     schema: Literal[1]
@@ -100,6 +102,9 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     waived: tuple[str, ...]
     as_of: str | None
     lane: LaneWord | None
+    look: LookWord | None = None
+    tried: tuple[str, ...] = ()
+    variance: float | None = None
 
 
 def claimed_check(result: CheckResult) -> ClaimedCheck:

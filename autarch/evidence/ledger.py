@@ -13,10 +13,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
-from autarch.evidence.ledger_count import count_trials, final_answer, find_reservation, lane_of
+from autarch.evidence.ledger_count import count_trials, final_answer, find_reservation
 from autarch.evidence.ledger_entry import LedgerEntry, LedgerError, Sealed, entry_body, entry_path, record_digest
 from autarch.evidence.ledger_read import ChainReader
 from autarch.repo.git import GitRepo, Remote, StaleRefError
@@ -190,8 +191,10 @@ class Ledger:
                 )
         return found[0]
 
-    def lane(self, reserved: Sealed, word: Callable[[], LedgerEntry], *, key: Path) -> Sealed:
-        """Return the lane entry of a reservation; `word` is asked for one only where there is none yet.
+    def word(
+        self, reserved: Sealed, kind: Literal["lane", "look"], word: Callable[[], LedgerEntry], *, key: Path
+    ) -> Sealed:
+        """Return the lane or look entry of a reservation; `word` is asked for one only where there is none yet.
 
         Raises:
             LedgerError: as `append`.
@@ -199,7 +202,7 @@ class Ledger:
         """
         head = self.sync()
         given = () if head is None else self._reader.answering(head, reserved.digest)
-        return lane_of(given, reservation=reserved.digest) or self.append(word(), key=key)
+        return next((s for s in given if s.entry.kind == kind), None) or self.append(word(), key=key)
 
     # Inside
 

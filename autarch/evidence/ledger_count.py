@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from autarch.evidence.ledger_entry import LedgerEntry, Sealed
-from autarch.verdict import LaneWord
+from autarch.evidence.ledger_entry import LedgerEntry, Look, Sealed
+from autarch.verdict import LaneWord, LookWord
 
 STOPPING_CHECKS = ("scope", "policy", "determinism", "causality")
 CAUSALITY_FREE = 2
@@ -63,15 +63,23 @@ def final_answer(entries: Iterable[Sealed], *, reservation: str) -> Sealed | Non
     return final[-1] if final else None
 
 
-def lane_of(entries: Iterable[Sealed], *, reservation: str) -> Sealed | None:
-    """Return the lane of a reservation, or None while nobody has asked about hidden bars for it."""
-    return next((s for s in entries if s.entry.kind == "lane" and s.entry.reservation == reservation), None)
-
-
 def lane_word(entries: Iterable[Sealed], *, tree: str, base: str) -> LaneWord | None:
     """Return the newest word about the candidate `tree` as judged on `base`, or None."""
     found = [s.entry for s in entries if s.entry.kind == "lane" and (s.entry.tree, s.entry.base) == (tree, base)]
     return found[-1].lane if found else None
+
+
+def look_of(entries: Iterable[Sealed], *, decisions: str, dataset: str, epoch: str) -> Look | None:
+    """Return what the holdout of an epoch of data set `dataset` (a name) said of these decisions first, or None."""
+    asked = (decisions, dataset, epoch)
+    found = (s.entry for s in entries if s.entry.kind == "look")
+    return next((e.look for e in found if (e.decisions, (e.dataset or "").partition("@")[0], e.epoch) == asked), None)
+
+
+def look_word(entries: Iterable[Sealed], *, tree: str, base: str) -> LookWord | None:
+    """Return the holdout's newest word about the candidate `tree` as judged on `base`, or None."""
+    found = [s.entry.look for s in entries if s.entry.kind == "look" and (s.entry.tree, s.entry.base) == (tree, base)]
+    return None if not found or found[-1] is None else found[-1].word
 
 
 def lanes_asked(entries: Iterable[Sealed], *, slug: str, dataset: str, epoch: str) -> int:
@@ -86,13 +94,20 @@ def causality_failures(entries: Iterable[Sealed], *, pr: int, slug: str | None) 
     Those are the pull requests that share a strategy's name with it, and so on: a new name in the same pull
     request, the same name in a new one, and both after each other begin nothing anew. Nor does a new base.
     """
+    kept = list(entries)
+    pulls = related_pulls(kept, pr=pr, slug=slug)
+    return sum(s.entry.stopped == "causality" and s.entry.pr in pulls for s in kept)
+
+
+def related_pulls(entries: Iterable[Sealed], *, pr: int, slug: str | None) -> frozenset[int]:
+    """Return the pull requests that go on from one another with `pr`: see `causality_failures`."""
     kept = [sealed.entry for sealed in entries if sealed.entry.pr is not None]
     pulls, slugs, known = {pr}, {slug} - {None}, 0
     while len(pulls) + len(slugs) > known:
         known = len(pulls) + len(slugs)
         slugs |= {entry.slug for entry in kept if entry.pr in pulls and entry.slug is not None}
         pulls |= {entry.pr for entry in kept if entry.slug in slugs and entry.pr is not None}
-    return sum(entry.stopped == "causality" and entry.pr in pulls for entry in kept)
+    return frozenset(pulls)
 
 
 def _judgement(entry: LedgerEntry) -> tuple[object, ...]:

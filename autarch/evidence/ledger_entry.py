@@ -8,14 +8,11 @@ import msgspec
 
 from autarch.canonical import Sha256, sha256_hex
 from autarch.errors import RefusedError
-from autarch.verdict import GateVerdict, LaneWord
+from autarch.verdict import GateVerdict, LaneWord, LookWord
 
 SCHEMA = 1
 SEQ_MAX = 99_999_999
 EntryKind = Literal["reservation", "lane", "look", "result", "closed", "study", "judgement", "forward", "epoch"]
-LookWord = Literal["improved", "no change", "worse", "not computed"]
-"""What the holdout said of a proposal, beside what stands in its place."""
-
 JudgeWord = Literal["may be promoted", "may not", "not computed"]
 Tier = Literal["T0", "T1", "T2", "T3"]
 ADDED_LATER = frozenset({"lane", "look", "returns", "sharpe", "judgement", "forward", "opening"})
@@ -94,8 +91,8 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     that its reservation's candidate was told, a `look` the holdout's. A `result` names the reservation it answers,
     a `closed` entry one whose proposal was stopped before any score, by the check `stopped`. A `study`
     is trials without a proposal. A `judgement` is a test for promotion, a `forward` what unseen bars say since, an
-    `epoch` its terms or its closing. `returns` names a scored candidate's packed daily train returns, `sharpe` is
-    their Sharpe ratio a day. `prev` and `reservation` are SHA-256 of whole signed records, `dataset`
+    `epoch` its terms or its closing. `returns` holds a scored candidate's packed daily train returns in base64,
+    `sharpe` is their Sharpe ratio a day. `prev` and `reservation` are SHA-256 of whole signed records, `dataset`
     is name@digest, `recorded_ms` the writer's clock.
     """
 

@@ -1,10 +1,11 @@
-"""Daily returns as the ledger keeps them: whole numbers of 1e-5, a few bits a day, named by their digest.
+"""Daily returns as the ledger keeps them: whole numbers of 1e-5, a few bits a day, in base64.
 
 Statistics are computed from what is kept, so that whoever reads it later finds the same numbers.
 """
 
 from __future__ import annotations
 
+import base64
 import struct
 import zlib
 from dataclasses import dataclass
@@ -13,7 +14,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from autarch.canonical import Sha256, sha256_hex
 from autarch.errors import RefusedError
 
 Floats = NDArray[np.float64]
@@ -69,23 +69,23 @@ def pack_returns(returns: DailyReturns) -> bytes:
     return _HEADER.pack(_MAGIC, returns.first_day, returns.units.size) + zlib.compress(planes.tobytes(), 9)
 
 
-def unpack_returns(packed: bytes, *, digest: str) -> DailyReturns:
-    """Return what `pack_returns` packed, its digest compared first.
+def returns_text(returns: DailyReturns) -> str:
+    """Return packed returns in base64, as an entry of the ledger and a claim hold them."""
+    return base64.b64encode(pack_returns(returns)).decode("ascii")
+
+
+def returns_from(text: str) -> DailyReturns:
+    """Return what `returns_text` wrote.
 
     Raises:
-        RefusedError: other bytes than `digest` names, too many, or not of this form.
+        RefusedError: it is too long, or not of this form.
     """
-    if len(packed) > PACKED_BYTES_MAX or sha256_hex(packed) != digest:
-        raise RefusedError(f"kept returns are not those that {digest[:12]} names: they were changed; fetch them again")
+    if len(text) > PACKED_BYTES_MAX * 4 // 3 + 4:
+        raise RefusedError(f"kept returns have {len(text)} characters; another version wrote them")
     try:
-        return _parsed(packed)
+        return _parsed(base64.b64decode(text, validate=True))
     except (struct.error, zlib.error, ValueError) as error:
-        raise RefusedError(f"kept returns {digest[:12]} cannot be read: {error}; another version wrote them") from error
-
-
-def packed_digest(packed: bytes) -> Sha256:
-    """Return the name of packed returns."""
-    return sha256_hex(packed)
+        raise RefusedError(f"kept returns {text[:12]} cannot be read: {error}; another version wrote them") from error
 
 
 def _parsed(packed: bytes) -> DailyReturns:

@@ -7,19 +7,19 @@ few years it cannot decide: how likely luck alone reaches this Sharpe ratio, the
 record would carry.
 
 The search is not the author's telling: its columns are this proposal, what CI scored before it of the same pull
-request, and parameter sets drawn from [search] by the base commit.
+request, and parameter sets drawn from its [search].
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 import numpy as np
 
 from autarch.errors import UndecidedError
-from autarch.evidence.returns import DailyReturns
+from autarch.evidence.returns import DailyReturns, returns_from
 from autarch.market.types import Floats
 from autarch.metrics.daily import DAYS_A_YEAR
 from autarch.stats.correlation import long_run_ratio, lower_for_correlation
@@ -27,11 +27,10 @@ from autarch.stats.families import effective_trials, families
 from autarch.stats.overfitting import Overfitting, blocks_for, pbo, trimmed
 from autarch.stats.sharpe import SharpeSample, dsr, max_trials, min_backtest_years, p_value, psr, sharpe_sample
 from autarch.stats.superior import superior
-from autarch.verdict import Measure
-from ci.context import Answer
+from autarch.verdict import CheckResult, LookWord, Measure
+from ci.checks.search import Searched
+from ci.context import Answer, GateInputs
 from ci.policy_tables import EvidencePolicy
-
-LookWord = Literal["improved", "no change", "worse", "not computed"]
 
 TARGET_ANNUAL: Final = 1.5
 """Sharpe ratio a year at which the record's capacity for tries is told (own choice)."""
@@ -43,7 +42,8 @@ CURES: Final = {
     "oos_loss": "the best of this search loses out of sample as often as not: it found noise; begin with a mechanism",
 }
 
-_WORDS: Final[dict[str, str]] = {
+_VALUES: Final[dict[LookWord, float | None]] = {"improved": 1.0, "no change": 0.0, "worse": -1.0, "not computed": None}
+_WORDS: Final[dict[LookWord, str]] = {
     "improved": "the holdout says it improves on what stands in its place",
     "no change": "the holdout sees no difference to what stands in its place",
     "worse": "the holdout says it is worse than what stands in its place, beyond noise: withdraw it",
@@ -61,7 +61,7 @@ class Record:
         held: Daily returns of buy-and-hold on the candidate's days.
         trials: N, as the ledger counts them, this one included.
         variance: Of the daily Sharpe ratios of all that the ledger has scored, None for fewer than two.
-        seed: Of the bootstrap: from the base commit.
+        seed: Of the bootstrap: from the decisions.
     """
 
     own: DailyReturns
@@ -74,6 +74,10 @@ class Record:
 
 def check(record: Record, *, limits: EvidencePolicy) -> Answer:
     """Answer from train alone; `with_word` adds what the holdout said.
+
+    Args:
+        record: As `record_of` makes it.
+        limits: The policy's.
 
     Raises:
         UndecidedError: the candidate's returns cannot answer: NaN, constant, or hardly a day with a position.
@@ -89,16 +93,37 @@ def check(record: Record, *, limits: EvidencePolicy) -> Answer:
     return Answer(verdict="passed", detail=sentence(record, sample), measures=measures)
 
 
-def with_word(answer: Answer, word: LookWord | None) -> Answer:
-    """Return `answer` as the holdout's word leaves it; None: nobody has looked."""
-    if word is None or answer.verdict != "passed":
-        return answer
+def record_of(searched: Searched, inputs: GateInputs) -> Record:
+    """Return the record that a search and what the ledger quotes make.
+
+    Raises:
+        RefusedError: quoted returns cannot be read.
+    """
+    return Record(
+        own=searched.own,
+        tried=(*searched.drawn, *(returns_from(text) for text in inputs.tried)),
+        held=searched.held,
+        trials=max(1, inputs.trials),
+        variance=inputs.variance,
+        seed=searched.seed,
+    )
+
+
+def with_word(result: CheckResult, word: LookWord | None) -> CheckResult:
+    """Return the check as the holdout's word leaves it; None: nobody has looked.
+
+    No word mends what train has failed.
+    """
+    if word is None or result.verdict != "passed":
+        return result
     verdict: Literal["passed", "failed", "undecided"] = "passed"
     if word == "worse":
         verdict = "failed"
     elif word == "not computed":
         verdict = "undecided"
-    return Answer(verdict=verdict, detail=f"{_WORDS[word]}. {answer.detail}", measures=answer.measures)
+    told = Measure(name="holdout", value=_VALUES[word], op=">=", limit=0.0, unit="1 improved, 0 no change, -1 worse")
+    detail = f"{_WORDS[word]}. {result.detail}"
+    return replace(result, verdict=verdict, measures=(*result.measures, told), detail=detail)
 
 
 def sentence(record: Record, sample: SharpeSample) -> str:

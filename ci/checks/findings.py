@@ -223,13 +223,18 @@ def _windows(plan: BlockPlan, *, moved: int, rows: int) -> int:
 def _moved_jobs(ground: Ground, source: StrategySource, plan: BlockPlan, moved: Sequence[Moved]) -> list[Job]:
     def run(worker: Worker, part: Sequence[Moved]) -> list[Curve | None]:
         decided = decide_sets(worker, source, plan, [one.params for one in part])
-        return [_curve_of(ground, one) for one in decided]
+        return [curve_of(ground, one) for one in decided]
 
     half = -(-len(moved) // HALVES)
     return [partial(run, part=moved[first : first + half]) for first in range(0, len(moved), max(half, 1))]
 
 
-def _curve_of(ground: Ground, decided: Decisions | StrategyError) -> Curve | None:
+def curve_of(ground: Ground, decided: Decisions | StrategyError) -> Curve | None:
+    """Return what decisions come to, None for a set that the strategy refused.
+
+    Raises:
+        StrategyRunError: it failed for want of time or memory: no number may rest on it.
+    """
     if isinstance(decided, StrategyError):
         require_its_own(decided)
         return None

@@ -19,7 +19,7 @@ import numpy as np
 from autarch.engine import CostModel
 from autarch.errors import UndecidedError
 from autarch.evaluation import decide_blocks
-from autarch.evidence.ledger_entry import Look, LookWord
+from autarch.evidence.ledger_entry import Look
 from autarch.evidence.sealing import place_key, seal
 from autarch.manifest import StrategySource
 from autarch.market.load import load_market
@@ -27,6 +27,7 @@ from autarch.market.lock_types import DatasetLock
 from autarch.market.types import Floats, Market
 from autarch.metrics.daily import daily_returns
 from autarch.stats.ladder import compare_paired
+from autarch.verdict import LookWord
 from ci.checks.ground import Ground
 from ci.vault.bars import hidden_runs
 from ci.vault.opening import Vault, answer_after

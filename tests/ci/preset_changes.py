@@ -79,6 +79,11 @@ STRICT: Changes = {
         "same_direction_max": ("0.95", "Strict: near cousins must retire one another as well."),
         "alike_max": ("0.95", "Strict: near cousins must retire one another as well."),
     },
+    "evidence": {
+        "search_sets": ("48", "Strict: twice standard."),
+        "pbo_max": ("0.4", "Strict: the best of the search must do better than a coin."),
+        "loss_frac_max": ("0.4", "Strict: likewise."),
+    },
     "lanes": {"asked_per_epoch_max": ("1", "Strict: once, as the holdout is opened once for each decision digest.")},
     "tiers": {
         "probe_capital_frac": ("0.01", "Strict: half of standard."),
@@ -121,8 +126,9 @@ def _for_paper(text: str) -> str:
     advice = '# Research: shown, and not held against an idea.\nrobustness = "advice"'
     for old, new in (
         ("paper_only = false", "paper_only = true"),
-        (', "robustness"]', "]"),
+        (', "robustness", "evidence"]', "]"),
         ('robustness = "limit"', advice),
+        ('evidence = "limit"', 'evidence = "advice"'),
     ):
         assert text.count(old) == 1, f"ci/policy.toml holds {old!r} {text.count(old)} times"
         text = text.replace(old, new)

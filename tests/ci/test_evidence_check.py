@@ -10,10 +10,11 @@ import pytest
 from autarch.errors import UndecidedError
 from autarch.evidence.returns import quantised
 from autarch.stats.sharpe import sharpe_sample
+from autarch.verdict import CheckResult
 from ci.checks.evidence import Record, check, luck_probability, with_word
 from ci.policy_tables import EvidencePolicy
 
-LIMITS = EvidencePolicy(search_sets=24, pbo_max=0.5, loss_frac_max=0.5, spa_resamples=100)
+LIMITS = EvidencePolicy(search_sets=24, pbo_max=0.5, loss_frac_max=0.5, spa_resamples=100, look_seconds=20.0)
 DAYS = 640
 
 
@@ -31,6 +32,12 @@ def record(own, tried=(), *, trials=None, variance=None, held=None):
         trials=len(columns) + 1 if trials is None else trials,
         variance=variance,
         seed=1,
+    )
+
+
+def as_result(answer):
+    return CheckResult(
+        name="evidence", klass="limit", verdict=answer.verdict, measures=answer.measures, detail=answer.detail
     )
 
 
@@ -165,17 +172,20 @@ def test_serial_correlation_makes_luck_likelier():
     ],
 )
 def test_the_word_of_the_holdout_decides_what_train_has_passed(word, verdict):
-    answer = check(record(noise(1, edge=0.08)), limits=LIMITS)
+    result = as_result(check(record(noise(1, edge=0.08)), limits=LIMITS))
 
-    assert with_word(answer, word).verdict == verdict
-    assert with_word(answer, word).measures == answer.measures
+    found = with_word(result, word)
+
+    assert found.verdict == verdict
+    told = [measure for measure in found.measures if measure.name == "holdout"]
+    assert [measure.holds for measure in told] == ([] if word is None else [word in {"improved", "no change"}])
 
 
 def test_no_word_mends_what_train_has_failed():
     answer = check(
         record(noise(1, edge=0.08), noise(2, tries=4).T),
-        limits=EvidencePolicy(search_sets=0, pbo_max=0.0, loss_frac_max=0.0, spa_resamples=100),
+        limits=EvidencePolicy(search_sets=0, pbo_max=0.0, loss_frac_max=0.0, spa_resamples=100, look_seconds=20.0),
     )
     assert answer.verdict == "failed"
 
-    assert with_word(answer, "improved") == answer
+    assert with_word(as_result(answer), "improved") == as_result(answer)

@@ -13,7 +13,13 @@ from ci.checks import scope
 from ci.policy import CHECK_NAMES
 
 ALL = dict.fromkeys(CHECK_NAMES, "passed")
-NO_SCORE = {"backtest": "skipped", "parity": "skipped", "risk": "skipped", "robustness": "skipped"}
+NO_SCORE = {
+    "backtest": "skipped",
+    "parity": "skipped",
+    "risk": "skipped",
+    "robustness": "skipped",
+    "evidence": "skipped",
+}
 
 PEEK = """\
     ahead = np.append(bars.close[1:], bars.close[-1])
@@ -150,7 +156,12 @@ def test_the_upper_ends_of_search_need_their_warm_up_too(gate, kit) -> None:
 def test_a_strategy_that_never_trades_fails_backtest(gate, kit) -> None:
     outcome = gate(kit.candidate(NEVER))
 
-    assert kit.words(outcome) == ALL | {"backtest": "failed", "risk": "skipped", "robustness": "skipped"}
+    assert kit.words(outcome) == ALL | {
+        "backtest": "failed",
+        "risk": "skipped",
+        "robustness": "skipped",
+        "evidence": "skipped",
+    }
     assert "does not trade" in kit.check(outcome, "backtest").detail
 
 
@@ -159,7 +170,12 @@ def test_a_sleeve_that_is_ruined_fails_backtest_and_is_not_measured(gate, kit) -
 
     outcome = gate(kit.candidate(churn, max_leverage=90.0))
 
-    assert kit.words(outcome) == ALL | {"backtest": "failed", "risk": "skipped", "robustness": "skipped"}
+    assert kit.words(outcome) == ALL | {
+        "backtest": "failed",
+        "risk": "skipped",
+        "robustness": "skipped",
+        "evidence": "skipped",
+    }
     assert "ruin: no equity is left at train row" in kit.check(outcome, "backtest").detail
 
 

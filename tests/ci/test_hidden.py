@@ -26,7 +26,7 @@ from ci.counting import counted_at
 from ci.inputs import counted_in
 from ci.outcome import GateOutcome
 from ci.policy_tables import LanesPolicy
-from ci.publish_lane import LaneDesk, in_lane
+from ci.publish_hidden import HiddenDesk, in_lane
 from ci.rederive import Sources, quoted
 from ci.report_text import terminal
 from ci.vault.lane import ANSWER_S, hidden_word
@@ -184,7 +184,7 @@ class Bench:
             verdict="rejected", candidate=candidate, policy=inputs.policy, engine=inputs.engine, trials=inputs.trials,
             checks=measured, measured=measured, whole=True, metrics={}, claim=None, may_ask=may_ask,
         )  # fmt: skip
-        desk = LaneDesk(
+        desk = HiddenDesk(
             ledger=self.ledger, key=self.key, clock=lambda: 0.0, clock_ms=lambda: self.asked,
             sleep=lambda _s: None, progress=lambda _line: None, workers=self.workers,
         )  # fmt: skip

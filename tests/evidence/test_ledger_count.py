@@ -11,14 +11,16 @@ from autarch.evidence.ledger_count import (
     count_trials,
     final_answer,
     find_reservation,
-    lane_of,
     lane_word,
     lanes_asked,
+    look_of,
+    look_word,
 )
 from autarch.evidence.ledger_entry import (
     InnerTrials,
     LedgerEntry,
     LedgerError,
+    Look,
     Sealed,
     entry_body,
     entry_path,
@@ -155,6 +157,27 @@ TERMS = {"alpha": 0.1, "w0": 0.05, "ladder_step": 0.02, "rule": "lord++"}
 WHOLE = {"slug": "abc", "decisions": "d", "dataset": "x@1", "epoch": "1"}
 
 
+def looked(number, word, *, tree="t", decisions="x", **fields):
+    look = Look(word=word, sealed="00")
+    about = {"dataset": "bars@1", "epoch": "1"} | fields
+    return sealed(number, "look", reservation="d1", tree=tree, decisions=decisions, look=look, **about)
+
+
+def test_the_first_word_about_decisions_stands_for_their_epoch():
+    entries = [looked(2, "worse"), looked(3, "improved", dataset="bars@2")]
+
+    assert look_of(entries, decisions="x", dataset="bars", epoch="1").word == "worse"
+    for other in ({"decisions": "y"}, {"dataset": "more"}, {"epoch": "2"}):
+        assert look_of(entries, **({"decisions": "x", "dataset": "bars", "epoch": "1"} | other)) is None
+
+
+def test_the_word_of_a_candidate_is_that_of_its_tree_on_its_base():
+    entries = [looked(2, "worse"), looked(3, "improved", tree="u")]
+
+    assert look_word(entries, tree="u", base="b") == "improved"
+    assert look_word(entries, tree="u", base="c") is None
+
+
 def body(**changes):
     reserved = {"kind": "reservation", "head": "h", "base": "b", "slug": "abc"}
     names = LedgerEntry.__struct_fields__
@@ -253,8 +276,6 @@ def test_a_reservation_counts_until_its_lane_is_in_the_ledger():
     entries = [sealed(1, "reservation"), lane(2, "d1", "same")]
 
     assert [count_trials(entries[:1]), count_trials(entries)] == [1, 0]
-    assert lane_of(entries, reservation="d1") == entries[1]
-    assert lane_of(entries, reservation="d9") is None
     assert final_answer(entries, reservation="d1") is None
 
 
