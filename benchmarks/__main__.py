@@ -1,7 +1,7 @@
 """Run benchmarks: `python -m benchmarks [name ...]`, or one with its own arguments: `python -m benchmarks NAME --...`.
 
-Each runs in a process of its own; without a name all but `peers`, `referee`, `warmups`, `mutation` and `security`,
-which take long and write pages of the documentation. `demo` builds a whole workspace and takes a minute or more.
+Each runs in a process of its own; without a name all but `peers`, `referee`, `warmups`, `mutation`, `security`,
+`live.latency` and `live.throughput`, which take long, write pages of the documentation or want an idle machine. `demo` builds a whole workspace and takes a minute or more.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ NAMES = (
     "ledger",
     "demo",
 )
-ALONE = ("peers", "referee", "warmups", "mutation", "security")
+ALONE = ("peers", "referee", "warmups", "mutation", "security", "live.latency", "live.throughput")
 ROOT = Path(__file__).resolve().parent.parent
 
 

@@ -1,4 +1,4 @@
-"""A simulated venue in a process of its own, with one made-up symbol at 1000 and no order limit to speak of.
+"""A simulated venue in a process of its own, with five made-up symbols at 1000 and no order limit to speak of.
 
 Run as a module it serves until its standard input closes, and prints its port first.
 """
@@ -27,11 +27,13 @@ from live.simulator.wire.keys import ApiKey
 from live.simulator.wire.site import Site
 
 ROOT = Path(__file__).resolve().parents[2]
-SYMBOL = "AAAUSDT"
+SYMBOLS = tuple(f"{letter * 3}USDT" for letter in "ABCDE")
+SYMBOL = SYMBOLS[0]
+COSTS = CostModel(half_spread_bps=1.0, impact_k=10.0, impact_cap_bps=50.0)
 KEY, SECRET = "k", "s"
 
 
-def contract(symbol: str = SYMBOL) -> Contract:
+def instrument(symbol: str) -> Instrument:
     """Return one linear perpetual with round numbers."""
     tier = RiskTier(
         notional_max=Decimal(10**9),
@@ -39,7 +41,7 @@ def contract(symbol: str = SYMBOL) -> Contract:
         initial_margin_rate=Decimal("0.01"),
         mm_deduction=Decimal(0),
     )
-    instrument = Instrument(
+    return Instrument(
         symbol=symbol,
         tick_size=Decimal("0.05"),
         qty_step=Decimal("0.001"),
@@ -51,8 +53,6 @@ def contract(symbol: str = SYMBOL) -> Contract:
         risk_tiers=(tier,),
         sources=(),
     )
-    costs = CostModel(half_spread_bps=1.0, impact_k=10.0, impact_cap_bps=50.0)
-    return Contract(instrument=instrument, costs=costs, max_limit_qty=Decimal(10**6))
 
 
 def wall_ms() -> EpochMs:
@@ -63,8 +63,9 @@ def wall_ms() -> EpochMs:
 def new_site(*, orders_a_second: int = 10**9) -> Site:
     """Return a venue with one account of 10 million USDT."""
     now = wall_ms()
-    script = Script([Traded(time_ms=now, symbol=SYMBOL, price=1000.0)])
-    exchange = Exchange([contract()], script, start_ms=EpochMs(now - 1))
+    script = Script([Traded(time_ms=now, symbol=symbol, price=1000.0) for symbol in SYMBOLS])
+    listed = [Contract(instrument=instrument(symbol), costs=COSTS, max_limit_qty=Decimal(10**6)) for symbol in SYMBOLS]
+    exchange = Exchange(listed, script, start_ms=EpochMs(now - 1))
     site = Site(exchange=exchange, bar_ms=60_000, orders_a_second=orders_a_second)
     site.add_key(ApiKey(key=KEY, secret=SECRET, uid="1"), deposit=Decimal(10**7))
     site.advance(now)

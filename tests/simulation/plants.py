@@ -33,7 +33,7 @@ PLANTS: Final[tuple[Plant, ...]] = (
     _plant("swallow a full disk", f"{CORE}._reduce", "freed = self.world.reserve.free()", "return"),
     _plant("start from nothing after a crash", f"{EXECUTOR}._refold", "if opened is None:", "if True:"),
     _plant("fold only what was carried", f"{EXECUTOR}._refold", "core.books.apply(event.kind", "str(event.kind"),
-    _plant("lose the positions at a restart", f"{BOOKS}._take_over", "sleeve.take(carried", "str(carried"),
+    _plant("lose the positions at a restart", "live.trading.carrying:take_over", "sleeve.take(body", "repr(body"),
     # sending
     _plant("send again when nobody answers", f"{SENDING}._place",
            "return await self.core.world.venue.place(request)",

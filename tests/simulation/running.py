@@ -53,6 +53,11 @@ class Summary:
         self.steps += outcome.steps
 
     @property
+    def dropped_share(self) -> float:
+        """Entries, and runs of bars, that were dropped for being late, as a share of decisions."""
+        return self.dropped / max(1, self.decisions)
+
+    @property
     def coverage(self) -> float:
         """Share of the possible pairs of state and fault that have met."""
         return len(self.met & set(PAIRS)) / len(PAIRS)

@@ -1,0 +1,48 @@
+"""Planted faults: each still fits the code, and the seeds find it."""
+
+from __future__ import annotations
+
+import pytest
+
+from .planting import Plant, StalePlantError, hunt, planted
+from .plants import PLANTS
+from .running import live
+
+MOST = 200
+
+
+def test_there_are_enough_plants_and_each_has_a_name_of_its_own():
+    assert len(PLANTS) >= 40
+    assert len({plant.name for plant in PLANTS}) == len(PLANTS)
+
+
+@pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.name)
+def test_a_plant_fits_the_code_and_leaves_no_trace(plant):
+    with planted(plant):
+        pass
+
+    with planted(plant):
+        pass  # the source was put back, else this would not fit
+
+
+def test_a_plant_that_fits_no_more_is_told():
+    stale = Plant(name="x", where="live.trading.sending:Sending.drop_late", old="no such text", new="")
+
+    with pytest.raises(StalePlantError, match="plant it anew"), planted(stale):
+        pass
+
+
+def test_an_order_that_no_journal_has_is_seen_by_the_first_life():
+    plant = next(plant for plant in PLANTS if plant.name == "send before the journal has it")
+
+    found = hunt(plant, rounds=1, most=1)
+
+    assert found.seeds == (1,)
+    assert "in no journal" in found.shown
+    assert live(1000).broken == ()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.name)
+def test_seeds_find_a_plant(plant):
+    assert hunt(plant, rounds=1, most=MOST).median is not None
