@@ -41,9 +41,9 @@ def conclude(outcome: GateOutcome, inputs: GateInputs) -> GateOutcome:
 
 def _evidence(check: CheckResult, outcome: GateOutcome, inputs: GateInputs) -> CheckResult:
     """Return the evidence check under what this ledger head counts, any other check as it was."""
-    if check.name != "evidence" or outcome.searched is None:
+    if check.name != "evidence":
         return check
-    if outcome.counted == inputs.counted:
+    if outcome.searched is None or outcome.counted == inputs.counted:
         return evidence.with_word(check, inputs.look)
     try:
         answer = evidence.check(evidence.record_of(outcome.searched, inputs), limits=inputs.policy.evidence)

@@ -184,11 +184,13 @@ class Bench:
             verdict="rejected", candidate=candidate, policy=inputs.policy, engine=inputs.engine, trials=inputs.trials,
             checks=measured, measured=measured, whole=True, metrics={}, claim=None, may_ask=may_ask,
         )  # fmt: skip
-        desk = HiddenDesk(
+        return in_lane(self.desk(), reserved, outcome, inputs)
+
+    def desk(self) -> HiddenDesk:
+        return HiddenDesk(
             ledger=self.ledger, key=self.key, clock=lambda: 0.0, clock_ms=lambda: self.asked,
             sleep=lambda _s: None, progress=lambda _line: None, workers=self.workers,
         )  # fmt: skip
-        return in_lane(desk, reserved, outcome, inputs)
 
     def words(self) -> list[str | None]:
         return [s.entry.lane for s in self.ledger.verify() if s.entry.kind == "lane"]

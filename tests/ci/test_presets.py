@@ -15,7 +15,18 @@ from ci.policy import CHECK_NAMES, PRESETS, Policy, load_policy, parse_policy, p
 
 from .preset_changes import CHANGES, derived
 
-LIMIT_TABLES = ("causality", "warmup", "memory", "backtest", "parity", "risk", "robustness", "evidence", "lanes", "tiers")
+LIMIT_TABLES = (
+    "causality",
+    "warmup",
+    "memory",
+    "backtest",
+    "parity",
+    "risk",
+    "robustness",
+    "evidence",
+    "lanes",
+    "tiers",
+)
 
 
 def limits(policy: Policy) -> Iterator[tuple[str, float]]:
