@@ -15,7 +15,8 @@ from live.assembling import market_of
 from live.brain import Blockwise
 from live.host import Host
 from live.installed import Installed, read_installed
-from live.journal import Event, Journal, body_text
+from live.journal import Event, Journal
+from live.journal_body import body_text
 from live.observing.kept import KeptBars, kept_path
 
 SPLITS: Mapping[str, Split] = {"train": "train", "forward": "forward"}

@@ -60,11 +60,9 @@ def run(
 ) -> int:
     """Trade a release on its account's venue, from where the account's journal ends.
 
-    Verifies the release first unless this runtime did so before. Stop it at any time; the next run continues
-    without a lost or doubled order. On Bybit (mainnet, testnet, demo or `autarch sim`), and on paper by Bybit's
-    public bars, it runs until `live stop`, and takes what `live watch`, `switch` or `rollback` choose at a bar
-    boundary. Recorded bars are decided on in whole blocks, and decisions that change something are asked again
-    without the bars after them: one difference, and nothing trades.
+    Verifies the release first unless this runtime did so before. Stop it at any time; the next run goes on without a
+    lost or doubled order. On Bybit, and on paper by its public bars, it runs until `live stop`, and takes what `live
+    watch`, `switch` or `rollback` choose at a bar boundary. Recorded bars are decided on in blocks and asked again.
 
     Example: autarch live run --tag v0.1.0
     """
@@ -86,12 +84,11 @@ def run(
             told=progress,
         )
         found = operating.operate(installed, host_of(workspace), going)
-        print(json.dumps(found) if json_ else status_text(found))
-        return 0
-    options = running.RunOptions(
-        account=account, bars_max=bars, stepwise=stepwise, allow_weak=local_dev, progress=bar_progress
-    )
-    found = running.run_release(installed, host_of(workspace), workspace.stores(), options)
+    else:
+        options = running.RunOptions(
+            account=account, bars_max=bars, stepwise=stepwise, allow_weak=local_dev, progress=bar_progress
+        )
+        found = running.run_release(installed, host_of(workspace), workspace.stores(), options)
     print(json.dumps(found) if json_ else status_text(found))
     return 0
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from autarch.errors import RefusedError
-from live.journal import GENESIS, BarClaim, Draft, Event, body_text, chain, event_hash
+from live.journal import GENESIS, BarClaim, Draft, Event, chain, event_hash
+from live.journal_body import body_text
 
 
 class MemoryJournal:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from autarch.canonical import canonical_json
 from autarch.errors import ConfigError, RefusedError
-from live.journal import BarClaim, Draft, Journal, body_text
+from live.journal import BarClaim, Draft, Journal
+from live.journal_body import body_text
 
 
 def draft(number=1, kind="decision", ref=""):

@@ -11,7 +11,11 @@ from live.journal import Journal
 
 from .conftest import COSTS, Desk, decisions, instrument, market
 
-KINDS = {"CreateByStopLoss": at.STOP_OUT, "CreateByTakeProfit": at.TAKE_PROFIT, "CreateByTakeOver_PassThrough": at.LIQUIDATED}
+KINDS = {
+    "CreateByStopLoss": at.STOP_OUT,
+    "CreateByTakeProfit": at.TAKE_PROFIT,
+    "CreateByTakeOver_PassThrough": at.LIQUIDATED,
+}
 
 
 def paper_trades(desk):

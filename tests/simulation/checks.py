@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from decimal import ROUND_DOWN, ROUND_UP, Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from live.journal import GENESIS, Event, body_text, event_hash
+from live.journal import GENESIS, Event, event_hash
+from live.journal_body import body_text
 from live.simulator.core.rows import ExecutionRow, OrderRow
 
 from .faults import STRANGE

@@ -57,6 +57,11 @@ def planted(plant: Plant) -> Iterator[None]:
             setattr(holder, name, original)
 
 
+def function_of(plant: Plant) -> Any:
+    """Return the function that has the plant's place now."""
+    return _found(plant.where)[2]
+
+
 def _found(where: str) -> tuple[Any, str, Any]:
     module, _, path = where.partition(":")
     owner: Any = importlib.import_module(module)

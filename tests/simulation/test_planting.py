@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .planting import Plant, StalePlantError, hunt, planted
+from .planting import Plant, StalePlantError, function_of, hunt, planted
 from .plants import PLANTS
 from .running import live
 
@@ -18,11 +18,12 @@ def test_there_are_enough_plants_and_each_has_a_name_of_its_own():
 
 @pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.name)
 def test_a_plant_fits_the_code_and_leaves_no_trace(plant):
-    with planted(plant):
-        pass
+    before = function_of(plant)
 
     with planted(plant):
-        pass  # the source was put back, else this would not fit
+        assert function_of(plant) is not before
+
+    assert function_of(plant) is before
 
 
 def test_a_plant_that_fits_no_more_is_told():

@@ -123,17 +123,14 @@ def thrown(tmp_path, seed):
 
     hall, found = scene(tmp_path, throw, limit_s=600.0)
 
-    assert found.done, (seed, found.problems)
-    assert sizes(hall) == {}, seed
-    assert ours(hall)
+    return found.done and sizes(hall) == {} and bool(ours(hall))
 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_whatever_a_seed_throws_flat_is_only_said_of_a_flat_account(tmp_path, seed):
-    thrown(tmp_path, seed)
+    assert thrown(tmp_path, seed)
 
 
 @pytest.mark.slow
 def test_whatever_a_hundred_seeds_throw_flat_is_only_said_of_a_flat_account(tmp_path):
-    for seed in range(1100, 1200):
-        thrown(tmp_path, seed)
+    assert [seed for seed in range(1100, 1200) if not thrown(tmp_path, seed)] == []
