@@ -27,6 +27,12 @@ from ci.vault.looking import Question, look
 from ci.vault.opening import Vault
 from ci.workers import Workers, started_workers
 
+DETERMINISMS = 2.0
+"""A look takes this many times what determinism took on train, on this machine, under its present load, and more.
+
+That time is known before any hidden bar is opened, so that how long a look takes says nothing of them.
+"""
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class HiddenDesk:
@@ -169,7 +175,7 @@ def _look(desk: HiddenDesk, reserved: Sealed, outcome: GateOutcome, inputs: Gate
         incumbent=None if candidate.incumbent is None else candidate.incumbent.source,
         capital=inputs.policy.backtest.capital,
         place=reserved.digest,
-        seconds=inputs.policy.evidence.look_seconds,
+        seconds=inputs.policy.evidence.look_seconds + DETERMINISMS * outcome.elapsed_s.get("determinism", 0.0),
     )
     with _vault(desk, inputs) as vault:
         return look(vault, question)

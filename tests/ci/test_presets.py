@@ -42,7 +42,7 @@ def tighter_or_equal(name: str, value: float, than: float) -> bool:
     key = name.partition(".")[2]
     more_asks_more = key.endswith(("_min", "_factor", "_multiple")) or key in {
         "cuts", "fresh_cuts", "poisoned_blocks", "crash_hour_frac", "jitter_sets", "folds", "referee_bars",
-        "placebo_bars", "book_resamples", "bars", "changes", "random_bars",
+        "placebo_bars", "book_resamples", "bars", "changes", "random_bars", "search_sets", "spa_resamples",
     }  # fmt: skip
     return value >= than if more_asks_more else value <= than
 
