@@ -13,6 +13,7 @@ from live.journal import GENESIS, Event, event_hash
 from live.journal_body import body_text
 from live.simulator.core.rows import ExecutionRow, OrderRow
 
+from .fates import misjudged
 from .faults import STRANGE
 from .scenario import CAPITAL
 from .targets import close_of, target_of
@@ -66,15 +67,15 @@ class Watch:
     def found(self, text: str) -> None:
         """Note what no life may show."""
         if len(self.broken) < 5:
-            self.broken.append(f"{self._at()} {text}")
+            house = self.life.house
+            self.broken.append(f"{house.site.now_ms - house.start_ms} ms: {text}")
 
     def own_state(self, symbol: str = "") -> str:
-        """Return ACTIVE, REDUCING or HALTED as the disk has it, of the account or the stricter of it and a symbol."""
-        rank = ("ACTIVE", "REDUCING", "HALTED")
+        """Return ACTIVE, REDUCING or HALTED as the disk has it, the stricter of the account's and a symbol's."""
         states = [self._states.get("", ("ACTIVE", ""))[0], self._states.get(symbol, ("ACTIVE", ""))[0]]
         if self.life.disk.latch.read().blocks(symbol) is not None:
             states.append("HALTED")
-        return max(states, key=rank.index)
+        return max(states, key=("ACTIVE", "REDUCING", "HALTED").index)
 
     def flips(self, symbol: str) -> bool:
         """Return whether the newest decision wants the other side of what is held."""
@@ -98,9 +99,6 @@ class Watch:
     def _account(self) -> Any:
         return self.life.house.site.exchange.accounts[UID]
 
-    def _at(self) -> str:
-        return f"{self.life.house.site.now_ms - self.life.house.start_ms} ms:"
-
     def _read_disk(self) -> None:
         kept = self.life.disk.kept
         if kept.head[0] == self._seq:
@@ -119,7 +117,10 @@ class Watch:
                 if body["order_link_id"] in self._intents:
                     self.found(f"a second intent under {body['order_link_id']}")
                 self._intents[body["order_link_id"]] = body
+            case "ack" | "rejected" | "missed":
+                self._check_answer(event)
             case "resent":
+                self._check_answer(event)
                 self._resent[body["order_link_id"]] = self._resent.get(body["order_link_id"], 0) + 1
             case "decision":
                 self._take_decision(event)
@@ -132,6 +133,11 @@ class Watch:
                     self._states = {"": ("ACTIVE", body["reason"])}
             case "adopted":
                 self._journal[body["symbol"]] = Decimal(body["size"])
+
+    def _check_answer(self, event: Event) -> None:
+        wrong = misjudged(event, self.life.house.log, now_ms=self.life.house.now_ms(), off_ms=self.life.clock.off_ms)
+        if wrong is not None:
+            self.found(wrong)
 
     def _take_decision(self, event: Event) -> None:
         body: Mapping[str, Any] = event.body
@@ -210,8 +216,7 @@ class Watch:
         if gross > CAPITAL * Decimal(str(limits.max_gross_leverage)) * Decimal("1.0001"):
             self.found(f"entry {link} would bring gross notional to {gross:.0f} USDT")
         now = life.house.now_ms()
-        within = [sent for sent in self._asked[:-1] if sent.sent_ms > now - MINUTE_MS and sent.fault != "not_sent"]
-        recent = len(within)
+        recent = sum(1 for sent in self._asked[:-1] if sent.sent_ms > now - MINUTE_MS and sent.fault != "not_sent")
         if recent >= limits.orders_per_minute and not life.clock.off_ms:
             self.found(f"entry {link} is order {recent + 1} within a minute; {limits.orders_per_minute} are allowed")
 
@@ -366,8 +371,9 @@ class Watch:
             row.symbol == symbol and row.time_ms > since and not row.order_link_id and row.exec_type != "Funding"
             for row in self._account.executions
         )
+        strange = any(kind in STRANGE for _, _, kind in self.life.menace.struck)
         refused = any(
-            event.time_ms > since and event.body.get("symbol") == symbol
+            event.time_ms > since and event.body.get("symbol") == symbol and (strange or event.body["by"] != "venue")
             for event in self.life.disk.kept.events("rejected")
         )
         return held == 0 and (forced or refused)

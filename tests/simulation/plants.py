@@ -32,7 +32,8 @@ PLANTS: Final[tuple[Plant, ...]] = (
            "made = disk.lazily(drafts, claims)"),
     _plant("swallow a full disk", f"{CORE}._reduce", "freed = self.world.reserve.free()", "return"),
     _plant("start from nothing after a crash", f"{EXECUTOR}._refold", "if opened is None:", "if True:"),
-    _plant("fold only what was carried", f"{EXECUTOR}._refold", "core.books.apply(event.kind", "str(event.kind"),
+    _plant("fold only what was carried", f"{EXECUTOR}._refold",
+           "core.books.apply(event.kind", "(lambda *_: None)(event.kind"),
     _plant("lose the positions at a restart", "live.trading.carrying:take_over", "sleeve.take(body", "repr(body"),
     # sending
     _plant("send again when nobody answers", f"{SENDING}._place",
@@ -45,7 +46,8 @@ PLANTS: Final[tuple[Plant, ...]] = (
            "return error if isinstance(error, VenueUnknown)",
            "return OrderAck(order_id='x', order_link_id=request.order_link_id) if False"),
     _plant("reuse an order's name", f"{BOOKS}._plan", "before + 1 if", "0 if"),
-    _plant("enter before the close has filled", f"{SENDING}._sendable", "if why or held or (", "if why or (False and "),
+    _plant("enter before the close has filled", f"{SENDING}._sendable",
+           "queue = core.books.owed[symbol]", "return list(core.books.owed[symbol])\n    queue = []"),
     _plant("enter however late", f"{SENDING}.drop_late", "core.now_ms > planned.due_ms", "False"),
     _plant("close without reduce-only", f"{SENDING}._intent_body",
            '"reduce_only": planned.leg != "enter"', '"reduce_only": False'),
@@ -57,8 +59,6 @@ PLANTS: Final[tuple[Plant, ...]] = (
            "if pending == at.PURSUE:\n        return False\n    if pending == at.FRESH:"),
     _plant("call a cancelled order filled", f"{SENDING}._note",
            "if link in core.books.orders and found.filled == order.filled:", "if False:"),
-    _plant("end an order before its fills are booked", f"{SENDING}._note",
-           "found.filled == order.filled", "True"),
     _plant("send the stop to the wrong side", f"{SENDING}._intent_body", "last, -side, planned", "last, side, planned"),
     _plant("forget the stop of an entry", "live.trading.sending:_request",
            "stop_loss=None if stop is None else Decimal(stop)", "stop_loss=None"),
@@ -66,9 +66,8 @@ PLANTS: Final[tuple[Plant, ...]] = (
            "if found is not None:", "if True:"),
     # limits and states
     _plant("ignore the limits", f"{SENDING}._intend", "core.books.gate.refuse(", "(lambda _order: None)("),
-    _plant("ignore a halt", f"{CORE}.refusal", "if blocked is not None:", "return None\n    if blocked is not None:"),
     _plant("forget to count orders", f"{BOOKS}._intend", "self.gate.note_sent(time_ms)", "pass"),
-    _plant("halt without a word", f"{CORE}.tell", "self.world.alerts.tell(", "str("),
+    _plant("halt without a word", f"{CORE}.tell", "self.world.alerts.tell(", "(lambda *_: None)("),
     # facts
     _plant("book what was booked", f"{HEARING}._is_new", "if execution.exec_id in self._seen", "if False"),
     _plant("forget what an earlier process booked", f"{HEARING}._is_new", "return not any(", "return True or any("),
@@ -80,7 +79,6 @@ PLANTS: Final[tuple[Plant, ...]] = (
     _plant("count a sell as a buy", f"{BOOKS}._book", '(1.0 if body["side"] == "Buy" else -1.0)', "1.0"),
     _plant("never read what the stream lost", f"{READS}.executions", "while start <= now_ms:", "while False:"),
     _plant("read fills from the newest on only", f"{HEARING}.read", "- OVERLAP_MS", "+ OVERLAP_MS"),
-    _plant("read one page of fills", f"{ASKER}.pages", "if not cursor:", "if True:"),
     _plant("explain everything", f"{HEARING}._unexplained", "books, symbol = ", "return None\n    books, symbol = "),
     # stops
     _plant("never move the stop to the contract's price", f"{GUARDING}.protect",
@@ -91,7 +89,7 @@ PLANTS: Final[tuple[Plant, ...]] = (
     _plant("set a stop and never look whether it was taken", f"{GUARDING}._set",
            "return await self._refused(symbol, wanted, error)", "str(error)"),
     # comparing
-    _plant("never compare", f"{RECONCILING}.reconcile", "self._believe(", "str("),
+    _plant("never compare", f"{RECONCILING}.reconcile", "self._believe(", "(lambda _found: None)("),
     _plant("believe the first contradiction", f"{RECONCILING}._believe",
            "core.now_ms - since >= patience and reads + 1 >= READS_MIN", "True"),
     _plant("read a short as a long", f"{PARSING}:position_of", '-size if side == "Sell" else size', "size"),

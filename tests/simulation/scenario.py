@@ -12,6 +12,7 @@ from .faults import ALL, PAIRS, REQUESTS, WRITING, Aim
 from .market import START_MS, SYMBOLS, Drawn, draw
 
 CALM_BARS = 6
+CRASHES = 0.25  # share of the faults at any time: what a restart forgets shows only after one
 CAPITAL = Decimal(100_000)
 Wanted = tuple[float, float | None, float | None]
 
@@ -82,7 +83,7 @@ def scenario_of(seed: int, *, kinds: tuple[str, ...] = ALL, faults: bool = True)
             noise.append((START_MS + interval_ms + 30_000, "hand_closes" if state == "halted" else "lose_stop"))
         for _ in range(rng.choice((0, 0, 1, 1, 2, 3))):
             when = START_MS + rng.randrange(interval_ms // 2, calm_ms - START_MS)
-            noise += [(when, rng.choice(kinds))]
+            noise += [(when, "crash" if rng.random() < CRASHES else rng.choice(kinds))]
     return Scenario(
         seed=seed,
         drawn=draw(rng, symbols=symbols, n_bars=n_bars, interval_ms=interval_ms),
@@ -118,7 +119,7 @@ def _limits(rng: Random) -> Limits:
     return Limits(
         max_gross_leverage=1.2 if tight else 10.0,
         max_order_notional=Decimal(90_000) if tight else Decimal(10**7),
-        orders_per_minute=4 if tight else 60,
+        orders_per_minute=3 if tight else 60,
         max_daily_loss_frac=0.02 if tight else 1.0,
         max_drawdown_frac=0.05 if tight else 1.0,
     )

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import contextvars
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, Final
 
@@ -244,7 +244,7 @@ class InProcessTransport:
 
     def _again(self, sent: Sent) -> None:
         with contextlib.suppress(RetCode):
-            self._house.serve(sent)
+            self._house.serve(replace(sent))
 
     def _shown(self, sent: Sent, found: Answer | Exception) -> Answer | Exception | None:
         """Return what the client is told, None for nothing ever."""
