@@ -106,6 +106,7 @@ class GateOutcome:
             "trials": self.trials,
             "preset": self.preset,
             "lane": self.lane or (f"would be {self.may_ask}" if self.may_ask else None),
+            "holdout": self.look,
             "waived": list(self.waived),
             "assumed": list(self.assumed),
             "platform": None if self.platform is None else self.platform.to_json(),

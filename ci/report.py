@@ -139,6 +139,7 @@ def provenance(outcome: GateOutcome) -> dict[str, str]:
         "dataset": outcome.dataset or "none",
         "policy": f"{outcome.policy.path} {outcome.policy.digest}, preset {outcome.preset}",
         "lane": lane_words(outcome) or "none",
+        "holdout": outcome.look or "not asked; only the forge asks, when all else is green",
         "engine": outcome.engine,
         "decisions": (claim.digests.decisions if claim else None) or "none",
         "ledger": (claim.ledger if claim else None) or "none",

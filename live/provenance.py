@@ -138,6 +138,7 @@ def _claim_facts(claim: Claim) -> tuple[tuple[str, str], ...]:
         ("trials", f"{claim.trials} counted up to ledger {claim.ledger}"),
         ("waived", "; ".join(claim.waived) or "none"),
         ("lane", claim.lane or "none"),
+        ("holdout", claim.look or "not asked"),
     )
 
 
