@@ -44,7 +44,7 @@ PLANTS: Final[tuple[Plant, ...]] = (
            "return error if isinstance(error, VenueUnknown)", "return VenueRejected('silence') if True"),
     _plant("take silence for consent", f"{SENDING}._place",
            "return error if isinstance(error, VenueUnknown)",
-           "return OrderAck(order_id='x', order_link_id=request.order_link_id) if False"),
+           "return OrderAck(order_id='x', order_link_id=request.order_link_id) if True"),
     _plant("reuse an order's name", f"{BOOKS}._plan", "before + 1 if", "0 if"),
     _plant("enter before the close has filled", f"{SENDING}._sendable",
            "queue = core.books.owed[symbol]", "return list(core.books.owed[symbol])\n    queue = []"),
