@@ -24,6 +24,8 @@ HANDFUL = (
 )
 HOLES = {"calendar_in_pairs"}
 """Canaries known to get through; each card says why."""
+PLANTED_ELSEWHERE = {"parity", "evidence"}
+"""Checks whose faults are not a strategy's text alone: the live path's own, and a search's. See tests/ci."""
 
 
 @pytest.mark.parametrize("name", HANDFUL)
@@ -43,12 +45,12 @@ def test_an_honest_strategy_is_accepted_in_the_same_cage(cage: Cage) -> None:
 def test_every_check_has_a_canary_that_it_alone_must_catch() -> None:
     caught = {c.card.check for c in canaries() if not c.card.through} | {"scope" for _ in TRICKS}
 
-    assert set(CHECK_NAMES) <= caught
+    assert set(CHECK_NAMES) - PLANTED_ELSEWHERE <= caught
     assert len(canaries()) + len(TRICKS) >= LEAST
 
 
 def test_the_handful_has_one_canary_for_each_check() -> None:
-    assert {canary(name).card.check for name in HANDFUL} == set(CHECK_NAMES) - {"scope"}
+    assert {canary(name).card.check for name in HANDFUL} == set(CHECK_NAMES) - {"scope"} - PLANTED_ELSEWHERE
 
 
 def test_no_hole_is_put_on_record_in_silence() -> None:
