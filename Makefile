@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-slow lint format bench bench-own nightly lock clean
+.PHONY: help venv demo test test-slow soak lint format bench bench-own nightly lock clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -28,10 +28,14 @@ demo: $(STAMP)  ## the whole path on a synthetic market: pull request, verdict, 
 	$(BIN)/autarch demo
 
 test: $(STAMP)  ## all tests but the slow ones
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow"
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow and not soak"
 
 test-slow: $(STAMP)  ## whole-system tests: kills, simulation, browser
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m slow
+
+soak: $(STAMP)  ## simulated lives by the thousand, deaths at every wait, planted faults: hours
+	$(BIN)/python -m pytest -q -m soak tests/simulation
+	$(BIN)/python -m tests.simulation --seeds 20000 --jobs 2
 
 lint: $(STAMP)  ## ruff, mypy, import-linter
 	$(BIN)/ruff check .

@@ -43,7 +43,7 @@ def test_an_order_that_no_journal_has_is_seen_by_the_first_life():
     assert live(1000).broken == ()
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.name)
 def test_seeds_find_a_plant(plant):
     assert hunt(plant, rounds=1, most=MOST).median is not None
