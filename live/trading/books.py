@@ -242,8 +242,9 @@ class Books:
         if body["order_link_id"] in self.orders:
             self.orders[body["order_link_id"]].taken = True
 
-    def _resend(self, _time_ms: EpochMs, body: Mapping[str, Any]) -> None:
+    def _resend(self, time_ms: EpochMs, body: Mapping[str, Any]) -> None:
         self.orders[body["order_link_id"]].sent_ms = body["sent_ms"]
+        self.gate.note_sent(time_ms)
 
     def _protect(self, _time_ms: EpochMs, body: Mapping[str, Any]) -> None:
         self.stops[body["symbol"]] = (decimal_of(body["stop_loss"]), decimal_of(body["take_profit"]))
