@@ -25,6 +25,7 @@ from autarch.metrics.daily import DAYS_A_YEAR
 from autarch.stats.correlation import long_run_ratio, lower_for_correlation
 from autarch.stats.families import effective_trials, families
 from autarch.stats.overfitting import Overfitting, blocks_for, pbo, trimmed
+from autarch.stats.power import DAILY_MAX
 from autarch.stats.sharpe import SharpeSample, dsr, max_trials, min_backtest_years, p_value, psr, sharpe_sample
 from autarch.stats.superior import superior
 from autarch.verdict import CheckResult, LookWord, Measure
@@ -82,6 +83,9 @@ def check(record: Record, *, limits: EvidencePolicy) -> Answer:
     Raises:
         UndecidedError: the candidate's returns cannot answer: NaN, constant, or hardly a day with a position.
     """
+    beyond_any = _beyond_any(record)
+    if beyond_any is not None:
+        return beyond_any
     sample = sharpe_sample(record.own.values)
     matrix = _matrix(record)
     judging = tuple(_judged(matrix, limits))
@@ -91,6 +95,18 @@ def check(record: Record, *, limits: EvidencePolicy) -> Answer:
         detail = "; ".join(f"{measure.name} is beyond its limit: {CURES[measure.name]}" for measure in beyond)
         return Answer(verdict="failed", detail=detail, measures=measures)
     return Answer(verdict="passed", detail=sentence(record, sample), measures=measures)
+
+
+def _beyond_any(record: Record) -> Answer | None:
+    """Return the failure of a record whose Sharpe ratio a day no market gives, either way; None for any other."""
+    returns = record.own.values
+    spread = float(returns.std(ddof=1)) if returns.size > 1 and np.ptp(returns) > 0.0 else 0.0
+    ratio = float(returns.mean()) / spread if spread > 0.0 else 0.0
+    if abs(ratio) <= DAILY_MAX:
+        return None
+    told = Measure(name="sharpe_a_day", value=ratio, op="<=", limit=DAILY_MAX, unit="on train")
+    cure = "it loses every day: withdraw it" if ratio < 0.0 else "no market gives that: find what it exploits"
+    return Answer(verdict="failed", detail=f"a Sharpe ratio of {ratio:.2f} a day: {cure}", measures=(told,))
 
 
 def record_of(searched: Searched, inputs: GateInputs) -> Record:
@@ -214,7 +230,10 @@ def _shown(record: Record, sample: SharpeSample, matrix: Floats, limits: Evidenc
         name="effective_days", value=float(corrected.periods), unit=f"of {sample.periods} days, serial correlation"
     )
     variance = _variance(record, matrix)
-    deflated = psr(sample) if variance is None else dsr(sample, trials=record.trials, variance=variance)
+    deflated: float | None = psr(sample)
+    if variance is not None:  # tries so far apart that no deflation is meant leave it uncomputed
+        told = variance <= DAILY_MAX**2
+        deflated = dsr(sample, trials=record.trials, variance=variance) if told else None
     yield Measure(name="dsr", value=deflated, unit="the same, deflated by all tries")
     yield Measure(
         name="min_backtest_years",

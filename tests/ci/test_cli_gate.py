@@ -75,6 +75,8 @@ def without_windows(checks: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the checks without what hangs on the base commit: draws, and what stands on main to compare with."""
     drawn = ("referee_fills", "referee_difference")
     shown = [{**c, "measures": [m for m in c["measures"] if m["name"] not in drawn]} for c in checks]
+    # Which bars the live path is asked about is drawn by the base commit too.
+    shown = [c if c["name"] != "parity" else {**c, "detail": "", "measures": []} for c in shown]
     # Robustness keeps its limits alone, and the sentence names the incumbent: main's own version, or cash for a folder.
     return [c if c["name"] != "robustness" else {**c, "detail": "", "measures": _limits(c)} for c in shown]
 

@@ -189,3 +189,17 @@ def test_no_word_mends_what_train_has_failed():
     assert answer.verdict == "failed"
 
     assert with_word(as_result(answer), "improved") == as_result(answer)
+
+
+@pytest.mark.parametrize(("mean", "cure"), [(-0.02, "loses every day"), (0.02, "no market gives that")])
+def test_a_ratio_that_no_market_gives_fails_by_itself(mean, cure):
+    found = check(record(noise(1) * 0.1 + mean), limits=LIMITS)
+
+    assert found.verdict == "failed"
+    assert cure in found.detail
+
+
+def test_tries_too_far_apart_leave_the_deflation_uncomputed():
+    found = measures(check(record(noise(2, edge=0.1), trials=10, variance=1.5), limits=LIMITS))
+
+    assert found["dsr"].value is None
