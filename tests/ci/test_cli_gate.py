@@ -103,7 +103,8 @@ def test_from_a_folder_and_a_range_to_a_verified_claim_and_a_caught_lie(clone, b
     assert answers[0]["metrics"] == answers[1]["metrics"]
     assert without_windows(answers[0]["checks"]) == without_windows(answers[1]["checks"])
     assert list(answers[1]) == [
-        "verdict", "strategy", "kind", "evidence", "dataset", "engine", "trials", "preset", "lane", "waived",
+        "verdict", "strategy", "kind", "evidence", "dataset", "engine", "trials", "preset", "lane", "holdout",
+        "waived",
         "assumed", "platform", "sandbox", "checks", "metrics",
     ]  # fmt: skip
     assert json.loads(verified.stdout)["evidence"] == answers[1]["evidence"]
