@@ -12,18 +12,7 @@ import pytest
 from autarch.errors import ConfigError
 from ci.policy import CHECK_NAMES, Policy, load_policy, parse_policy
 
-LIMIT_TABLES = (
-    "causality",
-    "warmup",
-    "memory",
-    "backtest",
-    "parity",
-    "risk",
-    "robustness",
-    "evidence",
-    "lanes",
-    "tiers",
-)
+from .test_presets import LIMIT_TABLES
 
 
 @pytest.fixture

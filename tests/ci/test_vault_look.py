@@ -13,8 +13,8 @@ from autarch.repo import signing
 from ci.vault.looking import Question, compared, look
 from ci.vault.opening import Vault
 
-GAP = "    gap = talib.EMA(bars.close, 10) - talib.EMA(bars.close, 40)\n"
-MAIN = f"{GAP}    return Targets(exposure=np.where(gap > 0, 0.5, -0.5))\n"
+from .test_hidden import GAP, MAIN, Clock
+
 NEXT = "    rises = np.roll(bars.close, -1) > bars.close\n"
 SEES = f"{NEXT}    return Targets(exposure=np.where(rises, 0.5, -0.5))\n"  # no gate would let it this far
 SEES_AND_LOSES = f"{NEXT}    return Targets(exposure=np.where(rises, -0.5, 0.5))\n"
@@ -22,22 +22,6 @@ STILL = "    return Targets(exposure=np.zeros(bars.close.size))\n"
 HALF = f"{GAP}    return Targets(exposure=np.where(gap > 0, 0.25, -0.25))\n"
 RAISES = "    return Targets(exposure=bars.close / 0)[7]\n"
 SECONDS = 5.0
-
-
-@dataclasses.dataclass
-class Clock:
-    """Moves by what is slept, and by `took` at each look."""
-
-    took: float = 1.0
-    now: float = 0.0
-    slept: list[float] = dataclasses.field(default_factory=list)
-
-    def __call__(self) -> float:
-        self.now += self.took
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
 
 
 @pytest.fixture
