@@ -23,7 +23,7 @@ class Commanding:
     core: Core
     hearing: Hearing
     ended: asyncio.Event = field(default_factory=asyncio.Event)
-    _flattens: bool = False
+    _flattens: str = ""
 
     async def obey(self, asked: Asked) -> None:
         """Carry out one command and answer it."""
@@ -38,8 +38,9 @@ class Commanding:
             asked.answer(Answer(ok=False, text="the run has ended"))
 
     def end_when_flat(self) -> None:
-        """End the run once everything is closed, where that was asked."""
+        """End the run once everything is closed, where that was asked, and halt: a restart must not enter again."""
         if self._flattens and is_flat(self.core):
+            self._halt_stopped(self._flattens)
             self.ended.set()
 
     async def watch_latch(self) -> None:
@@ -93,12 +94,19 @@ class Commanding:
     def _stop(self, who: str, *, flatten: bool) -> Answer:
         core = self.core
         if not flatten or is_flat(core):
+            if flatten:
+                self._halt_stopped(who)
             self.ended.set()
             return Answer(ok=True, text="the run ends; positions stay, with their stops at the exchange")
-        self._flattens = True
+        self._flattens = who
         core.state("REDUCING", f"{who} asked to close everything and end", by="human", flatten=True)
         core.tradable.update(dict.fromkeys(core.books.symbols, True))
         return Answer(ok=True, text=f"closing {len(core.books.positions())} positions; the run ends when all are flat")
+
+    def _halt_stopped(self, who: str) -> None:
+        halted = Halted(by="stop", who=who, why="everything was closed", at_ms=self.core.now_ms)
+        self.core.world.latch.halt(halted)
+        self._halt(halted, "human")
 
     async def _resume(self) -> Answer:
         latched: Latched = self.core.world.latch.read()

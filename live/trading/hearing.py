@@ -10,6 +10,7 @@ from typing import Any
 from autarch.canonical import EpochMs
 from autarch.engine import layout as at
 from live.ports.venue import Changed, Connected, Disturbed, Executed, Execution, News
+from live.stopping.alone import other_executor
 from live.trading.books import KILL_PREFIX
 from live.trading.core import Core
 from live.trading.sleeves import entry_deadline_ms
@@ -121,6 +122,7 @@ class Hearing:
         else:
             core.draft("foreign", body, execution.exec_id, time_ms=execution.time_ms)
             core.state("HALTED", why, symbol=execution.symbol)
+            self._halt_beside_another(execution)
             return
         if execution.order_link_id.startswith(KILL_PREFIX):
             self._halt_after_kill(execution)
@@ -131,6 +133,17 @@ class Hearing:
         if latched.release is not None and latched.release.at_ms >= execution.time_ms:
             return
         core.state("HALTED", f"{execution.symbol} was closed by kill or dead-man ({execution.order_link_id})")
+
+    def _halt_beside_another(self, execution: Execution) -> None:
+        """Halt the account where a fill has a name of our making that this journal never wrote down."""
+        another = other_executor(
+            (),
+            (execution,),
+            is_known=lambda link: bool(self.core.world.journal.about(link)),
+            since_ms=execution.time_ms,
+        )
+        if another is not None:
+            self.core.state("HALTED", another)
 
     def _body(self, execution: Execution) -> dict[str, Any]:
         intent = self._intent_of(execution)

@@ -10,6 +10,7 @@ from autarch.engine.terms import LEVERAGE
 from autarch.errors import VenueError
 from live.lines import Line
 from live.ports.venue import Listing, OrderState, Snapshot
+from live.stopping.alone import other_executor
 from live.trading.core import Core
 from live.trading.guarding import Guarding
 from live.trading.hearing import Hearing
@@ -85,6 +86,14 @@ class Reconciling:
                 "lost orders. Compare the account with the journal and start a new one"
             )
             found["past"] = ("", text)
+        another = other_executor(
+            snapshot.orders,
+            (),
+            is_known=lambda link: bool(self.core.world.journal.about(link)),
+            since_ms=self.core.now_ms,
+        )
+        if another is not None:
+            found["another"] = ("", another)
         if snapshot.margin_mode != ours:
             found["margin"] = ("", f"the account's margin mode is {snapshot.margin_mode}; expected {ours}")
         return found

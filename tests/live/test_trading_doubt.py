@@ -40,6 +40,21 @@ def test_a_trade_by_hand_halts_the_symbol_and_nothing_more_is_sent():
     assert len(found.venue.placed) == 1
     assert len(found.events("foreign")) == 1
     assert any("not by an order of ours" in text for text in found.said("critical"))
+    assert executor.core.books.gate.state == "ACTIVE"  # a hand is on one symbol, no other executor on the account
+
+
+def test_a_fill_with_a_name_of_our_making_that_we_never_wrote_halts_the_account():
+    found = bench(0.3, 0.0, 0.3)
+
+    async def elsewhere(_executor):
+        await asyncio.sleep(10)
+        found.venue.execute("Sell", Decimal(5), link="at-" + "a" * 32)
+
+    executor = found.run(during=elsewhere)
+
+    assert executor.core.books.gate.state == "HALTED"
+    assert "another executor trades this account" in executor.core.books.gate.reason
+    assert len(found.venue.placed) == 1
 
 
 @pytest.mark.parametrize(
@@ -212,6 +227,7 @@ def test_a_stop_command_ends_the_run_flat_or_with_its_positions_and_stops(flatte
     assert found.venue.stop == (None if flatten else Decimal("980.0"))
     assert len(found.events("decision")) == 1
     assert found.loop.time() < 60
+    assert bool(found.latch.read().halts) == flatten  # whoever starts it again does not enter again
 
 
 def test_a_full_disk_frees_the_reserve_and_only_reduces_and_without_one_sends_nothing():
