@@ -15,6 +15,9 @@ from live.portfolio import Limits
 Leg = Literal["close", "enter", "reduce"]
 State = Literal["ACTIVE", "REDUCING", "HALTED"]
 Cause = Literal["", "day", "drawdown", "told"]
+OUR_PREFIX, KILL_PREFIX = "at-", "ak-"
+"""How names of an executor's orders begin, and those of a kill or a dead-man."""
+
 MINUTE_MS = 60_000
 DAY_MS = 86_400_000
 _CARRIED = ("state", "reason", "cause", "flattens", "peak", "day", "day_open", "sent_ms")
@@ -43,7 +46,7 @@ class OrderName:
         """
         parts = (self.account, self.strategy, self.symbol, str(self.bar), self.leg, str(self.part), str(self.attempt))
         digest = hashlib.sha256("|".join(parts).encode()).digest()[:20]
-        return "at-" + base64.b32encode(digest).decode("ascii").lower()
+        return OUR_PREFIX + base64.b32encode(digest).decode("ascii").lower()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

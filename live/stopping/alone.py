@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from autarch.canonical import EpochMs
+from live.orders import OUR_PREFIX
 from live.ports.venue import Execution, OrderState
-from live.stopping.flattening import KILL_PREFIX
 
-OUR_PREFIX = "at-"
-RECENT_MS = 15 * 60 * 1000
 SHOWN_MAX = 3
 
 
@@ -30,7 +28,7 @@ def other_executor(
         orders: Open orders.
         executions: Recent ones; those before `since_ms` may be of an executor that was moved away from here.
         is_known: Whether our journal wrote an order of this link id down.
-        since_ms: Such as now - RECENT_MS at the start, and the start itself later on.
+        since_ms: Where this executor's own time at the account begins.
     """
     links = [order.order_link_id for order in orders]
     links += [fill.order_link_id for fill in executions if fill.time_ms >= since_ms]
@@ -42,8 +40,3 @@ def other_executor(
         f"another executor trades this account: order {shown} has a name of our making and is not in our journal. "
         "One executor an account: stop the other one, wait 15 minutes, and start again; or bring its journal here"
     )
-
-
-def kills_among(executions: Iterable[Execution]) -> tuple[Execution, ...]:
-    """Return the fills of a kill or a dead-man, perhaps on another host: whoever sees one trades no further."""
-    return tuple(fill for fill in executions if fill.order_link_id.startswith(KILL_PREFIX))

@@ -16,9 +16,9 @@ from decimal import Decimal
 
 from autarch.canonical import EpochMs
 from autarch.errors import VenueError, VenueUnknown
+from live.orders import KILL_PREFIX
 from live.ports.venue import OrderRequest, OrderState, Snapshot, Venue
 
-KILL_PREFIX = "ak-"
 CALM_READS = 3
 """So many reads in a row must say flat, `Patience.apart_s` apart: a venue's reads may lag behind its fills."""
 CANCELS_MAX = 500

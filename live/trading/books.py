@@ -20,7 +20,6 @@ from autarch.errors import RefusedError
 from live.lines import Line
 from live.orders import RiskGate, State
 from live.trading.carrying import (
-    KILL_PREFIX,
     carried,
     decimal_of,
     kind_of,
@@ -32,7 +31,7 @@ from live.trading.carrying import (
 from live.trading.release import Held, Release
 from live.trading.sleeves import NEVER, InFlight, Planned, SleeveBook, orders_of, planned_of
 
-__all__ = ["KILL_PREFIX", "NO_TRIGGERS", "Books", "Triggers"]
+__all__ = ["NO_TRIGGERS", "Books", "Triggers"]
 
 Triggers = tuple[Decimal | None, Decimal | None]
 NO_TRIGGERS: Triggers = (None, None)

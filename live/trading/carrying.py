@@ -11,12 +11,12 @@ import numpy as np
 from autarch.engine import layout as at
 from autarch.market.types import Floats
 from live.lines import to_decimal
+from live.orders import KILL_PREFIX
 from live.trading.sleeves import InFlight, Planned
 
 if TYPE_CHECKING:
     from live.trading.books import Books
 
-KILL_PREFIX = "ak-"
 _FORCED = {
     "BustTrade": at.LIQUIDATED,
     "AdlTrade": at.LIQUIDATED,

@@ -9,9 +9,9 @@ from typing import Any
 
 from autarch.canonical import EpochMs
 from autarch.engine import layout as at
+from live.orders import KILL_PREFIX
 from live.ports.venue import Changed, Connected, Disturbed, Executed, Execution, News
 from live.stopping.alone import other_executor
-from live.trading.books import KILL_PREFIX
 from live.trading.core import Core
 from live.trading.sleeves import entry_deadline_ms
 

@@ -7,9 +7,10 @@ from decimal import Decimal
 
 import pytest
 
+from live.orders import KILL_PREFIX
 from live.ports.venue import OrderRequest
 from live.simulator.faults.menu import REQUEST_FAULTS
-from live.stopping.flattening import KILL_PREFIX, Patience
+from live.stopping.flattening import Patience
 from live.stopping.killing import Kill
 from live.stopping.latch import MemoryLatch
 from live.stopping.record import KillRecord

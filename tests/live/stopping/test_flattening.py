@@ -9,8 +9,9 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
+from live.orders import KILL_PREFIX
 from live.ports.venue import ORDER_LINK_ID
-from live.stopping.flattening import KILL_PREFIX, Flattening, Patience, Unsettled, kill_link
+from live.stopping.flattening import Flattening, Patience, Unsettled, kill_link
 
 from .fake_venue import FakeVenue, on_virtual_time, open_order
 

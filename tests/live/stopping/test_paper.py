@@ -13,10 +13,11 @@ from autarch.market.stores import Stores
 from autarch.market.synth_dataset import default_spec, synth_recipe
 from live.host import Host
 from live.journal import Draft, Journal
+from live.orders import KILL_PREFIX
 from live.ports.venue import OrderRequest
 from live.running import RunOptions, run_release
 from live.simulator.core.prices import Traded
-from live.stopping.flattening import KILL_PREFIX, Patience
+from live.stopping.flattening import Patience
 from live.stopping.killing import Kill
 from live.stopping.latch import FileLatch, Release
 from live.stopping.paper import open_paper

@@ -8,7 +8,7 @@ import pytest
 
 from autarch.errors import UsageError
 from live.ports.venue import Execution, Position, Snapshot
-from live.stopping.alone import kills_among, other_executor
+from live.stopping.alone import other_executor
 from live.stopping.seen import look, parse_seen
 
 from .fake_venue import open_order
@@ -71,9 +71,3 @@ def test_an_order_of_our_making_that_nobody_wrote_down_is_another_executors():
     assert "order at-2 has" in other([], [fill("at-2")])
     assert other([], [fill("at-2", time_ms=499)]) is None
     assert "at-0, at-1, at-2, ..." in other([open_order(f"at-{n}", "BTC") for n in range(5)])
-
-
-def test_fills_of_a_kill_are_known_by_their_names():
-    fills = [fill("at-1"), fill("ak-1", exec_id="e2"), fill("")]
-
-    assert [one.exec_id for one in kills_among(fills)] == ["e2"]
