@@ -57,7 +57,7 @@ nightly: $(STAMP)  ## what takes too long for every change: the referee over all
 	$(BIN)/python -m benchmarks referee
 
 lock: $(STAMP)  ## renew requirements.lock (needs uv)
-	uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
+	uv pip compile --quiet --universal --no-strip-extras --generate-hashes --no-emit-index-url --python-version 3.11 \
 	  --extra agents --extra cluster --group dev pyproject.toml -o requirements.lock
 
 clean:  ## remove what the targets made
