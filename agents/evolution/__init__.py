@@ -1,0 +1,1 @@
+"""The evolution loop: operators, archive, bandit, tournament, all of it rebuilt from Git."""
