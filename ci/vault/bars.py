@@ -52,6 +52,28 @@ def hidden_runs(
     return [_joined(run, keep, splits) for run in cut if run]
 
 
+def rows_until(market: Market, end_ms: int) -> Market:
+    """Return the bars of `market` that have closed by `end_ms`, and what was settled or marked before it."""
+    rows = int(np.searchsorted(market.ts, end_ms - market.interval_ms, side="right"))
+    return dataclasses.replace(
+        market, ts=market.ts[:rows], series=tuple(_cut(series, rows, end_ms) for series in market.series)
+    )
+
+
+def _cut(series: SymbolSeries, rows: int, end_ms: int) -> SymbolSeries:
+    bars: dict[str, Any] = {name: getattr(series, name)[:rows] for name in _PER_BAR}
+    funded, marked = (int(np.searchsorted(stamps, end_ms)) for stamps in (series.funding_ms, series.mark_ms))
+    return dataclasses.replace(
+        series,
+        **bars,
+        first_row=int(np.argmax(bars["traded"])),
+        funding_ms=series.funding_ms[:funded],
+        funding_rate=series.funding_rate[:funded],
+        mark_ms=series.mark_ms[:marked],
+        mark_close=series.mark_close[:marked],
+    )
+
+
 def _until(run: Sequence[Market], splits: Collection[Split]) -> list[Market]:
     """Return the run up to its last part that is asked about; empty where none is."""
     last = max((place for place, market in enumerate(run) if market.split in splits), default=-1)

@@ -1,6 +1,7 @@
 """Look at the holdout for the evidence check: is a proposal worse there than what stands in its place?
 
-Daily returns on the holdout's days, each divided by its own train deviation so that leverage buys nothing, compared by
+Only its first part is opened (`autarch.evidence.parts`): the test of promotion needs days of which no word was told.
+Daily returns on that part's days, each divided by its own train deviation so that leverage buys nothing, compared by
 day. eta is the standard error of their mean difference. Worse: below minus eta; improved: above eta; else no change.
 The numbers, and the Ladder's score rounded to whole etas, are sealed.
 
@@ -20,6 +21,7 @@ from autarch.engine import CostModel
 from autarch.errors import UndecidedError
 from autarch.evaluation import decide_blocks
 from autarch.evidence.ledger_entry import Look
+from autarch.evidence.parts import DAY_MS, looked_until_ms
 from autarch.evidence.sealing import place_key, seal
 from autarch.manifest import StrategySource
 from autarch.market.load import load_market
@@ -29,7 +31,7 @@ from autarch.metrics.daily import daily_returns
 from autarch.stats.ladder import compare_paired
 from autarch.verdict import LookWord
 from ci.checks.ground import Ground
-from ci.vault.bars import hidden_runs
+from ci.vault.bars import hidden_runs, rows_until
 from ci.vault.opening import Vault, answer_after
 
 NOTHING: Final = "not computed"
@@ -112,7 +114,9 @@ def _played(vault: Vault, question: Question, source: StrategySource) -> _Played
     symbols = (*manifest.symbols, *manifest.context)
     train = load_market(question.lock, split="train", symbols=symbols, interval=manifest.interval, stores=vault.stores)
     on_train, _ = _daily(vault, question, source, train, 0)
-    runs = hidden_runs(vault.stores, question.lock, manifest, splits={"holdout"})
+    until_ms = looked_until_ms(*question.lock.splits.span("holdout"))
+    whole = hidden_runs(vault.stores, question.lock, manifest, splits={"holdout"})
+    runs = [(rows_until(market, until_ms), first) for market, first in whole if market.ts[first] < until_ms]
     if not runs or on_train.size < 2 or not on_train.any():
         raise UndecidedError("nothing to compare: no holdout bars, or a strategy that never moved on train")
     parts = [_daily(vault, question, source, market, first) for market, first in runs]
@@ -132,7 +136,8 @@ def _daily(vault: Vault, question: Question, source: StrategySource, market: Mar
     curve = ground.curve(dataclasses.replace(decisions, exposure=exposure))
     start = first - 1 if first else curve.first_row
     daily = daily_returns(curve.equity[start:], market.ts[start:], interval_ms=market.interval_ms)
-    return daily, curve.is_ruined
+    # The bar before only supplies the first mark; where it ends a day, that day is not the holdout's.
+    return daily[1 if first and market.ts[first] % DAY_MS == 0 else 0 :], curve.is_ruined
 
 
 def _seed(question: Question) -> int:

@@ -8,8 +8,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from autarch.evidence.parts import DAY_MS, looked_until_ms
 from autarch.evidence.sealing import place_key, seal
+from autarch.market.load import load_market
 from autarch.repo import signing
+from ci.vault.bars import rows_until
 from ci.vault.looking import Question, compared, look
 from ci.vault.opening import Vault
 
@@ -100,3 +103,30 @@ def test_what_is_sealed_can_be_opened_by_whoever_has_the_key_and_nobody_else(vau
     assert found.sealed == seal(place_key(vault.key.read_bytes(), "reservation"), {"word": word, **numbers})
     assert found.sealed != look(vault, dataclasses.replace(question, place="another")).sealed
     assert set(numbers) == {"mean", "eta", "days", "score"}
+
+
+def test_a_look_opens_the_first_part_of_the_holdout_alone(vault, ask, inputs) -> None:
+    until = looked_until_ms(*inputs.lock.splits.span("holdout"))
+    market = load_market(inputs.lock, split="holdout", symbols=("BTCUSDT",), interval="15m", stores=inputs.stores)
+    seen = market.ts < until
+    early = set(market.series[0].close[seen])
+    late = next(close for close in market.series[0].close[~seen] if close not in early)
+    stumbles = SEES.replace("np.where(rises", f"np.where(bars.close == {float(late)!r}, np.nan, np.where(rises")
+    body = stumbles.replace("-0.5))", "-0.5)))")
+
+    word, numbers = compared(vault, ask(body, MAIN))
+
+    assert word == "improved"  # were the later bar opened, its NaN would be an error and leave nothing computed
+    assert numbers["days"] == (until - inputs.lock.splits.span("holdout")[0]) / DAY_MS
+    assert rows_until(market, until).ts[-1] == until - market.interval_ms
+
+
+def test_what_is_stamped_at_the_end_of_the_first_part_belongs_to_the_second(inputs) -> None:
+    market = load_market(inputs.lock, split="holdout", symbols=("BTCUSDT",), interval="15m", stores=inputs.stores)
+    stamp = int(market.series[0].funding_ms[3])
+
+    found = rows_until(market, stamp).series[0]
+
+    assert found.funding_ms.tolist() == market.series[0].funding_ms[:3].tolist()
+    assert (found.mark_ms < stamp).all()
+    assert found.funding_rate.size == 3
