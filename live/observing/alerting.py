@@ -20,8 +20,8 @@ from typing import Literal, Protocol
 import msgspec
 
 from autarch.errors import ConfigError
+from autarch.redacting import Redactor
 from live.host import Host
-from live.observing.redacting import Redactor
 from live.ports.alerts import Severity
 
 log = logging.getLogger(__name__)

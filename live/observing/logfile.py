@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
+from autarch.redacting import Redactor
 from live.journal import Event
-from live.observing.redacting import Redactor
 
 BYTES_MAX = 16 * 2**20
 FILES_KEPT = 8

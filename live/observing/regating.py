@@ -8,9 +8,9 @@ none of that may go on trading while nobody knows which.
 from __future__ import annotations
 
 from autarch.canonical import EpochMs
+from autarch.redacting import Redactor
 from live.host import Host
 from live.observing.alerting import Alerting, AppriseSender, NobodyElse, Sender, Told, alerts_file, alerts_path
-from live.observing.redacting import Redactor
 from live.stopping.latch import FileLatch, Halted
 from live.stopping.places import Places
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from autarch.paths import private_directory
+from autarch.redacting import Redactor
 from live.host import Host
 from live.journal import Event, Journal
 from live.observing.alerting import Alerting, AppriseSender, NobodyElse, Sender, Told, alerts_file, alerts_path
@@ -22,7 +23,6 @@ from live.observing.heartbeat import Heart, heart_of
 from live.observing.logfile import LogFile, line_of_event, line_of_record, time_text
 from live.observing.metrics import Metrics, served
 from live.observing.picture import Picture
-from live.observing.redacting import Redactor
 from live.ports.alerts import Severity
 from live.ports.clock import Clock
 from live.ports.observer import Pulse

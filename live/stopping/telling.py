@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autarch.errors import ConfigError
+from autarch.redacting import Redactor
 from live.host import Host
 from live.observing.alerting import Alerting, AppriseSender, NobodyElse, Sender, Told, alerts_file
-from live.observing.redacting import Redactor
 from live.ports.alerts import Severity
 from live.ports.clock import Clock
 

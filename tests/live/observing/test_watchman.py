@@ -11,12 +11,12 @@ import urllib.request
 import pytest
 
 from autarch.errors import ConfigError
+from autarch.redacting import Redactor
 from live.host import Host
 from live.journal import Journal
 from live.observing.alerting import AppriseSender, Thinner, Told, alerts_file, alerts_path, read_alerts
 from live.observing.heartbeat import heartbeat_path, read_heartbeat, start_ticks
 from live.observing.logfile import LogFile
-from live.observing.redacting import Redactor
 from live.observing.watchman import watch
 from live.ports.observer import Pulse
 
