@@ -71,20 +71,18 @@ def pbo(returns: Floats, *, days: int, blocks: int) -> Overfitting:
     """
     _require_matrix(returns, days, blocks)
     moments = _block_moments(returns, blocks)
-    half = blocks // 2
+    rows, columns = np.arange(_CHUNK), returns.shape[1]
     at_or_below = losing = splits = 0
-    for chosen in _chunks(combinations(range(blocks), half)):
-        inside = np.zeros((len(chosen), blocks))
-        inside[np.arange(len(chosen))[:, None], chosen] = 1.0
-        best = np.argmax(moments.ratios(inside), axis=1)
-        outside = moments.ratios(1.0 - inside)
-        theirs = outside[np.arange(len(chosen)), best]
-        below = np.sum(outside < theirs[:, None], axis=1)
-        equal = np.sum(outside == theirs[:, None], axis=1)
-        doubled_rank = 2 * below + equal + 1  # twice the average rank, so that ties stay whole numbers
-        at_or_below += int(np.sum(doubled_rank <= returns.shape[1] + 1))
-        losing += int(np.sum(theirs < 0.0))
-        splits += len(chosen)
+    for chosen in _chunks(blocks):
+        one, other = moments.ratios(chosen), moments.ratios(2**blocks - 1 - chosen)
+        for inside, outside in ((one, other), (other, one)):
+            theirs = outside[rows[: chosen.size], np.argmax(inside, axis=1)]
+            below = np.count_nonzero(outside < theirs[:, None], axis=1)
+            equal = np.count_nonzero(outside == theirs[:, None], axis=1)
+            doubled_rank = 2 * below + equal + 1  # twice the average rank, so that ties stay whole numbers
+            at_or_below += int(np.count_nonzero(doubled_rank <= columns + 1))
+            losing += int(np.count_nonzero(theirs < 0.0))
+            splits += chosen.size
     return Overfitting(splits=splits, at_or_below_median=at_or_below, losing=losing)
 
 
@@ -145,22 +143,28 @@ def paths(*, groups: int, test_groups: int) -> tuple[tuple[int, ...], ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _BlockMoments:
-    """Sums of each block about the column means, (S, N): of returns and of their squares, `size` rows a block."""
+    """Sums about the column means, of returns and of their squares, over every subset of blocks.
+
+    A subset is a whole number whose bit k says whether block k is in it. `sums` and `squares` hold, for the lower and
+    for the upper half of the blocks, all subsets' sums (2^(S/2), N): any subset is one of each added.
+    """
 
     mean: Floats
-    sums: Floats
-    squares: Floats
+    sums: tuple[Floats, Floats]
+    squares: tuple[Floats, Floats]
     size: int
+    half: int
 
-    def ratios(self, chosen: Floats) -> Floats:
-        """Return each column's Sharpe ratio (n, N) over the blocks that `chosen` (n, S) marks with 1.
+    def ratios(self, chosen: NDArray[np.int64]) -> Floats:
+        """Return each column's Sharpe ratio (n, N) over each subset of half the blocks in `chosen` (n,).
 
         Raises:
             UndecidedError: a column has no spread there.
         """
-        count = self.size * int(chosen[0].sum())
-        off = _added(chosen, self.sums) / count
-        squares = _added(chosen, self.squares)
+        count = self.size * self.half
+        low, high = chosen & (2**self.half - 1), chosen >> self.half
+        off = (self.sums[0][low] + self.sums[1][high]) / count
+        squares = self.squares[0][low] + self.squares[1][high]
         variance = (squares - count * off**2) / (count - 1)
         if not (variance > _NO_SPREAD * (squares / count + self.mean**2)).all():
             raise UndecidedError("a try has no spread in one half of the record: drop tries that hardly trade first")
@@ -170,9 +174,24 @@ class _BlockMoments:
 
 def _block_moments(returns: Floats, blocks: int) -> _BlockMoments:
     mean = returns.mean(axis=0)
-    size = returns.shape[0] // blocks
+    size, half = returns.shape[0] // blocks, blocks // 2
     cut = (returns - mean).reshape(blocks, size, -1)
-    return _BlockMoments(mean=mean, sums=cut.sum(axis=1), squares=(cut**2).sum(axis=1), size=size)
+    sums, squares = cut.sum(axis=1), (cut**2).sum(axis=1)
+    return _BlockMoments(
+        mean=mean,
+        sums=(_subset_sums(sums[:half]), _subset_sums(sums[half:])),
+        squares=(_subset_sums(squares[:half]), _subset_sums(squares[half:])),
+        size=size,
+        half=half,
+    )
+
+
+def _subset_sums(blocks: Floats) -> Floats:
+    """Return the sum of every subset of `blocks` (S, N), (2^S, N), each added in ascending order of blocks."""
+    sums = np.zeros((1, blocks.shape[1]))
+    for block in blocks:  # no product of matrices: BLAS may add in another order on another machine
+        sums = np.concatenate([sums, sums + block])
+    return sums
 
 
 def _require_matrix(returns: Floats, days: int, blocks: int) -> None:
@@ -190,20 +209,10 @@ def _require_matrix(returns: Floats, days: int, blocks: int) -> None:
         raise UndecidedError("a return is NaN or infinite; PBO of the rest would be of another search")
 
 
-def _added(chosen: Floats, blocks: Floats) -> Floats:
-    """Return chosen @ blocks summed block by block: BLAS may add in another order on another machine."""
-    total = np.zeros((chosen.shape[0], blocks.shape[1]))
-    for number, row in enumerate(blocks):
-        total += chosen[:, number : number + 1] * row
-    return total
-
-
-def _chunks(combos: Iterator[tuple[int, ...]]) -> Iterator[NDArray[np.int64]]:
-    batch: list[tuple[int, ...]] = []
-    for combo in combos:
-        batch.append(combo)
-        if len(batch) == _CHUNK:
-            yield np.array(batch)
-            batch = []
-    if batch:
-        yield np.array(batch)
+def _chunks(blocks: int) -> Iterator[NDArray[np.int64]]:
+    """Yield, some at a time, every half of the blocks that holds the last one; the others are what these leave."""
+    every = np.arange(2 ** (blocks - 1), 2**blocks)
+    bits = sum((every >> k) & 1 for k in range(blocks))
+    halves = every[bits == blocks // 2]
+    for first in range(0, halves.size, _CHUNK):
+        yield halves[first : first + _CHUNK]
