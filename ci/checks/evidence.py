@@ -97,6 +97,15 @@ def check(record: Record, *, limits: EvidencePolicy) -> Answer:
     return Answer(verdict="passed", detail=sentence(record, sample), measures=measures)
 
 
+def deciding(record: Record, *, limits: EvidencePolicy) -> tuple[Measure, ...]:
+    """Return only the measures that decide, for whoever asks about thousands of records.
+
+    Raises:
+        UndecidedError: as `check`.
+    """
+    return tuple(_judged(_matrix(record), limits))
+
+
 def _beyond_any(record: Record) -> Answer | None:
     """Return the failure of a record whose Sharpe ratio a day no market gives, either way; None for any other."""
     returns = record.own.values
