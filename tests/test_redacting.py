@@ -14,7 +14,7 @@ from autarch.redacting import HIDDEN, Redactor
         "github_pat_" + "A1" * 20,
         "AKIA" + "ABCD1234" * 2,
         "xoxb-1234567890-abcdef",
-        "eyJhbGciOiJI.eyJzdWIiOiIxMjM0.SflKxwRJSMeKKF2QT4",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0.SflKxwRJSMeKKF2QT4",
         "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk\n-----END OPENSSH PRIVATE KEY-----",
         "-----BEGIN PRIVATE KEY-----\ncut off in the midd",
     ],
