@@ -31,16 +31,37 @@ TokenRole = Literal["human", "ci", "agent", "deployer"]
 KeyName = Literal["ci", "release"]
 
 CONFIG_NAME = ".autarch/config.toml"
-SECRET_BYTES_MAX = 4096
+SECRET_BYTES_MAX = 8192
 CONFIG_BYTES_MAX = 65_536
 
 
+ForgeKind = Literal["local", "github"]
+GITHUB_API = "https://api.github.com"
+ENTERPRISE_API = "/api/v3"
+"""Path under which a GitHub Enterprise server keeps its REST API; a URL that ends so is one."""
+
+
+class AppSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[forge.app]`: a GitHub App that speaks for `roles` in place of their token files."""
+
+    id: str
+    key: str
+    installation: int = 0
+    roles: tuple[TokenRole, ...] = ("ci",)
+
+
 class ForgeSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[forge]`. An empty `url` means the local forge in `folder`, wherever it listens now."""
+    """`[forge]`. An empty `url` means the local forge in `folder`, wherever it listens now.
+
+    `kind` says whose rules hold there; left out, it is github for github.com's API and for a URL that
+    ends in /api/v3, and local for any other.
+    """
 
     repository: str
     url: str = ""
     folder: str = ".autarch/forge"
+    kind: ForgeKind | None = None
+    app: AppSection | None = None
 
 
 class TokensSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -142,10 +163,18 @@ class Workspace:
         return told.read_text("ascii").strip().rstrip("/")
 
     @property
+    def forge_kind(self) -> ForgeKind:
+        """Whose rules hold on the forge: local or github."""
+        section = self.config.forge
+        if section.kind is not None:
+            return section.kind
+        url = section.url.rstrip("/")
+        return "github" if url == GITHUB_API or url.endswith(ENTERPRISE_API) else "local"
+
+    @property
     def git_url(self) -> str:
         """URL of the forge's git repository, without credentials."""
-        base = "https://github.com" if urlsplit(self.forge_url).hostname == "api.github.com" else self.forge_url
-        return f"{base}/{self.forge_repository}.git"
+        return git_url_of(self.forge_url, self.forge_repository)
 
     def remote(self, role: TokenRole) -> Remote:
         """Return the forge's repository as `role` reaches it.
@@ -176,6 +205,17 @@ class Workspace:
             raise ConfigError(f"{file} holds no token; write the forge's token of role {role} into it")
         return content
 
+    def app_key(self) -> bytes:
+        """Return the private key of the configured App, PEM.
+
+        Raises:
+            ConfigError: no App is configured, no such file, or others may read it.
+        """
+        app = self.config.forge.app
+        if app is None:
+            raise ConfigError(f"{CONFIG_NAME} names no [forge.app]; add its id and key")
+        return _secret(self._path(app.key), f"the key of App {app.id}")
+
     def key(self, name: KeyName) -> Path:
         """Return the path of a signing key after checking that it is private.
 
@@ -204,6 +244,14 @@ class Workspace:
         return self.root / Path(written).expanduser()
 
 
+def git_url_of(api_url: str, repository: str) -> str:
+    """Return where git finds `repository` on the forge whose REST API is at `api_url`."""
+    base = api_url.rstrip("/")
+    if urlsplit(base).hostname == urlsplit(GITHUB_API).hostname:
+        base = "https://github.com"
+    return f"{base.removesuffix(ENTERPRISE_API)}/{repository}.git"
+
+
 def parse_config(content: bytes) -> Config:
     """Return the configuration in `content`.
 
@@ -227,7 +275,9 @@ def render_config(config: Config) -> bytes:
     """Return `config` as the TOML that `parse_config` reads back."""
     import tomlkit  # noqa: PLC0415  only `init` writes
 
-    return tomlkit.dumps(msgspec.to_builtins(config)).encode("utf-8")
+    written = msgspec.to_builtins(config)
+    written["forge"] = {name: value for name, value in written["forge"].items() if value is not None}
+    return tomlkit.dumps(written).encode("utf-8")
 
 
 def _secret(file: Path, what: str) -> bytes:

@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-API_VERSION = "2022-11-28"
+API_VERSION = "2022-11-28"  # the newest that GitHub Enterprise servers in use know as well
+ACCEPT_JSON = "application/vnd.github+json"
+ACCEPT_RAW = "application/vnd.github.raw+json"
 LOCAL_REPOSITORY = "local/autarch"
 """Owner and name under which a local forge serves its one repository."""
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from autarch.errors import UndecidedError, UsageError
-from autarch.forge.client import ForgeClient, ForgeRefusedError
+from autarch.forge.client import ForgeClient, ForgeRefusedError, RateLimitedError
 
 Answer = Callable[[httpx.Request], httpx.Response]
 BASE = "http://127.0.0.1:1"
@@ -78,13 +78,23 @@ def test_a_read_is_tried_again_after_a_bad_moment(status: int) -> None:
     assert script.waited == [0.5, 7.0]  # 0.5 x 2^0, then what the answer names
 
 
-def test_a_secondary_rate_limit_is_waited_for_and_bounded() -> None:
-    script = Script(reply(403, retry_after="3600"), reply(body=ME))
+def test_a_secondary_rate_limit_is_waited_for_as_long_as_it_asks() -> None:
+    script = Script(reply(403, retry_after="90"), reply(body=ME))
 
     with script.client() as client:
         client.user()
 
-    assert script.waited == [30.0]
+    assert script.waited == [90.0]
+
+
+def test_a_limit_beyond_our_patience_is_undecided_and_says_when_to_come_back() -> None:
+    script = Script(reply(403, retry_after="3600"))
+
+    with script.client() as client, pytest.raises(RateLimitedError, match="3600 s of silence"):
+        client.user()
+
+    assert script.waited == []
+    assert RateLimitedError(1.0, "x").exit_code == 3
 
 
 def test_a_forge_that_stays_away_is_undecided_and_says_what_to_do() -> None:

@@ -1,0 +1,1 @@
+"""What the forge enforces, compared with what it should."""

@@ -1,0 +1,1 @@
+"""What the repository holds: signers, lock file, hooks."""
