@@ -6,7 +6,7 @@ entry that says another is a forged or a broken one and is refused.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -58,11 +58,19 @@ class EpochAccount:
         so_far = _so_far(self.tests)
         return rule.wealth([*so_far, Tested(p=0.0, level=rule.next_level(so_far), passed=passed)])
 
-    def answered(self, *, decisions: str, forward_to_ms: int | None) -> LedgerEntry | None:
-        """Return the stored answer about the same decisions where no newer forward bar has come since; else None."""
+    def answered(
+        self, *, decisions: str, forward_to_ms: int | None, trees: Collection[str] | None = None
+    ) -> LedgerEntry | None:
+        """Return the stored answer about the same decisions where no newer forward bar has come since; else None.
+
+        Args:
+            decisions: Their digest, which speaks of train bars alone.
+            forward_to_ms: End of the newest forward bar there is evidence from; None: there is none.
+            trees: Strategy trees that are known to decide the same on all bars; None: any.
+        """
         for entry in reversed(self.tests):
             test = entry.judgement
-            if entry.decisions == decisions and test is not None:
+            if entry.decisions == decisions and test is not None and (trees is None or entry.tree in trees):
                 newest = test.forward_to_ms or 0
                 return entry if (forward_to_ms or 0) <= newest else None
         return None

@@ -146,6 +146,23 @@ class Ledger:
             raise LedgerError("an entry that must be added was not")
         return added
 
+    def derive(self, entry: Callable[[tuple[Sealed, ...]], LedgerEntry | None], *, key: Path) -> Sealed | None:
+        """Add the entry that follows from all entries before it, made anew whenever another one came first.
+
+        Args:
+            entry: Makes it from the entries, oldest first; None: nothing is to be added, and None is returned.
+            key: The signer's.
+
+        Raises:
+            LedgerError, PushRefusedError: as `append`.
+        """
+
+        def draft(place: Place) -> LedgerEntry | None:
+            made = entry(self._reader.chain(place.head))
+            return None if made is None else _placed(made, place)
+
+        return self._append(draft, key=key)
+
     def reserve(self, wanted: LedgerEntry, *, key: Path) -> Sealed:
         """Return the reservation of the judgement `wanted` describes, adding it unless it is there.
 

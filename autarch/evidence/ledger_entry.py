@@ -15,7 +15,7 @@ SEQ_MAX = 99_999_999
 EntryKind = Literal["reservation", "lane", "look", "result", "closed", "study", "judgement", "forward", "epoch"]
 JudgeWord = Literal["may be promoted", "may not", "not computed"]
 Tier = Literal["T0", "T1", "T2", "T3"]
-ADDED_LATER = frozenset({"lane", "look", "returns", "sharpe", "judgement", "forward", "opening"})
+ADDED_LATER = frozenset({"lane", "look", "returns", "sharpe", "judgement", "forward", "opening", "cutoff_ms"})
 """Keys that entries written before they existed leave out."""
 
 
@@ -93,7 +93,8 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     is trials without a proposal. A `judgement` is a test for promotion, a `forward` what unseen bars say since, an
     `epoch` its terms or its closing. `returns` holds a scored candidate's packed daily train returns in base64,
     `sharpe` is their Sharpe ratio a day. `prev` and `reservation` are SHA-256 of whole signed records, `dataset`
-    is name@digest, `recorded_ms` the writer's clock.
+    is name@digest, `recorded_ms` the writer's clock. A reservation's `cutoff_ms` is where the knowledge of the model
+    that wrote the proposal ends, epoch ms, as the proposal says.
     """
 
     schema: int
@@ -121,6 +122,7 @@ class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     judgement: Judgement | None = None
     forward: Forward | None = None
     opening: Opening | None = None
+    cutoff_ms: int | None = None
 
 
 class Sealed(msgspec.Struct, frozen=True, kw_only=True):
@@ -209,5 +211,6 @@ def _problem(entry: LedgerEntry) -> str | None:
         (entry.inner is None or entry.inner.count >= 0, "a count of trials is not negative"),
         (entry.judgement is None or entry.judgement.test >= 1, "tests are counted from 1"),
         (entry.recorded_ms >= 0, "its time is negative"),
+        (entry.cutoff_ms is None or entry.kind == "reservation", "only reservations have a model's cutoff"),
     )
     return next((text for holds, text in rules if not holds), None)
