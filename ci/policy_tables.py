@@ -159,10 +159,21 @@ class EvidencePolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class TiersPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Shares of an account that unpromoted strategies may trade with on a real venue."""
+    """Shares of an account, or of a sleeve, that strategies may trade with on a real venue by their tier."""
 
     probe_capital_frac: Fraction
     probe_together_frac: Fraction
+    promoted_frac: Fraction
+
+
+class PromotionPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How often promotion may be asked for, how long the answer takes, and what forward bars give and take back."""
+
+    judged_per_day_max: Count
+    judge_seconds: Annotated[float, Meta(gt=0.0, le=600.0)]
+    forward_e_value_min: Annotated[float, Meta(ge=1.0)]
+    forward_days_min: Annotated[int, Meta(ge=2)]
+    forward_loss_p_max: Fraction
 
 
 class Tables(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -186,3 +197,4 @@ class Tables(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     evidence: EvidencePolicy
     lanes: LanesPolicy
     tiers: TiersPolicy
+    promotion: PromotionPolicy

@@ -16,21 +16,24 @@ from autarch.canonical import parse_toml
 from autarch.errors import ConfigError
 from live.portfolio import Account, Tier
 
-SHARE_OF_SLEEVE: dict[Tier, Decimal] = {"T0": Decimal(0), "T2": Decimal("0.25"), "T3": Decimal(1)}
-"""Tier -> share of its sleeve that a strategy may trade with on a venue; T1 is a probe of the account instead."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TierCaps:
-    """What merged, not yet promoted strategies may trade with, as fractions of the account's capital."""
+    """What strategies may trade with: unpromoted ones of the account's capital, promoted ones of their sleeve."""
 
     probe_frac: Decimal
     probe_together_frac: Decimal
+    promoted_frac: Decimal = Decimal("0.25")
+
+    def share_of_sleeve(self, tier: Tier) -> Decimal:
+        """Return the share of its sleeve that a strategy at `tier` may trade with; T1 is a probe besides."""
+        return {"T0": Decimal(0), "T1": Decimal(1), "T2": self.promoted_frac, "T3": Decimal(1)}[tier]
 
 
 class _Tiers(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     probe_capital_frac: int | float
     probe_together_frac: int | float
+    promoted_frac: int | float = 0.25
 
 
 def parse_caps(policy: bytes) -> TierCaps:
@@ -52,6 +55,7 @@ def parse_caps(policy: bytes) -> TierCaps:
     return TierCaps(
         probe_frac=Decimal(str(tiers.probe_capital_frac)),
         probe_together_frac=Decimal(str(tiers.probe_together_frac)),
+        promoted_frac=Decimal(str(tiers.promoted_frac)),
     )
 
 
@@ -73,7 +77,7 @@ def sleeve_capitals(account: Account, policy: bytes) -> dict[str, Decimal]:
     found = {
         sleeve.strategy: min(wanted[sleeve.strategy], account.capital * caps.probe_frac)
         if sleeve.tier == "T1"
-        else wanted[sleeve.strategy] * SHARE_OF_SLEEVE[sleeve.tier]
+        else wanted[sleeve.strategy] * caps.share_of_sleeve(sleeve.tier)
         for sleeve in account.sleeves
     }
     together, limit = sum((found[name] for name in probes), Decimal(0)), account.capital * caps.probe_together_frac

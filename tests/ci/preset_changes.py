@@ -88,6 +88,11 @@ STRICT: Changes = {
     "tiers": {
         "probe_capital_frac": ("0.01", "Strict: half of standard."),
         "probe_together_frac": ("0.03", "Strict: three probes at a time."),
+        "promoted_frac": ("0.1", "Strict: less than half of standard."),
+    },
+    "promotion": {
+        "judged_per_day_max": ("1", "Strict: one a day."),
+        "forward_e_value_min": ("40.0", "Strict: twice standard."),
     },
 }
 HEADS = {

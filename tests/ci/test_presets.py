@@ -26,6 +26,7 @@ LIMIT_TABLES = (
     "evidence",
     "lanes",
     "tiers",
+    "promotion",
 )
 
 
