@@ -10,28 +10,25 @@ Source: Blum and Hardt, "The Ladder" (2015); the paired form for time series is 
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
-from autarch.engine import CostModel
 from autarch.errors import UndecidedError
 from autarch.evaluation import decide_blocks
 from autarch.evidence.ledger_entry import Look
-from autarch.evidence.parts import DAY_MS, looked_until_ms
+from autarch.evidence.parts import looked_until_ms
 from autarch.evidence.sealing import place_key, seal
 from autarch.manifest import StrategySource
 from autarch.market.load import load_market
 from autarch.market.lock_types import DatasetLock
 from autarch.market.types import Floats, Market
-from autarch.metrics.daily import daily_returns
 from autarch.stats.ladder import compare_paired
 from autarch.verdict import LookWord
-from ci.checks.ground import Ground
 from ci.vault.bars import hidden_runs, rows_until
+from ci.vault.days import played_from
 from ci.vault.opening import Vault, answer_after
 
 NOTHING: Final = "not computed"
@@ -130,14 +127,7 @@ def _played(vault: Vault, question: Question, source: StrategySource) -> _Played
 def _daily(vault: Vault, question: Question, source: StrategySource, market: Market, first: int) -> tuple[Floats, bool]:
     """Return daily returns from row `first` on, entered flat there, and whether they end in ruin."""
     decisions = decide_blocks(vault.worker, source, market)
-    exposure = decisions.exposure.copy()
-    exposure[: max(0, first - 1)] = 0.0  # the decision of the last bar before is the first that a hidden bar fills
-    ground = Ground(source.manifest, market, costs=CostModel.from_lock(question.lock), capital=question.capital)
-    curve = ground.curve(dataclasses.replace(decisions, exposure=exposure))
-    start = first - 1 if first else curve.first_row
-    daily = daily_returns(curve.equity[start:], market.ts[start:], interval_ms=market.interval_ms)
-    # The bar before only supplies the first mark; where it ends a day, that day is not the holdout's.
-    return daily[1 if first and market.ts[first] % DAY_MS == 0 else 0 :], curve.is_ruined
+    return played_from(decisions, source, market, first=first, lock=question.lock, capital=question.capital)
 
 
 def _seed(question: Question) -> int:
