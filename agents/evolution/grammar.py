@@ -1,0 +1,322 @@
+"""Strategies by blind chance: a grammar that writes them, and edits of syntax trees that know nothing of markets.
+
+It stands where a model would, so that the loop can be measured against its own baseline, and run, without one. What
+it writes has no reason to earn anything; that is the point.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from agents.evolution.writing import renamed, traded, with_numbers, with_parent
+from autarch.manifest import Manifest, ParamValue, parse_manifest
+
+WARMUP = 2_000
+LITERAL_MOST = 1e6
+_AVERAGES = ("EMA", "SMA", "WMA", "TRIMA")
+_EXTREMES = ("MAX", "MIN")
+_COLUMNS = ("open", "high", "low", "close")
+_HEAD = '''"""{title}, as chance wrote it.
+
+Thesis: none; a grammar drew it, and only what was measured speaks for it.
+Source: drawn by a seeded generator.
+Dies when: what it met on train was chance.
+"""
+
+import talib
+
+from autarch.strategy import Bars, Params, Targets, ops
+
+
+def decide(bars: Bars, p: Params) -> Targets:
+    """Hold the side that a drawn signal points to, until it points to none."""
+    signal = {signal}
+    up = ops.hysteresis(signal, p.entry, 0.0)
+    down = ops.hysteresis(-signal, p.entry, 0.0)
+    size = ops.vol_target(bars.close, 96, p.brake)
+    return Targets(exposure=ops.band((up * 1.0 - down * 1.0) * size, 0.25))
+'''
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """A strategy folder: manifest and code."""
+
+    manifest: bytes
+    code: bytes
+
+    def files(self) -> Mapping[str, bytes]:
+        """Return the folder."""
+        return {"manifest.toml": self.manifest, "strategy.py": self.code}
+
+
+def create(rng: random.Random, *, slug: str, symbols: Sequence[str], interval: str) -> Written:
+    """Return a strategy drawn from the grammar."""
+    spans: dict[str, tuple[int, int]] = {}
+    parts = [_signal(rng, spans, index) for index in range(rng.choice((1, 1, 2)))]
+    signal = " + ".join(parts)
+    params: dict[str, ParamValue] = {name: rng.randint(*span) for name, span in spans.items()}
+    params |= {"entry": rng.randint(0, 12) / 1000, "brake": rng.randint(2, 10) / 1000}
+    lines = [
+        "schema = 1",
+        f'name = "{slug}"',
+        'title = "A drawn signal"',
+        f"symbols = [{', '.join(repr(s).replace(chr(39), chr(34)) for s in symbols)}]",
+        f'interval = "{interval}"',
+        'mode = "each"',
+        f"warmup = {WARMUP}",
+        "max_leverage = 1.0",
+        "",
+        "[params]",
+        *(f"{name} = {value}" for name, value in params.items()),
+        "",
+        "[search]",
+        *(f"{name} = {{low = {low}, high = {high}, step = 1}}" for name, (low, high) in spans.items()),
+        "entry = {low = 0.0, high = 0.02, step = 0.001}",
+        "brake = {low = 0.002, high = 0.012, step = 0.001}",
+        "",
+    ]
+    return Written(
+        manifest="\n".join(lines).encode(), code=_HEAD.format(title="A drawn signal", signal=signal).encode()
+    )
+
+
+def mutate(rng: random.Random, parent: Written, *, slug: str) -> Written:
+    """Return `parent` with one thing about its code or its numbers changed."""
+    edits: list[Callable[[random.Random, ast.Module], bool]] = [_edit_call, _edit_column, _edit_literal, _edit_operator]
+    tree = ast.parse(parent.code)
+    for edit in rng.sample(edits, len(edits)):
+        if rng.random() < 0.7 and edit(rng, tree):
+            code = (ast.unparse(tree) + "\n").encode()
+            return Written(manifest=_moved(rng, parent.manifest, slug), code=code)
+    return Written(manifest=_moved(rng, parent.manifest, slug, surely=True), code=parent.code)
+
+
+def cross(rng: random.Random, one: Written, other: Written, *, slug: str) -> Written:
+    """Return the first parent with a signal of the other in the place of one of its own; else a mutation.
+
+    Only an expression that needs no name the first lacks can move.
+    """
+    into, source = ast.parse(one.code), ast.parse(other.code)
+    manifest, theirs = (parse_manifest(w.manifest, slug=_name(w.manifest)) for w in (one, other))
+    usable = [node for node in _calls(_decide(source)) if _names(node) <= {"bars", "p", "talib", "ops"}]
+    places = _calls(_decide(into))
+    if not usable or not places:
+        return mutate(rng, one, slug=slug)
+    graft, place = copy.deepcopy(rng.choice(usable)), rng.choice(places)
+    _Swap(place, graft).visit(into)
+    missing = sorted(_params(graft) - set(manifest.params))
+    if any(name not in theirs.params for name in missing):
+        return mutate(rng, one, slug=slug)
+    return _pruned(_with_params(renamed(one.manifest, slug), theirs, missing), into)
+
+
+def simplify(rng: random.Random, parent: Written, *, slug: str) -> Written:
+    """Return `parent` with one sum, product or other pair replaced by one of its sides; else a mutation."""
+    tree = ast.parse(parent.code)
+    pairs = [node for node in ast.walk(tree) if isinstance(node, ast.BinOp)]
+    if not pairs:
+        return mutate(rng, parent, slug=slug)
+    chosen = rng.choice(pairs)
+    _Swap(chosen, rng.choice((chosen.left, chosen.right))).visit(tree)
+    return _pruned(renamed(parent.manifest, slug), tree)
+
+
+def port(rng: random.Random, parent: Written, *, slug: str, symbols: Sequence[str]) -> Written:
+    """Return `parent` for a drawn part of `symbols`, at its own interval."""
+    chosen = sorted(rng.sample(list(symbols), rng.randint(1, len(symbols))), key=list(symbols).index)
+    manifest = parse_manifest(parent.manifest, slug=_name(parent.manifest))
+    if manifest.mode == "panel" or manifest.context or chosen == list(manifest.symbols):
+        return mutate(rng, parent, slug=slug)
+    written = traded(renamed(parent.manifest, slug), symbols=chosen, interval=manifest.interval)
+    return Written(manifest=written, code=parent.code)
+
+
+def originated(written: Written, parent: str | None) -> Written:
+    """Return `written` with its parent in [origin]."""
+    return Written(manifest=with_parent(written.manifest, parent), code=written.code)
+
+
+def _signal(rng: random.Random, spans: dict[str, tuple[int, int]], index: int) -> str:
+    """Return one dimensionless expression, its lengths added to `spans`."""
+    short, long_ = f"short_{index}", f"long_{index}"
+    kind = rng.choice(("gap", "gap", "gone", "place", "funding"))
+    sign = rng.choice(("", "-"))
+    if kind == "funding":
+        return f"{sign}(bars.funding * 10.0)"
+    spans[long_] = (40, 160)
+    if kind == "gone":
+        return f"{sign}talib.ROCP(bars.close, p.{long_})"
+    if kind == "place":
+        middle = f"(talib.MAX(bars.high, p.{long_}) + talib.MIN(bars.low, p.{long_})) * 0.5"
+        return f"{sign}(bars.close / ({middle}) - 1.0)"
+    spans[short] = (4, 36)
+    average = rng.choice(_AVERAGES)
+    return f"{sign}(talib.{average}(bars.close, p.{short}) / talib.{average}(bars.close, p.{long_}) - 1.0)"
+
+
+def _edit_call(rng: random.Random, tree: ast.Module) -> bool:
+    """Put another average or extreme in the place of one."""
+    found = [
+        node.func
+        for node in _calls(tree)
+        if isinstance(node.func, ast.Attribute) and node.func.attr in (*_AVERAGES, *_EXTREMES)
+    ]
+    if not found:
+        return False
+    chosen = rng.choice(found)
+    family = _AVERAGES if chosen.attr in _AVERAGES else _EXTREMES
+    chosen.attr = rng.choice([name for name in family if name != chosen.attr])
+    return True
+
+
+def _edit_column(rng: random.Random, tree: ast.Module) -> bool:
+    """Read another price."""
+    found = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and node.attr in _COLUMNS
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "bars"
+    ]
+    if not found:
+        return False
+    chosen = rng.choice(found)
+    chosen.attr = rng.choice([name for name in _COLUMNS if name != chosen.attr])
+    return True
+
+
+def _edit_literal(rng: random.Random, tree: ast.Module) -> bool:
+    """Scale a number of the code by up to two, either way."""
+    found = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool)
+    ]
+    if not found:
+        return False
+    chosen = rng.choice(found)
+    old = chosen.value
+    if not isinstance(old, int | float) or abs(old) > LITERAL_MOST:
+        return False
+    scaled = old * 2.0 ** rng.uniform(-1.0, 1.0)
+    chosen.value = max(1, round(scaled)) if isinstance(old, int) else float(format(scaled, ".3g"))
+    return chosen.value != old
+
+
+def _edit_operator(rng: random.Random, tree: ast.Module) -> bool:
+    """Turn a plus into a minus, a more into a less, or the other way round."""
+    turned: dict[type[ast.AST], type[ast.AST]] = {
+        ast.Add: ast.Sub,
+        ast.Sub: ast.Add,
+        ast.Gt: ast.Lt,
+        ast.Lt: ast.Gt,
+        ast.BitAnd: ast.BitOr,
+        ast.BitOr: ast.BitAnd,
+    }
+    found: list[Callable[[], None]] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.BinOp) and type(node.op) in turned:
+            found.append(lambda node=node: setattr(node, "op", turned[type(node.op)]()))  # type: ignore[misc]
+        elif isinstance(node, ast.Compare) and type(node.ops[0]) in turned:
+            found.append(lambda node=node: node.ops.__setitem__(0, turned[type(node.ops[0])]()))  # type: ignore[misc]
+    if not found:
+        return False
+    rng.choice(found)()
+    return True
+
+
+def _moved(rng: random.Random, manifest: bytes, slug: str, *, surely: bool = False) -> bytes:
+    """Return the manifest under its new name, one number of [search] moved, surely or by half a chance."""
+    parsed = parse_manifest(manifest, slug=_name(manifest))
+    written = renamed(manifest, slug)
+    if not parsed.search or (not surely and rng.random() < 0.5):
+        return written
+    name = rng.choice(sorted(parsed.search))
+    span, value = parsed.search[name], parsed.params[name]
+    step = span.step if span.step is not None else (span.high - span.low) / 20
+    steps = max(1, round((span.high - span.low) / step))
+    moved = span.low + step * min(steps, max(0, round((value - span.low) / step) + rng.choice((-3, -2, -1, 1, 2, 3))))
+    new: ParamValue = round(moved) if isinstance(value, int) else min(float(format(moved, ".6g")), float(span.high))
+    return with_numbers(written, {name: new})
+
+
+def _with_params(manifest: bytes, theirs: Manifest, names: Sequence[str]) -> bytes:
+    import tomlkit  # noqa: PLC0415  only a graft needs it
+
+    document = tomlkit.parse(manifest.decode("utf-8"))
+    for name in names:
+        document["params"][name] = theirs.params[name]
+        span = theirs.search.get(name)
+        if span is not None and not span.log:
+            if "search" not in document:
+                document["search"] = tomlkit.table()
+            row = tomlkit.inline_table()
+            row.update({"low": span.low, "high": span.high} | ({} if span.step is None else {"step": span.step}))
+            document["search"][name] = row
+    return tomlkit.dumps(document).encode("utf-8")
+
+
+def _pruned(manifest: bytes, tree: ast.Module) -> Written:
+    """Return the folder without parameters that the code no longer reads."""
+    import tomlkit  # noqa: PLC0415  only an edit of the manifest needs it
+
+    document: Any = tomlkit.parse(manifest.decode("utf-8"))
+    for name in [name for name in document.get("params", {}) if name not in _params(tree)]:
+        del document["params"][name]
+        if name in document.get("search", {}):
+            del document["search"][name]
+    return Written(manifest=tomlkit.dumps(document).encode("utf-8"), code=(ast.unparse(tree) + "\n").encode())
+
+
+def _decide(tree: ast.Module) -> ast.AST:
+    """Return the function that decides, where `bars` and `p` mean what they say; nothing of it in an empty tree."""
+    found = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "decide"]
+    return found[0] if found else ast.Module(body=[], type_ignores=[])
+
+
+class _Swap(ast.NodeTransformer):
+    """Puts one expression in the place of another, which is recognised by identity."""
+
+    def __init__(self, old: ast.AST, new: ast.AST) -> None:
+        self._old, self._new = old, new
+
+    def visit(self, node: ast.AST) -> ast.AST:
+        """Return the new node for the old one."""
+        return self._new if node is self._old else self.generic_visit(node)
+
+
+def _calls(tree: ast.AST) -> list[ast.Call]:
+    """Return calls of TA-Lib: the leaves that signals are made of."""
+    return [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and isinstance(node.func.value, ast.Name)
+        and node.func.value.id == "talib"
+    ]
+
+
+def _names(node: ast.AST) -> set[str]:
+    return {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
+
+
+def _params(node: ast.AST) -> set[str]:
+    return {
+        one.attr
+        for one in ast.walk(node)
+        if isinstance(one, ast.Attribute) and isinstance(one.value, ast.Name) and one.value.id == "p"
+    }
+
+
+def _name(manifest: bytes) -> str:
+    import tomllib  # noqa: PLC0415  only to learn a name before the whole is parsed
+
+    return str(tomllib.loads(manifest.decode("utf-8"))["name"])

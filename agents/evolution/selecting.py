@@ -1,0 +1,85 @@
+"""Who breeds, and who writes: parents by fitness and novelty, agents by gain per dollar. Pure, given a generator."""
+
+from __future__ import annotations
+
+import math
+import random
+import statistics
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from agents.evolution.population import Member
+
+_STEEP = 10.0
+_UCB = math.sqrt(2.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """What an agent's proposals have come to: how many, the score they gained, dollars they took."""
+
+    proposals: int = 0
+    gain: float = 0.0
+    usd: float = 0.0
+
+
+def weights(members: Sequence[Member], children: Mapping[str, int]) -> list[float]:
+    """Return how likely each becomes a parent, unnormalised and above zero.
+
+    sigmoid(10 (score - median) / MAD) / (1 + children): better ones more, and less the more children they have
+    (the shape is ShinkaEvolve's; scores are of train alone), divided by the square root of how many share its cell of
+    the archive, so that a rare behaviour is not lost among many of one kind (own choice).
+    """
+    if not members:
+        return []
+    scores = [member.score for member in members]
+    middle = statistics.median(scores)
+    spread = statistics.median(abs(score - middle) for score in scores) or 1.0
+    crowd = Counter(member.cell for member in members)
+    return [
+        _sigmoid(_STEEP * (m.score - middle) / spread) / (1 + children.get(m.name, 0)) / math.sqrt(crowd[m.cell])
+        for m in members
+    ]
+
+
+def pick(members: Sequence[Member], children: Mapping[str, int], rng: random.Random) -> Member | None:
+    """Return a parent, None where there is nobody."""
+    return rng.choices(members, weights(members, children))[0] if members else None
+
+
+def pick_partner(
+    one: Member, members: Sequence[Member], children: Mapping[str, int], rng: random.Random
+) -> Member | None:
+    """Return another parent for `one`: of another cell where there is one, else anybody else."""
+    others = [m for m in members if m.name != one.name]
+    elsewhere = [m for m in others if m.cell != one.cell]
+    return pick(elsewhere or others, children, rng)
+
+
+def next_agent(
+    agents: Sequence[str], records: Mapping[str, Record], *, explore: float, free_usd: float, rng: random.Random
+) -> str:
+    """Return who proposes next: the best upper bound of gain per dollar, or with chance `explore` anybody.
+
+    UCB1 (Auer, Cesa-Bianchi, Fischer 2002) on gain per dollar as a share of the best agent's, so that it lies in
+    [0, 1]. Whoever has not proposed yet comes first, in the order given.
+    """
+    for agent in agents:
+        if records.get(agent, Record()).proposals == 0:
+            return agent
+    if rng.random() < explore:
+        return rng.choice(list(agents))
+    per_dollar = {a: gain_per_dollar(records[a], free_usd=free_usd) for a in agents}
+    top = max(per_dollar.values()) or 1.0
+    total = sum(records[a].proposals for a in agents)
+    return max(agents, key=lambda a: per_dollar[a] / top + _UCB * math.sqrt(math.log(total) / records[a].proposals))
+
+
+def gain_per_dollar(record: Record, *, free_usd: float) -> float:
+    """Return what an agent's dollars brought; each proposal counts as at least `free_usd`, since time is not free."""
+    return record.gain / max(record.usd, free_usd * max(1, record.proposals))
+
+
+def _sigmoid(x: float) -> float:
+    return max(1.0 / (1.0 + math.exp(-max(-500.0, min(500.0, x)))), 1e-9)

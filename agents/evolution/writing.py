@@ -1,0 +1,57 @@
+"""Manifests rewritten with comments and layout kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import tomlkit
+
+from autarch.manifest import ParamValue
+
+
+def with_numbers(manifest: bytes, params: Mapping[str, ParamValue]) -> bytes:
+    """Return `manifest` with these values in [params]."""
+    document = _parsed(manifest)
+    for name, value in params.items():
+        document["params"][name] = value
+    return _written(document)
+
+
+def with_parent(manifest: bytes, parent: str | None) -> bytes:
+    """Return `manifest` with `[origin] parent`, or without one for None."""
+    document = _parsed(manifest)
+    origin = document.get("origin")
+    if parent is None:
+        if origin is not None and "parent" in origin:
+            del origin["parent"]
+            if not origin:
+                del document["origin"]
+        return _written(document)
+    if origin is None:
+        document["origin"] = tomlkit.table()
+    document["origin"]["parent"] = parent
+    return _written(document)
+
+
+def renamed(manifest: bytes, slug: str) -> bytes:
+    """Return `manifest` for the folder `slug`."""
+    document = _parsed(manifest)
+    document["name"] = slug
+    return _written(document)
+
+
+def traded(manifest: bytes, *, symbols: Sequence[str], interval: str) -> bytes:
+    """Return `manifest` for other symbols and another interval."""
+    document = _parsed(manifest)
+    document["symbols"] = list(symbols)
+    document["interval"] = interval
+    return _written(document)
+
+
+def _parsed(manifest: bytes) -> Any:
+    return tomlkit.parse(manifest.decode("utf-8"))
+
+
+def _written(document: Any) -> bytes:
+    return tomlkit.dumps(document).encode("utf-8")
