@@ -58,7 +58,10 @@ class GateRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class PullRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Everything the forge knows of one pull request. `base` is where main stood when it was opened."""
+    """Everything the forge knows of one pull request. `base` is where main stood when it was opened.
+
+    `requested` are logins whose review is asked for.
+    """
 
     schema: Literal[1] = 1
     number: int
@@ -75,6 +78,7 @@ class PullRecord(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     labels: tuple[str, ...] = ()
     comments: tuple[CommentRecord, ...] = ()
     reviews: tuple[ReviewRecord, ...] = ()
+    requested: tuple[str, ...] = ()
     gate: GateRecord | None = None
     created_ms: EpochMs
     updated_ms: EpochMs

@@ -9,12 +9,15 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from autarch.forge import shapes
+from autarch.forge import bodies, shapes
 from autarch.forge.desk import DeniedError
 from autarch.forge.files import changed_files
 from autarch.forge.office import Office
 from autarch.forge.provenance import provenance
-from autarch.forge.pulls import PullRecord
+from autarch.forge.pulls import COMMENTS_PER_PULL, PullRecord
+from autarch.forge.rules import LEDGER, MAIN, RuleRefusedError
+from autarch.forge.rules_main import Approval
+from autarch.forge.shapes_common import Place, account_json, label_json, repository_json
 from autarch.forge.statuses import NewStatus
 from autarch.forge.wire import Account, StatusState
 
@@ -33,6 +36,7 @@ class Call:
     path: Mapping[str, Any]
     query: Mapping[str, str]
     content: bytes
+    accept: str = ""
 
     def body(self, kind: type[_Body]) -> _Body:
         """Return the JSON body.
@@ -46,6 +50,11 @@ class Call:
             raise DeniedError(422, str(error)) from error
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise DeniedError(400, f"the body is not JSON: {error}") from error
+
+    @property
+    def place(self) -> Place:
+        """Where this forge answers."""
+        return Place(url=self.office.url, repository=self.office.repository)
 
     @property
     def number(self) -> int:
@@ -67,22 +76,21 @@ Handler = Callable[[Call], Reply]
 
 def user(call: Call) -> Reply:
     """GET /user."""
-    return Reply(body=shapes.user_json(call.account))
+    return Reply(body=account_json(call.account, call.office.url))
 
 
 def repository(call: Call) -> Reply:
     """GET /repos/{o}/{r}."""
-    name = call.office.repository
-    return Reply(body={"full_name": name, "default_branch": "main", "private": True, "html_url": call.office.url})
+    return Reply(body=repository_json(call.place))
 
 
 def open_pull(call: Call) -> Reply:
     """POST /pulls."""
-    body = call.body(shapes.OpenBody)
+    body = call.body(bodies.OpenBody)
     record = call.office.desk.open_pull(
         call.account, head=body.head, title=body.title, body=body.body or "", base=body.base
     )
-    return Reply(body=_pull(call, record), status=201)
+    return Reply(body=_whole(call, record), status=201)
 
 
 def list_pulls(call: Call) -> Reply:
@@ -98,7 +106,7 @@ def list_pulls(call: Call) -> Reply:
     ]
     if call.query.get("base", "main") != "main":
         records = []
-    page, headers = _page(call, records)
+    page, headers = page_of(call, records)
     return Reply(body=[_pull(call, record) for record in page], headers=headers)
 
 
@@ -106,46 +114,27 @@ def get_pull(call: Call) -> Reply:
     """GET /pulls/{n}."""
     desk = call.office.desk
     record = desk.pull(call.number)
-    readiness = desk.readiness(record) if record.state == "open" else None
-    return Reply(
-        body=shapes.pull_json(
-            record,
-            url=call.office.url,
-            repository=call.office.repository,
-            readiness=readiness,
-            provenance=provenance(call.office.repo, record),
-        )
-    )
+    return Reply(body=_whole(call, record, desk.readiness(record) if record.state == "open" else None))
 
 
 def edit_pull(call: Call) -> Reply:
     """PATCH /pulls/{n}."""
-    body = call.body(shapes.EditBody)
+    body = call.body(bodies.EditBody)
     record = call.office.desk.edit_pull(call.account, call.number, title=body.title, body=body.body, state=body.state)
-    return Reply(body=_pull(call, record))
+    return Reply(body=_whole(call, record))
 
 
 def list_files(call: Call) -> Reply:
     """GET /pulls/{n}/files."""
     desk = call.office.desk
-    files = changed_files(call.office.repo, desk.pull(call.number), main=desk.main())
-    page, headers = _page(call, files)
-    rows = [
-        {
-            "filename": file.path,
-            "status": file.status,
-            "additions": file.additions,
-            "deletions": file.deletions,
-            "changes": file.additions + file.deletions,
-        }
-        for file in page
-    ]
-    return Reply(body=rows, headers=headers)
+    record = desk.pull(call.number)
+    page, headers = page_of(call, changed_files(call.office.repo, record, main=desk.main()))
+    return Reply(body=[shapes.file_json(file, call.place, head=record.head) for file in page], headers=headers)
 
 
 def merge_pull(call: Call) -> Reply:
     """PUT /pulls/{n}/merge."""
-    body = call.body(shapes.MergeBody)
+    body = call.body(bodies.MergeBody)
     if body.merge_method != "merge":
         raise DeniedError(405, f"merge_method is {body.merge_method!r}; only merge keeps what was judged")
     sha = call.office.desk.merge(call.account, call.number, sha=body.sha)
@@ -154,33 +143,36 @@ def merge_pull(call: Call) -> Reply:
 
 def add_review(call: Call) -> Reply:
     """POST /pulls/{n}/reviews."""
-    body = call.body(shapes.ReviewBody)
+    body = call.body(bodies.ReviewBody)
     review = call.office.talk.review(call.account, call.number, event=body.event, commit=body.commit_id, body=body.body)
-    return Reply(body=shapes.review_json(review))
+    return Reply(body=shapes.review_json(review, call.place, number=call.number))
 
 
 def list_reviews(call: Call) -> Reply:
     """GET /pulls/{n}/reviews."""
-    page, headers = _page(call, call.office.desk.pull(call.number).reviews)
-    return Reply(body=[shapes.review_json(review) for review in page], headers=headers)
+    page, headers = page_of(call, call.office.desk.pull(call.number).reviews)
+    return Reply(body=[shapes.review_json(review, call.place, number=call.number) for review in page], headers=headers)
 
 
 def add_comment(call: Call) -> Reply:
     """POST /issues/{n}/comments."""
-    comment = call.office.talk.comment(call.account, call.number, call.body(shapes.CommentBody).body)
-    return Reply(body=shapes.comment_json(comment), status=201)
+    comment = call.office.talk.comment(call.account, call.number, call.body(bodies.CommentBody).body)
+    return Reply(body=shapes.comment_json(comment, call.place, number=call.number), status=201)
 
 
 def list_comments(call: Call) -> Reply:
     """GET /issues/{n}/comments."""
-    page, headers = _page(call, call.office.desk.pull(call.number).comments)
-    return Reply(body=[shapes.comment_json(comment) for comment in page], headers=headers)
+    page, headers = page_of(call, call.office.desk.pull(call.number).comments)
+    return Reply(
+        body=[shapes.comment_json(comment, call.place, number=call.number) for comment in page], headers=headers
+    )
 
 
 def edit_comment(call: Call) -> Reply:
     """PATCH /issues/comments/{id}."""
-    body = call.body(shapes.CommentBody).body
-    return Reply(body=shapes.comment_json(call.office.talk.edit_comment(call.account, call.number, body)))
+    body = call.body(bodies.CommentBody).body
+    comment = call.office.talk.edit_comment(call.account, call.number, body)
+    return Reply(body=shapes.comment_json(comment, call.place, number=comment.id // COMMENTS_PER_PULL))
 
 
 def list_issues(call: Call) -> Reply:
@@ -194,52 +186,54 @@ def list_issues(call: Call) -> Reply:
         for record in reversed(call.office.desk.pulls.all())
         if state in {"all", record.state} and wanted <= set(record.labels)
     ]
-    page, headers = _page(call, records)
-    shown = [shapes.issue_json(record, url=call.office.url, repository=call.office.repository) for record in page]
+    page, headers = page_of(call, records)
+    shown = [shapes.issue_json(record, call.place) for record in page]
     return Reply(body=shown, headers=headers)
 
 
 def list_labels(call: Call) -> Reply:
     """GET /issues/{n}/labels."""
-    page, headers = _page(call, call.office.desk.pull(call.number).labels)
-    return Reply(body=[{"name": label} for label in page], headers=headers)
+    page, headers = page_of(call, call.office.desk.pull(call.number).labels)
+    return Reply(body=[label_json(label, call.place) for label in page], headers=headers)
 
 
 def add_labels(call: Call) -> Reply:
     """POST /issues/{n}/labels."""
-    labels = call.office.talk.set_labels(call.account, call.number, add=call.body(shapes.LabelsBody).labels)
-    return Reply(body=[{"name": label} for label in labels])
+    labels = call.office.talk.set_labels(call.account, call.number, add=call.body(bodies.LabelsBody).labels)
+    return Reply(body=[label_json(label, call.place) for label in labels])
 
 
 def remove_label(call: Call) -> Reply:
     """DELETE /issues/{n}/labels/{name}."""
     labels = call.office.talk.set_labels(call.account, call.number, remove=(str(call.path["label"]),))
-    return Reply(body=[{"name": label} for label in labels])
+    return Reply(body=[label_json(label, call.place) for label in labels])
 
 
 def add_status(call: Call) -> Reply:
     """POST /statuses/{sha}."""
-    body = call.body(shapes.StatusBody)
+    body = call.body(bodies.StatusBody)
     new = NewStatus(
         context=body.context,
         state=cast("StatusState", body.state),  # the talk refuses any other word
         description=body.description or "",
         target_url=body.target_url or "",
     )
-    status = call.office.talk.set_status(call.account, str(call.path["sha"]), new)
-    return Reply(body=shapes.status_json(status), status=201)
+    sha = str(call.path["sha"])
+    status = call.office.talk.set_status(call.account, sha, new)
+    return Reply(body=shapes.status_json(status, call.place, sha=sha), status=201)
 
 
 def list_statuses(call: Call) -> Reply:
     """GET /commits/{ref}/statuses."""
-    page, headers = _page(call, call.office.statuses.of(_commit(call)))
-    return Reply(body=[shapes.status_json(status) for status in page], headers=headers)
+    sha = commit_of(call)
+    page, headers = page_of(call, call.office.statuses.of(sha))
+    return Reply(body=[shapes.status_json(status, call.place, sha=sha) for status in page], headers=headers)
 
 
 def combined_status(call: Call) -> Reply:
     """GET /commits/{ref}/status."""
-    sha = _commit(call)
-    return Reply(body=shapes.combined_json(sha, call.office.statuses.latest(sha)))
+    sha = commit_of(call)
+    return Reply(body=shapes.combined_json(sha, call.office.statuses.latest(sha), call.place))
 
 
 def get_ref(call: Call) -> Reply:
@@ -248,21 +242,20 @@ def get_ref(call: Call) -> Reply:
     oid = call.office.repo.read_ref(name)
     if oid is None:
         raise DeniedError(404, f"there is no {name}")
-    return Reply(body={"ref": name, "object": {"sha": oid, "type": call.office.repo.kind_of(oid)}})
+    return Reply(body=shapes.ref_json(name, oid, call.office.repo.kind_of(oid), call.place))
 
 
 def list_branches(call: Call) -> Reply:
     """GET /branches."""
     prefix = "refs/heads/"
-    page, headers = _page(call, tuple(call.office.repo.refs(prefix).items()))
-    rows = [{"name": name.removeprefix(prefix), "commit": {"sha": oid}} for name, oid in page]
-    return Reply(body=rows, headers=headers)
+    page, headers = page_of(call, tuple(call.office.repo.refs(prefix).items()))
+    return Reply(body=[_branch(call, name.removeprefix(prefix), oid) for name, oid in page], headers=headers)
 
 
 def rerun_gate(call: Call) -> Reply:
     """POST /pulls/{n}/autarch/rerun: judge the present head again after an undecided run."""
     record = call.office.desk.rerun(call.account, call.number)
-    return Reply(body=_pull(call, record), status=202)
+    return Reply(body=_whole(call, record), status=202)
 
 
 ROUTES: tuple[tuple[str, str, Handler], ...] = (
@@ -294,10 +287,33 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
 
 
 def _pull(call: Call, record: PullRecord) -> dict[str, Any]:
-    return shapes.pull_json(record, url=call.office.url, repository=call.office.repository)
+    return shapes.pull_json(record, call.place)
 
 
-def _commit(call: Call) -> str:
+def _whole(call: Call, record: PullRecord, readiness: Approval | RuleRefusedError | None = None) -> dict[str, Any]:
+    repo, main = call.office.repo, call.office.desk.main()
+    whole = shapes.whole_json(
+        record,
+        call.place,
+        readiness=readiness,
+        provenance=provenance(repo, record),
+        files=changed_files(repo, record, main=main),
+        commits=len(repo.commits(record.head, exclude=record.base)),
+    )
+    return shapes.pull_json(record, call.place, whole=whole)
+
+
+def _branch(call: Call, name: str, oid: str) -> dict[str, Any]:
+    commit = {"sha": oid, "url": f"{call.place.api}/commits/{oid}"}
+    return {"name": name, "commit": commit, "protected": f"refs/heads/{name}" in {MAIN, LEDGER}}
+
+
+def commit_of(call: Call) -> str:
+    """Return the commit that the path names.
+
+    Raises:
+        DeniedError: 404.
+    """
     sha = call.office.repo.resolve(str(call.path["ref"]))
     if sha is None:
         raise DeniedError(404, f"no commit {call.path['ref']!r}")
@@ -307,7 +323,12 @@ def _commit(call: Call) -> str:
 _Item = TypeVar("_Item")
 
 
-def _page(call: Call, items: Sequence[_Item]) -> tuple[Sequence[_Item], dict[str, str]]:
+def page_of(call: Call, items: Sequence[_Item]) -> tuple[Sequence[_Item], dict[str, str]]:
+    """Return the page asked for and the headers that lead to the next.
+
+    Raises:
+        DeniedError: 422 no such page could be meant.
+    """
     per_page = min(_counted(call, "per_page", PER_PAGE), PER_PAGE_MAX)
     page = min(_counted(call, "page", 1), PAGE_MAX)
     last = max(1, -(-len(items) // per_page))

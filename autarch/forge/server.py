@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
 
+import msgspec
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
@@ -27,6 +28,7 @@ from autarch.forge.wire import Account
 from autarch.repo.git import StaleRefError
 
 BODY_BYTES_MAX = 1024 * 1024
+NO_CONTENT = 204
 REALM = 'Basic realm="autarch forge", charset="UTF-8"'
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -122,6 +124,7 @@ def _rest_route(office: Office, method: str, path: str, handler: Handler) -> Rou
             path=request.path_params,
             query=dict(request.query_params),
             content=content,
+            accept=request.headers.get("accept", ""),
         )
         return await run_in_threadpool(_answer, handler, call)
 
@@ -140,7 +143,10 @@ def _answer(handler: Handler, call: Call) -> Response:
     except AutarchError as error:
         _log.warning("a request could not be answered: %s", error)
         return _refusal(500, str(error))
-    return JSONResponse(reply.body, status_code=reply.status, headers=reply.headers)
+    if isinstance(reply.body, bytes):
+        return Response(reply.body, status_code=reply.status, headers=reply.headers)
+    content = b"" if reply.status == NO_CONTENT else msgspec.json.encode(reply.body)
+    return Response(content, status_code=reply.status, headers=reply.headers, media_type="application/json")
 
 
 async def _read_body(request: Request) -> bytes | Response:
