@@ -91,7 +91,7 @@ def _measured(candidate: Candidate, inputs: GateInputs, checklist: Checklist, ru
         dataset=inputs.lock.ref,
         preset=inputs.preset,
         may_ask=None if run is None else run.may_ask,
-        assumed=_assumed(candidate, inputs),
+        assumed=assumed_of(candidate, inputs),
         elapsed_s=dict(checklist.elapsed_s),
         level=None if run is None else run.level,
         market=None if run is None else run.market,
@@ -103,7 +103,7 @@ def _measured(candidate: Candidate, inputs: GateInputs, checklist: Checklist, ru
     )
 
 
-def _assumed(candidate: Candidate, inputs: GateInputs) -> tuple[str, ...]:
+def assumed_of(candidate: Candidate, inputs: GateInputs) -> tuple[str, ...]:
     """Return the assumed values this strategy's numbers depend on: the costs', and its own symbols'."""
     symbols = () if candidate.source is None else candidate.source.manifest.symbols
     return tuple(name for name in inputs.lock.assumed if name.split(".")[0] in {"costs", *symbols})

@@ -32,8 +32,9 @@ from ci.context import Clock, GateInputs, Progress
 from ci.counting import Counted, counted_at
 from ci.inputs import Choice, counted_in, inputs_at_commit
 from ci.outcome import GateOutcome
+from ci.platform_changes import PlatformChanges
 from ci.platform_run import Trial, platform_changes
-from ci.publish_hidden import HiddenDesk, in_lane, looked_at
+from ci.publish_hidden import HiddenDesk, Words, in_lane, looked_at
 from ci.publish_records import Press, Subject, answer_to, publish_records, reservation
 from ci.publish_study import STUDY_REF, inner_trials
 from ci.report import markdown
@@ -57,11 +58,20 @@ _CHECK_STATE: dict[CheckVerdict, StatusState] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Elsewhere:
+    """What other machines found, where no strategy and no proposal's code may run beside the key."""
+
+    words: Words
+    platform: PlatformChanges
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GateDesk:
     """Where CI works: its clone, the forge by git and by HTTP, its key, and what it judges with.
 
     Policy and data set lock are read from main. `clock_ms` is epoch ms, `clock` monotonic seconds. `workers`
-    are warm ones to ask; without them the gate starts its own. `sleep` waits so many seconds.
+    are warm ones to ask; without them the gate starts its own. `sleep` waits so many seconds. `elsewhere`: hidden
+    bars and a platform's trial are on other machines, and this is what they said.
     """
 
     repo: GitRepo
@@ -74,6 +84,7 @@ class GateDesk:
     progress: Progress
     judge: Judge | None = None
     workers: Workers | None = None
+    elsewhere: Elsewhere | None = None
     sleep: Callable[[float], None] = time.sleep
 
 
@@ -89,7 +100,7 @@ def publish_gate(desk: GateDesk, number: int) -> GateOutcome:
     subject = _fetch(desk, number)
     desk.forge.set_status(subject.head, context=GATE_CONTEXT, state="pending", description="the gate is judging")
     try:
-        outcome = _judge_and_record(desk, subject)
+        outcome = judge_and_record(desk, subject)
     except AutarchError as error:
         with suppress(AutarchError):  # the first error is the one to tell
             desk.forge.set_status(subject.head, context=GATE_CONTEXT, state="error", description=str(error))
@@ -111,11 +122,16 @@ def _fetch(desk: GateDesk, number: int) -> Subject:
     return Subject(number=number, head=head, base=base)
 
 
-def _judge_and_record(desk: GateDesk, subject: Subject) -> GateOutcome:
+def judge_and_record(desk: GateDesk, subject: Subject) -> GateOutcome:
+    """Count, judge, ask hidden bars, answer and sign, in this order; nobody is told yet.
+
+    Raises:
+        UndecidedError, RefusedError: as `publish_gate`.
+    """
     inputs = _inputs(desk, subject.base)
     candidate = candidate_of_commits(desk.repo, base=subject.base, head=subject.head)
     ledger = Ledger(desk.repo, trust=trust_at(desk.repo, subject.base, "ci"), remote=desk.remote)
-    reserved = _reserve(desk, subject, candidate, inputs.lock, ledger)
+    reserved = reserve(desk, subject, candidate, inputs.lock, ledger)
     head = ledger.sync() if reserved is None else reserved.commit
     counted = counted_at(ledger, head)
     inputs = counted_in(inputs, counted, tree=candidate.tree, base=subject.base)
@@ -127,7 +143,8 @@ def _judge_and_record(desk: GateDesk, subject: Subject) -> GateOutcome:
         answer = answer_to(reserved, outcome, causality_failures=failures, now_ms=desk.clock_ms())
         ledger.answer(reserved, answer, key=desk.key)
     if outcome.whole_platform:
-        outcome = replace(outcome, platform=platform_changes(_trial(desk, subject, inputs, counted)))
+        told = None if desk.elsewhere is None else desk.elsewhere.platform
+        outcome = replace(outcome, platform=told or platform_changes(_trial(desk, subject, inputs, counted)))
     press = Press(repo=desk.repo, remote=desk.remote, key=desk.key)
     publish_records(press, subject, outcome, now_ms=desk.clock_ms())
     return outcome
@@ -165,6 +182,7 @@ def _hidden_desk(desk: GateDesk, ledger: Ledger) -> HiddenDesk:
         sleep=desk.sleep,
         progress=desk.progress,
         workers=desk.workers,
+        words=None if desk.elsewhere is None else desk.elsewhere.words,
     )
 
 
@@ -183,9 +201,7 @@ def _inputs(desk: GateDesk, base: str) -> GateInputs:
     return inputs
 
 
-def _reserve(
-    desk: GateDesk, subject: Subject, candidate: Candidate, lock: DatasetLock, ledger: Ledger
-) -> Sealed | None:
+def reserve(desk: GateDesk, subject: Subject, candidate: Candidate, lock: DatasetLock, ledger: Ledger) -> Sealed | None:
     """Return the reservation of this judgement; None for a proposal that no check can score."""
     if candidate.source is None:
         return None
@@ -213,7 +229,7 @@ def _tell(desk: GateDesk, subject: Subject, outcome: GateOutcome) -> None:
         desk.forge.set_status(
             subject.head, context=f"autarch/{check.name}", state=state, description=f"{check.verdict}: {check.detail}"
         )
-    desk.forge.set_report(subject.number, markdown(outcome))
+    desk.forge.set_report(subject.number, markdown(outcome, desk.repo.read_commit(subject.head).trailers))
     # Last, because whoever waits for the verdict waits for this one.
     desk.forge.set_status(
         subject.head, context=GATE_CONTEXT, state=_STATE[outcome.verdict], description=summary(outcome)

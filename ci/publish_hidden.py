@@ -6,11 +6,11 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
 
-from autarch.errors import RefusedError
+from autarch.errors import RefusedError, UndecidedError
 from autarch.evidence.epoch import account_of
 from autarch.evidence.ledger import Ledger
 from autarch.evidence.ledger_count import lanes_asked, look_of
@@ -27,6 +27,8 @@ from ci.vault.looking import Question, look
 from ci.vault.opening import Vault
 from ci.workers import Workers, started_workers
 
+Said = TypeVar("Said")
+
 DETERMINISMS = 2.0
 """A look takes this many times what determinism took on train, on this machine, under its present load, and more.
 
@@ -35,8 +37,19 @@ That time is known before any hidden bar is opened, so that how long a look take
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """What hidden bars said to a machine that keeps no key of ours; None: that was not asked."""
+
+    lane: LaneWord | None = None
+    look: Look | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class HiddenDesk:
-    """What asking takes: the ledger, CI's key, clocks (`clock_ms` epoch ms), how to wait, workers."""
+    """What asking takes: the ledger, CI's key, clocks (`clock_ms` epoch ms), how to wait, workers.
+
+    `words` are those that another machine was told, where the hidden bars are not here.
+    """
 
     ledger: Ledger
     key: Path
@@ -45,6 +58,7 @@ class HiddenDesk:
     sleep: Callable[[float], None]
     progress: Progress
     workers: Workers | None
+    words: Words | None = None
 
 
 def in_lane(desk: HiddenDesk, reserved: Sealed, outcome: GateOutcome, inputs: GateInputs) -> GateOutcome:
@@ -56,11 +70,11 @@ def in_lane(desk: HiddenDesk, reserved: Sealed, outcome: GateOutcome, inputs: Ga
     Raises:
         LedgerError, PushRefusedError: the word cannot be recorded.
     """
-    if outcome.may_ask is None or not laws_hold(outcome.measured):
+    if not may_ask_lane(outcome):
         return outcome
 
     def word() -> LedgerEntry:
-        found = _lane_word(desk, reserved, outcome, inputs)
+        found = lane_of(desk, reserved, outcome, inputs) if desk.words is None else _said(desk.words.lane)
         return msgspec.structs.replace(_entry(desk, reserved, "lane"), lane=found)
 
     return _concluded(desk, desk.ledger.word(reserved, "lane", word, key=desk.key), outcome, inputs)
@@ -75,17 +89,35 @@ def looked_at(desk: HiddenDesk, reserved: Sealed, outcome: GateOutcome, inputs: 
         LedgerError, PushRefusedError: the word cannot be recorded.
         RefusedError: the epoch is closed, or its terms were changed.
     """
-    start, end = inputs.lock.splits.span("holdout")
-    is_judged = any(check.name == "evidence" and check.klass == "limit" for check in outcome.measured)
-    if outcome.verdict != "accepted" or outcome.lane in {"same", "less"} or not is_judged or end <= start:
+    if not may_look(outcome, inputs):
         return outcome
     _begin_epoch(desk, inputs)
 
     def word() -> LedgerEntry:
-        found = _look(desk, reserved, outcome, inputs)
+        found = look_at(desk, reserved, outcome, inputs) if desk.words is None else _said(desk.words.look)
         return msgspec.structs.replace(_entry(desk, reserved, "look"), look=found, decisions=_digest(outcome))
 
     return _concluded(desk, desk.ledger.word(reserved, "look", word, key=desk.key), outcome, inputs)
+
+
+def may_ask_lane(outcome: GateOutcome) -> bool:
+    """Return whether train bars allow to ask for a lane, and every law holds."""
+    return outcome.may_ask is not None and laws_hold(outcome.measured)
+
+
+def may_look(outcome: GateOutcome, inputs: GateInputs) -> bool:
+    """Return whether all else is green, no lane holds, and there is a holdout that the policy judges by."""
+    start, end = inputs.lock.splits.span("holdout")
+    is_judged = any(check.name == "evidence" and check.klass == "limit" for check in outcome.measured)
+    return outcome.verdict == "accepted" and outcome.lane not in {"same", "less"} and is_judged and end > start
+
+
+def _said(word: Said | None) -> Said:
+    if word is None:
+        raise UndecidedError(
+            "the machine with the hidden bars was not asked what this verdict needs; run the workflow again"
+        )
+    return word
 
 
 def _concluded(desk: HiddenDesk, sealed: Sealed, outcome: GateOutcome, inputs: GateInputs) -> GateOutcome:
@@ -136,7 +168,7 @@ def _begin_epoch(desk: HiddenDesk, inputs: GateInputs) -> None:
         desk.ledger.append(opening, key=desk.key)
 
 
-def _lane_word(desk: HiddenDesk, reserved: Sealed, outcome: GateOutcome, inputs: GateInputs) -> LaneWord:
+def lane_of(desk: HiddenDesk, reserved: Sealed, outcome: GateOutcome, inputs: GateInputs) -> LaneWord:
     """Return the word; "ordinary" without looking where the epoch's questions about this strategy are used up."""
     candidate, entry = outcome.candidate, reserved.entry
     entries = desk.ledger.entries(desk.ledger.sync())
@@ -156,7 +188,7 @@ def _lane_word(desk: HiddenDesk, reserved: Sealed, outcome: GateOutcome, inputs:
         )
 
 
-def _look(desk: HiddenDesk, reserved: Sealed, outcome: GateOutcome, inputs: GateInputs) -> Look:
+def look_at(desk: HiddenDesk, reserved: Sealed, outcome: GateOutcome, inputs: GateInputs) -> Look:
     """Return what the holdout says; what it said of the same train decisions before, without looking again.
 
     Else a proposal that decides the same on train and asks again from another base would be told for free.

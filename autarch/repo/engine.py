@@ -3,7 +3,8 @@
 In: every .py file of `autarch` and `ci` that can change a decision, a number, a limit's comparison
 or the claim's bytes, and requirements.lock, because numpy, TA-Lib and numba compute the numbers.
 Out: what only shows, moves or records a verdict after it exists (`autarch/cli`, `autarch/forge`,
-`ci/publish*`, `ci/report*`), so that a better web page does not make every evidence stale. `live` is
+`ci/publish*`, `ci/report*`,
+`ci/actions`), so that a better web page does not make every evidence stale. `live` is
 out because the claim says nothing about it, `ci/policy.toml` because the claim names it by itself.
 """
 
@@ -21,7 +22,7 @@ from autarch.repo.git import GitRepo
 
 LOCK_NAME = "requirements.lock"
 JUDGING = ("autarch/", "ci/")
-NOT_JUDGING = ("autarch/cli/", "autarch/forge/", "ci/publish", "ci/report")
+NOT_JUDGING = ("autarch/cli/", "autarch/forge/", "ci/publish", "ci/report", "ci/actions/")
 
 
 def is_judging(path: str) -> bool:

@@ -1,0 +1,102 @@
+"""Where a step runs: what GitHub's runner tells it by environment, and how it tells something back."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from autarch.errors import ConfigError
+from autarch.repo.runner import Remote
+from ci.actions.events import EVENT_BYTES_MAX
+
+OUTPUT_CHARS_MAX = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """One step's surroundings. `token` never shows; `outputs` and `summary` are files that GitHub reads.
+
+    `login` is whom the token speaks for, where the platform does not tell: a workflow's own token.
+    """
+
+    repository: str
+    api_url: str
+    server_url: str
+    event_name: str
+    event_path: Path
+    token: str
+    outputs: Path | None
+    summary: Path | None
+
+    def __repr__(self) -> str:
+        return f"Site(repository={self.repository!r}, event_name={self.event_name!r})"
+
+    @property
+    def git_url(self) -> str:
+        """URL of the repository, without credentials."""
+        return f"{self.server_url}/{self.repository}.git"
+
+    @property
+    def remote(self) -> Remote:
+        """The repository with this step's token."""
+        return Remote(url=self.git_url, token=self.token)
+
+    def event(self) -> bytes:
+        """Return the event's JSON.
+
+        Raises:
+            ConfigError: there is no such file.
+        """
+        try:
+            with self.event_path.open("rb") as file:
+                return file.read(EVENT_BYTES_MAX + 1)
+        except OSError as error:
+            raise ConfigError(f"the event at {self.event_path} cannot be read: {error.strerror}") from error
+
+    def tell(self, **outputs: str) -> None:
+        """Set outputs of the step.
+
+        Raises:
+            ConfigError: this step can set none.
+        """
+        if self.outputs is None:
+            raise ConfigError("GITHUB_OUTPUT names no file; run this in a workflow's step")
+        with self.outputs.open("a", encoding="utf-8") as file:
+            for name, value in outputs.items():
+                # A value that holds the mark of its end could add outputs of its own.
+                mark = f"end-{secrets.token_hex(16)}"
+                file.write(f"{name}<<{mark}\n{value[:OUTPUT_CHARS_MAX]}\n{mark}\n")
+
+    def note(self, markdown: str) -> None:
+        """Add to what the run's page shows, where there is one."""
+        if self.summary is not None:
+            with self.summary.open("a", encoding="utf-8") as file:
+                file.write(f"{markdown}\n")
+
+
+def site_of(environment: Mapping[str, str]) -> Site:
+    """Return the surroundings that a runner's variables describe.
+
+    Raises:
+        ConfigError: one that is needed is missing.
+    """
+
+    def needed(name: str) -> str:
+        value = environment.get(name, "")
+        if not value:
+            raise ConfigError(f"{name} is not set; `autarch ci` runs in the steps of .github/workflows")
+        return value
+
+    outputs, summary = (environment.get(name) for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"))
+    return Site(
+        repository=needed("GITHUB_REPOSITORY"),
+        api_url=needed("GITHUB_API_URL").rstrip("/"),
+        server_url=needed("GITHUB_SERVER_URL").rstrip("/"),
+        event_name=needed("GITHUB_EVENT_NAME"),
+        event_path=Path(needed("GITHUB_EVENT_PATH")),
+        token=needed("GITHUB_TOKEN"),
+        outputs=Path(outputs) if outputs else None,
+        summary=Path(summary) if summary else None,
+    )
