@@ -21,9 +21,11 @@ def stationary_rows(count: int, *, resamples: int, mean_block: float, rng: np.ra
     begins = rng.random((resamples, count)) < 1.0 / mean_block
     begins[:, 0] = True
     fresh = rng.integers(0, count, size=(resamples, count))
-    here = np.broadcast_to(np.arange(count), begins.shape)
-    last = np.maximum.accumulate(np.where(begins, here, 0), axis=1)  # where the block at hand began
-    rows: NDArray[np.int64] = (np.take_along_axis(fresh, last, axis=1) + here - last) % count
+    at = np.flatnonzero(begins)
+    ahead = fresh.ravel()[at] - at % count  # of a block's rows before the place that it fills
+    rows: NDArray[np.int64] = np.repeat(ahead, np.diff(at, append=begins.size)).reshape(resamples, count)
+    rows += np.arange(count)
+    rows -= count * (rows >= count)
     return rows
 
 
