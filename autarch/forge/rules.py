@@ -19,6 +19,7 @@ SHARED_AGENT = "agent"
 """Login of a workspace's one agent token, which may write every agent's branches."""
 
 _AGENT_BRANCH = re.compile(r"refs/heads/agent/([a-z][a-z0-9_-]*)/[A-Za-z0-9][A-Za-z0-9._/-]*\Z")
+_REPORT_BRANCH = re.compile(r"refs/heads/autarch-reports/[1-9][0-9]{0,8}\Z")
 _HUMAN_BRANCH = re.compile(r"refs/heads/human/[A-Za-z0-9][A-Za-z0-9._/-]*\Z")
 
 
@@ -125,14 +126,20 @@ def _dispatch(book: Rulebook, move: Move) -> None:
         rules_records.judge_study(book, move)
     elif match := _AGENT_BRANCH.match(move.ref):
         _judge_agent_branch(book, move, owner=match[1])
-    elif _HUMAN_BRANCH.match(move.ref):
-        need_role(book, ("human",), "a branch under human/")
-        _need_commit(book, move)
     else:
-        raise refuse("namespace", _NAMESPACE_WHY, "push to agent/<agent>/<slug>-<n> and open a pull request")
+        _judge_other(book, move)
 
 
 _NAMESPACE_WHY = "the forge keeps main, agent/<agent>/..., human/..., tags v*, and its own records, and nothing else"
+
+
+def _judge_other(book: Rulebook, move: Move) -> None:
+    """Judge a branch that one role alone writes; whatever has no rule is refused."""
+    for pattern, role, what in ((_HUMAN_BRANCH, "human", "a branch under human/"), (_REPORT_BRANCH, "ci", "a report")):
+        if pattern.match(move.ref):
+            need_role(book, (role,), what)
+            return _need_commit(book, move)
+    raise refuse("namespace", _NAMESPACE_WHY, "push to agent/<agent>/<slug>-<n> and open a pull request")
 
 
 def _judge_agent_branch(book: Rulebook, move: Move, *, owner: str) -> None:

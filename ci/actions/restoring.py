@@ -29,6 +29,7 @@ from ci.checks.ground import Ground
 from ci.checks.search import Searched, kept
 from ci.context import Answer, GateInputs, Judged
 from ci.gate import assumed_of
+from ci.lanes import may_ask
 from ci.outcome import GateOutcome
 
 TOLERANCE = 1e-9
@@ -82,7 +83,7 @@ def restored(parcel: Parcel, candidate: Candidate, inputs: GateInputs, refereein
         claim=None,
         dataset=inputs.lock.ref,
         preset=inputs.preset,
-        may_ask=parcel.may_ask if candidate.incumbent is not None else None,
+        may_ask=parcel.may_ask if may_ask(candidate) else None,
         assumed=assumed_of(candidate, inputs),
         elapsed_s={name: seconds for name, seconds in parcel.elapsed_s.items() if name in told},
         level=level_of(parcel),

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autarch.errors import ConfigError
-from autarch.repo.runner import Remote
 from ci.actions.events import EVENT_BYTES_MAX
 
 OUTPUT_CHARS_MAX = 10_000
@@ -16,32 +15,14 @@ OUTPUT_CHARS_MAX = 10_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """One step's surroundings. `token` never shows; `outputs` and `summary` are files that GitHub reads.
-
-    `login` is whom the token speaks for, where the platform does not tell: a workflow's own token.
-    """
+    """One step's surroundings; `outputs` and `summary` are files that GitHub reads, `run_url` is its page."""
 
     repository: str
-    api_url: str
-    server_url: str
     event_name: str
     event_path: Path
-    token: str
     outputs: Path | None
     summary: Path | None
-
-    def __repr__(self) -> str:
-        return f"Site(repository={self.repository!r}, event_name={self.event_name!r})"
-
-    @property
-    def git_url(self) -> str:
-        """URL of the repository, without credentials."""
-        return f"{self.server_url}/{self.repository}.git"
-
-    @property
-    def remote(self) -> Remote:
-        """The repository with this step's token."""
-        return Remote(url=self.git_url, token=self.token)
+    run_url: str = ""
 
     def event(self) -> bytes:
         """Return the event's JSON.
@@ -92,11 +73,14 @@ def site_of(environment: Mapping[str, str]) -> Site:
     outputs, summary = (environment.get(name) for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"))
     return Site(
         repository=needed("GITHUB_REPOSITORY"),
-        api_url=needed("GITHUB_API_URL").rstrip("/"),
-        server_url=needed("GITHUB_SERVER_URL").rstrip("/"),
         event_name=needed("GITHUB_EVENT_NAME"),
         event_path=Path(needed("GITHUB_EVENT_PATH")),
-        token=needed("GITHUB_TOKEN"),
         outputs=Path(outputs) if outputs else None,
         summary=Path(summary) if summary else None,
+        run_url=_run_url(environment),
     )
+
+
+def _run_url(environment: Mapping[str, str]) -> str:
+    parts = [environment.get(name, "") for name in ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")]
+    return f"{parts[0]}/{parts[1]}/actions/runs/{parts[2]}" if all(parts) else ""
