@@ -2,40 +2,25 @@
 
 from __future__ import annotations
 
-import ast
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 from autarch.sandbox.level import lines_of
 from autarch.verdict import CheckResult
 from ci.outcome import GateOutcome
-from ci.report_numbers import comparison, number, short, short_ref
+from ci.report_first import first_screen
+from ci.report_lines import lines
+from ci.report_numbers import comparison, minute, number, short, short_ref
 from ci.report_platform import rows, same_words
+from ci.report_scene import Scene
+from ci.report_spark import mermaid, sparkline
 from ci.report_text import lane_words, summary
+from ci.report_thesis import thesis_of
 
 MARKDOWN_CHARS_MAX = 60_000
-THESIS_CHARS_MAX = 2_000
+TRADES_SHOWN = 20
+SAID_CHARS_MAX = 200
 _ACTIVE = re.compile(r"([\\`*_{}\[\]<>()#+\-.!|~@:&$])")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Thesis:
-    """A strategy's own words: title, and the docstring that opens its code. Untrusted text."""
-
-    title: str
-    text: str
-
-
-def thesis_of(outcome: GateOutcome) -> Thesis:
-    """Return what the strategy says about itself, empty where it says nothing readable."""
-    source = outcome.candidate.source
-    if source is None:
-        return Thesis(title="", text="")
-    try:
-        text = ast.get_docstring(ast.parse(source.code)) or ""
-    except (SyntaxError, ValueError):
-        text = ""
-    return Thesis(title=source.manifest.title, text=text[:THESIS_CHARS_MAX])
 
 
 def escaped(text: str) -> str:
@@ -45,24 +30,72 @@ def escaped(text: str) -> str:
     return _ACTIVE.sub(r"\\\1", flat).replace("@", "@\u200b").replace("#", "#\u200b")
 
 
-def markdown(outcome: GateOutcome) -> str:
-    """Return the report; below `MARKDOWN_CHARS_MAX` characters whatever the strategy says."""
+def markdown(outcome: GateOutcome, said: Mapping[str, str] | None = None) -> str:
+    """Return the report; below `MARKDOWN_CHARS_MAX` characters whatever the strategy says.
+
+    Args:
+        outcome: What was judged.
+        said: Trailers of the proposal's commit.
+    """
+    return markdown_of(Scene(outcome=outcome, said=said or {}))
+
+
+def markdown_of(scene: Scene) -> str:
+    """Return the report of a scene, as `markdown`."""
+    outcome = scene.outcome
     parts = [
-        f"## {outcome.verdict.capitalize()}: {_subject(outcome)}",
+        f"## {scene.verdict.capitalize()}: {_subject(outcome)}",
+        *([f"> {escaped(scene.notice)}"] if scene.notice else []),
+        "\n".join(f"- **{line.label}:** {escaped(line.text)}" for line in first_screen(scene)),
         escaped(summary(outcome)),
         *(f"> **Waived:** {escaped(text)}" for text in outcome.waived),
+        _curves(scene),
         _what_it_does(outcome),
         _checks_table(outcome.checks),
         _metrics(outcome),
+        _trades(scene),
         _platform(outcome),
         _assumed(outcome),
-        _provenance(outcome),
+        _provenance(scene),
     ]
     text = "\n\n".join(part for part in parts if part) + "\n"
     if len(text) >= MARKDOWN_CHARS_MAX:
         notice = "\n\n(cut here: the whole verdict is in the evidence)\n"
         text = text[: MARKDOWN_CHARS_MAX - len(notice) - 1] + notice
     return text
+
+
+def _curves(scene: Scene) -> str:
+    """Return equity and drawdown as sparklines, and as a chart for platforms that draw Mermaid."""
+    if scene.played is None:
+        return ""
+    drawn = lines(*scene.played, first_row=scene.first_row, rival=scene.rival, rival_name=scene.rival_name or "cash")
+    if not drawn[0].growth:
+        return ""
+    width = max(len(line.who) for line in drawn)
+    rows = [f"{line.who:<{width}}  {sparkline(line.growth)}  x {line.growth[-1]:.3f}" for line in drawn if line.growth]
+    deepest = min(drawn[0].drawdown)
+    rows.append(f"{'drawdown':<{width}}  {sparkline(drawn[0].drawdown)}  {deepest:.1f} %")
+    block = "\n".join(["### Equity over capital, train", "", "```text", *rows, "```"])
+    return f"{block}\n\n<details><summary>Chart</summary>\n\n{mermaid(drawn)}\n\n</details>"
+
+
+def _trades(scene: Scene) -> str:
+    """Return the trades that change the most, as a table."""
+    changes = [change for change in scene.changes or () if change.what != "same"]
+    if not changes or scene.rival_name is None:
+        return ""
+    weighty = sorted(changes, key=lambda change: -abs(change.profit_change))[:TRADES_SHOWN]
+    told = [
+        "| trade | symbol | side | entry (UTC) | exit (UTC) | profit changes by, USDT |",
+        "|---|---|---|---|---|---:|",
+    ]
+    told += [
+        f"| {one.what} | {escaped(one.shown.symbol)} | {one.shown.side} | {minute(one.shown.entry_ms)} | "
+        f"{minute(one.shown.exit_ms)} | {one.profit_change:+,.2f} |"
+        for one in weighty
+    ]
+    return f"### Trades that change the most, {len(weighty)} of {len(changes)}\n\n" + "\n".join(told)
 
 
 def _subject(outcome: GateOutcome) -> str:
@@ -149,13 +182,15 @@ def provenance(outcome: GateOutcome) -> dict[str, str]:
     }
 
 
-def _provenance(outcome: GateOutcome) -> str:
-    lines = [f"| {name} | {escaped(value)} |" for name, value in provenance(outcome).items()]
+def _provenance(scene: Scene) -> str:
+    outcome = scene.outcome
+    told = [f"| {name} | {escaped(value)} |" for name, value in provenance(outcome).items()]
+    told += [f"| said: {escaped(name)} | {escaped(value[:SAID_CHARS_MAX])} |" for name, value in scene.said.items()]
     stored = outcome.evidence and outcome.candidate.tree
     verify = f"\n\nVerify: `autarch verify {outcome.evidence}`" if stored else ""
     return (
         f"<details><summary>Provenance: {short_ref(outcome.dataset)}, engine {short(outcome.engine)}</summary>\n\n"
-        + "\n".join(["| what | value |", "|---|---|", *lines])
+        + "\n".join(["| what | value |", "|---|---|", *told])
         + "\n\n</details>"
         + verify
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Final
 
 import numpy as np
@@ -11,8 +10,8 @@ import numpy as np
 from autarch.engine.layout import KIND_NAMES
 from autarch.evaluation.sheet import NOT_A_VERDICT, Column, Part, Sheet, assumed_words
 from autarch.metrics.shown import grouped, label, shown
-from ci.page import inline_json, library, render
-from ci.report_numbers import number, short_ref
+from ci.page import inline_json, render
+from ci.report_numbers import minute, number, short_ref
 from ci.report_series import POINTS_MAX, curves
 
 TILES: Final = (
@@ -52,7 +51,6 @@ def html(sheet: Sheet) -> str:
         left_out=max(0, sum(len(column.result.symbols) for column in traded) - PRICE_CHARTS_MAX),
         ledgers=[_ledger(column) for column in traded],
         data=inline_json({"parts": [part["drawn"] for part in parts], "prices": prices}),
-        library=library(),
     )
 
 
@@ -110,7 +108,7 @@ def _ledger(column: Column) -> dict[str, object]:
     fills = column.result.fills
     rows = [
         (
-            _minute(int(fill["ts"])),
+            minute(int(fill["ts"])),
             column.result.symbols[int(fill["symbol"])],
             KIND_NAMES[float(fill["kind"])].replace("_", " "),
             "buy" if fill["qty"] > 0.0 else "sell",
@@ -131,11 +129,7 @@ def _span(column: Column) -> str:
     start, end = int(market.ts[0]), int(market.ts[-1]) + market.interval_ms
     params = ", ".join(f"{name} = {value}" for name, value in column.params.items())
     return (
-        f"{', '.join(column.result.symbols)} at {market.interval}, {_minute(start)[:10]} to {_minute(end)[:10]}, "
-        f"decides from {_minute(column.first_ms)[:10]} on, capital {column.result.capital:,.0f} USDT"
+        f"{', '.join(column.result.symbols)} at {market.interval}, {minute(start)[:10]} to {minute(end)[:10]}, "
+        f"decides from {minute(column.first_ms)[:10]} on, capital {column.result.capital:,.0f} USDT"
         + (f", {params}" if params else "")
     )
-
-
-def _minute(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")

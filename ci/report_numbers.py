@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from autarch.verdict import Measure
 
 _OPPOSITE = {"<=": ">", ">=": "<", "==": "!=", "<": ">=", ">": "<="}
@@ -38,3 +40,8 @@ def short_ref(dataset: str | None) -> str:
         return "none"
     name, _, digest = dataset.partition("@")
     return f"{name}@{short(digest)}"
+
+
+def minute(ms: int) -> str:
+    """Return an instant in epoch ms as `2024-01-31 12:45`, UTC."""
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")

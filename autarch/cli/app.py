@@ -21,6 +21,7 @@ VERBS = {
     "verify": "Re-derive a verdict bit for bit.",
     "propose": "Let an agent open a pull request.",
     "pr": "Read, wait for, merge and close pull requests.",
+    "report": "Write the report of a verdict as one HTML file.",
     "policy": "Show the limits that judge, and choose another preset.",
     "waive": "Let a limit be missed, by a human's hand and for a while.",
     "ledger": "Show and verify the record of every attempt.",

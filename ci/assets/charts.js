@@ -2,17 +2,22 @@
 const L = window.LightweightCharts;
 const css = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const theme = () => ({
-  layout: { background: { color: "transparent" }, textColor: css("--soft"), attributionLogo: true, fontSize: 12 },
+  layout: { background: { color: "transparent" }, textColor: css("--soft"), attributionLogo: false, fontSize: 12 },
   grid: { vertLines: { color: css("--line") }, horzLines: { color: css("--line") } },
-  rightPriceScale: { borderColor: css("--line") }, timeScale: { borderColor: css("--line") },
+  rightPriceScale: { borderColor: css("--line") }, timeScale: { borderColor: css("--line"), timeVisible: true, secondsVisible: false },
 });
 const perCent = v => v.toFixed(1) + " %";
 const falling = () => ({ lineColor: css("--fall"), topColor: css("--fall") + "10", bottomColor: css("--fall") + "40", invertFilledArea: true });
 const drawn = [];
+// The wheel scrolls the page, not the chart: zoom is by drag on the axis, by pinch, and by buttons that keys reach.
+const hands = { handleScroll: { mouseWheel: false, vertTouchDrag: false }, handleScale: { mouseWheel: false } };
+const still = { handleScroll: false, handleScale: false };
 // lines: {kind, style: () => options, rows: [{time, value}], markers: () => [...]}; styles are asked again when the theme turns.
 const draw = (id, options, lines) => {
-  const chart = L.createChart(document.getElementById(id), {
-    autoSize: true, handleScroll: false, handleScale: false, ...options.chart,
+  const box = document.getElementById(id);
+  if (!box) return null;
+  const chart = L.createChart(box, {
+    autoSize: true, ...(options.moves ? hands : still), ...options.chart,
     localization: { priceFormatter: options.format },
   });
   const series = lines.map(({ kind, style, rows, markers }) => {
@@ -26,8 +31,9 @@ const draw = (id, options, lines) => {
     minimumWidth: 78, scaleMargins: { top: options.top ?? 0.1, bottom: 0.08 } });
   chart.timeScale().fitContent();
   drawn.push([chart, series]);
+  return { chart, series };
 };
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+const repaint = () => {
   for (const [chart, series] of drawn) {
     chart.applyOptions(theme());
     for (const { one, style, marked, markers } of series) {
@@ -35,4 +41,34 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
       if (marked) marked.setMarkers(markers());
     }
   }
-});
+};
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
+// Charts of one group show the same span of time.
+const together = charts => {
+  let busy = false;
+  for (const chart of charts)
+    chart.timeScale().subscribeVisibleTimeRangeChange(range => {
+      if (busy || !range) return;
+      busy = true;
+      for (const other of charts) if (other !== chart) other.timeScale().setVisibleRange(range);
+      busy = false;
+    });
+};
+// Buttons with data-move act on the charts of their group, each by its own time scale.
+const moves = (tools, charts, all = chart => chart.timeScale().fitContent()) => {
+  const by = {
+    all: chart => all(chart),
+    in: (chart, r) => chart.timeScale().setVisibleLogicalRange({ from: r.from + (r.to - r.from) / 4, to: r.to - (r.to - r.from) / 4 }),
+    out: (chart, r) => chart.timeScale().setVisibleLogicalRange({ from: r.from - (r.to - r.from) / 2, to: r.to + (r.to - r.from) / 2 }),
+    earlier: (chart, r) => chart.timeScale().setVisibleLogicalRange({ from: r.from - (r.to - r.from) / 3, to: r.to - (r.to - r.from) / 3 }),
+    later: (chart, r) => chart.timeScale().setVisibleLogicalRange({ from: r.from + (r.to - r.from) / 3, to: r.to + (r.to - r.from) / 3 }),
+  };
+  tools?.addEventListener("click", event => {
+    const move = event.target.closest("button")?.dataset.move;
+    if (!move) return;
+    for (const chart of charts()) {
+      const range = chart.timeScale().getVisibleLogicalRange();
+      if (range || move === "all") by[move](chart, range);
+    }
+  });
+};

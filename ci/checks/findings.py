@@ -32,7 +32,7 @@ from ci.checks.busy import answered, require_its_own
 from ci.checks.ground import Curve, Ground
 from ci.checks.jitter import Moved, moved_sets
 from ci.checks.placebo import Told, rng_of
-from ci.checks.standing import Beside, Key, beside, comparable, key_of, played
+from ci.checks.standing import Beside, Key, beside, comparable, key_of, played, stood
 from ci.context import Evaluated
 from ci.neighbours import Neighbours
 
@@ -144,7 +144,7 @@ def measure(task: Task) -> Findings:
         "worlds": worlds,
         "straight": _straight_jobs(task, other),
         "heart": _heart_jobs(task, ground),
-        "mains": [partial(played, source=one, market=markets[key_of(one.manifest)], play=task.play) for one in mains],
+        "mains": [partial(stood, source=one, market=markets[key_of(one.manifest)], play=task.play) for one in mains],
         "near": [_near_job(task, one, markets) for one in near],
     }
     found = _answered(jobs, evaluated)

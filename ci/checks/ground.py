@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from autarch.decisions import Decisions
-from autarch.engine import CostModel
+from autarch.engine import Backtest, CostModel
 from autarch.engine.prepared import Prepared, prepare
 from autarch.manifest import Manifest, StrategySource
 from autarch.market.types import Floats, Ints, Market
@@ -28,6 +28,7 @@ class Curve:
         interval_ms: Length of a bar.
         first_row: First row on which a decision could count: what is told begins there.
         is_ruined: Whether a close left no equity.
+        result: The whole backtest, where somebody will show its trades.
     """
 
     capital: float
@@ -36,6 +37,7 @@ class Curve:
     interval_ms: int
     first_row: int
     is_ruined: bool
+    result: Backtest | None = None
 
     @cached_property
     def daily(self) -> Floats:
@@ -118,10 +120,17 @@ class Ground:
             is_ruined=ruined is not None,
         )
 
+    def result(self, decisions: Decisions) -> Backtest:
+        """Return what `decisions` come to with every fill, at the usual costs.
+
+        Raises:
+            DataError, StrategyError: as `Prepared.play`.
+        """
+        return self._usual.play(decisions, capital=self.capital)
+
     def holding_bars(self, decisions: Decisions) -> float | None:
         """Return the mean length of a closed round trip in bars, None without any."""
-        result = self._usual.play(decisions, capital=self.capital)
-        trips = round_trips(result.fills)
+        trips = round_trips(self.result(decisions).fills)
         return float((trips["exit_row"] - trips["entry_row"]).mean()) if trips.size else None
 
     def _prepared(self, costs: CostModel) -> Prepared:

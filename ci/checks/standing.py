@@ -103,12 +103,26 @@ def sampled(plan: BlockPlan, rng: np.random.Generator) -> BlockPlan:
 
 def played(worker: Worker, source: StrategySource, market: Market, *, play: Play) -> Curve | None:
     """Return what a strategy earns on a market, None where it fails or decides nothing there."""
+    decisions = _decided(worker, source, market)
+    return None if decisions is None else play(source, market).curve(decisions)
+
+
+def stood(worker: Worker, source: StrategySource, market: Market, *, play: Play) -> Curve | None:
+    """Return as `played`, with every fill: a report sets the trades of what stands on main beside the candidate's."""
+    decisions = _decided(worker, source, market)
+    if decisions is None:
+        return None
+    ground = play(source, market)
+    return dataclasses.replace(ground.curve(decisions), result=ground.result(decisions))
+
+
+def _decided(worker: Worker, source: StrategySource, market: Market) -> Decisions | None:
     try:
         decisions = decide_blocks(worker, source, market)
     except StrategyError as error:
         require_its_own(error)
         return None
-    return play(source, market).curve(decisions) if decisions.counts.any() else None
+    return decisions if decisions.counts.any() else None
 
 
 def is_dominated(candidate: Curve, incumbent: Curve | None) -> bool:

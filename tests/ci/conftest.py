@@ -172,6 +172,12 @@ def module_gate(inputs: GateInputs, workers: Workers) -> Judge:
     return Judge(inputs, workers)
 
 
+@pytest.fixture(scope="session")
+def outcome_of_trend(inputs: GateInputs, workers: Workers) -> GateOutcome:
+    """Return an accepted verdict with everything a report draws."""
+    return judge(a_candidate(TREND), inputs, progress=lambda _line: None, clock=lambda: 0.0, workers=workers)
+
+
 @pytest.fixture
 def evaluated(inputs: GateInputs, workers: Workers) -> Callable[..., Evaluated]:
     """Return what checks that ask a strategy are given, for a body on two symbols."""
