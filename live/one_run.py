@@ -82,6 +82,10 @@ class Over:
         """See `Bars`."""
         return None
 
+    def behind(self) -> bool:
+        """See `Bars`."""
+        return False
+
     async def close(self) -> None:
         """Do nothing."""
 

@@ -51,7 +51,9 @@ class OrderName:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposed:
-    """What one order would do. Notional values in USDT, gross over all symbols of the account after it.
+    """What one leg would do. Notional values in USDT, gross over all symbols of the account after it.
+
+    A leg too large for one order is `orders` of them, the largest of `notional`: all go out, or none does.
 
     `sleeve_after` is the gross of its sleeve alone and `sleeve_most` what its tier allows, None without a cap.
     `moved` is how far the price has gone since the decision, fraction, and `age_ms` how long ago its bar closed.
@@ -65,6 +67,7 @@ class Proposed:
     sleeve_most: Decimal | None = None
     moved: Decimal = Decimal(0)
     age_ms: int = 0
+    orders: int = 1
 
 
 @dataclass(slots=True, kw_only=True)
@@ -165,8 +168,7 @@ class RiskGate:
             f"its bar closed {order.age_ms} ms ago; stale_data_s is {limits.stale_data_s}": (
                 order.age_ms > limits.stale_data_s * 1000
             ),
-            f"{recent} orders in the last minute; orders_per_minute is {limits.orders_per_minute}": (
-                recent >= limits.orders_per_minute
-            ),
+            f"{recent} orders in the last minute, {order.orders} more to send; orders_per_minute is "
+            f"{limits.orders_per_minute}": recent + order.orders > limits.orders_per_minute,
         }
         return next((text for text, is_broken in broken.items() if is_broken), None)

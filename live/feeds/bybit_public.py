@@ -164,11 +164,15 @@ class BybitPublicBars:
             now = self._time.now_ms()
             found = self._due(now)
             if found is not None:
-                return found
+                return self._instant(*found)
             self._arrived.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._wait_s(now)):
                     await self._arrived.wait()
+
+    def behind(self) -> bool:
+        """See `Bars`."""
+        return self._fault is None and self._due(self._time.now_ms()) is not None
 
     async def close(self) -> None:
         """See `Bars`."""
@@ -206,8 +210,11 @@ class BybitPublicBars:
         prices = tuple(f"{kind}.{symbol}" for symbol in symbols for kind in (TICKER, TRADE)) if self._prices else ()
         return Wanted(channel="public", topics=(*bars, *prices), silence_s=dict.fromkeys(bars, self._options.silence_s))
 
-    def _due(self, now: EpochMs) -> Instant | None:
-        """Return the earliest instant that may be told; sleeves that wait for a bar hold up others until it is late."""
+    def _due(self, now: EpochMs) -> tuple[int, EpochMs, list[str]] | None:
+        """Return close, time and sleeves of the earliest instant that may be told.
+
+        Sleeves that wait for a bar hold up others until it is late.
+        """
         for close in sorted(set(self._next.values())):
             if close > now:
                 return None
@@ -215,7 +222,7 @@ class BybitPublicBars:
             ready = [key for key in keys if self._markets.is_ready(key, close)]
             late = now - close > min(late_ms(self._sleeves[key]) for key in keys)
             if len(ready) == len(keys) or (late and ready):
-                return self._instant(close, now if late else EpochMs(close), ready)
+                return close, now if late else EpochMs(close), ready
             if not late:
                 return None
         return None

@@ -64,6 +64,10 @@ class RecordedBars:
         self._move(self._now)
         return self._instant(self._now)
 
+    def behind(self) -> bool:
+        """Return False: nothing is past before it is asked for."""
+        return False
+
     async def close(self) -> None:
         """Do nothing: there is no connection."""
 

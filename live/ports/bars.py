@@ -45,6 +45,10 @@ class Bars(Protocol):
         """
         ...
 
+    def behind(self) -> bool:
+        """Return whether another instant lies in the past and `next` would return it at once."""
+        ...
+
     async def close(self) -> None:
         """Give up connections."""
         ...

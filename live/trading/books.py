@@ -181,6 +181,18 @@ class Books:
             }
         return shown
 
+    def overdue(self, sleeve: SleeveBook) -> dict[str, str]:
+        """Return by symbol the coins that a sleeve's newest decision wanted more of, and that were never planned."""
+        found: dict[str, str] = {}
+        for symbol, line in sleeve.lines.items():
+            state = sleeve.states[symbol]
+            if state[at.PENDING] == at.FRESH and self.owner(symbol) is sleeve:
+                _, out = orders_of(state.copy(), line, traded=False)
+                higher = [row[at.E_STEPS] for row in out if row[at.E_KIND] == at.SKIP_NOT_TRADED]
+                if higher:
+                    found[symbol] = str(line.qty(higher[0]))
+        return found
+
     def carried(self) -> dict[str, object]:
         """Return all of it as an `opened` event carries it."""
         return carried(self)
@@ -217,6 +229,8 @@ class Books:
             if symbol not in sleeve.lines or self.owner(symbol) is not sleeve:
                 continue
             state = sleeve.states[symbol]
+            if state[at.PENDING] == at.FRESH:  # not acted on in its time: what lowers goes on, what raises is over
+                orders_of(state, sleeve.lines[symbol], traded=False)
             exposure = 0.0 if sleeve.ruined or self._runs_down(symbol) else asked
             stop, take = number_of(wanted["stop_loss"]), number_of(wanted["take_profit"])
             on_decision(state, sleeve.lines[symbol].terms, exposure, stop, take, equity, float(sleeve.closes[symbol]))

@@ -33,6 +33,7 @@ class Core:
         look: Symbols whose open orders are to be read.
         reconcile_ms: When to look at the whole account next.
         wake_ms: The earliest time at which something is to be tried again.
+        behind: Another bar has closed already and is decided on first; until then nothing is planned.
     """
 
     release: Release
@@ -47,6 +48,7 @@ class Core:
     reconcile_ms: EpochMs = NEVER
     wake_ms: EpochMs | None = None
     lost: bool = False
+    behind: bool = False
     _drafts: list[Draft] = field(default_factory=list)
     _claims: list[BarClaim] = field(default_factory=list)
 

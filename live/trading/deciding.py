@@ -74,8 +74,11 @@ class Deciding:
             core.claim(BarClaim(symbol=symbol, bar=bar, tag=sleeve.terms.tag))
 
     def _missed(self, key: str, bar: EpochMs) -> None:
-        """Say so where bars were passed over that somebody should have decided on."""
+        """Say so where an entry or a bar was passed over that somebody should have acted on or decided on."""
         sleeve = self.core.books.sleeves[key]
+        for symbol, qty in self.core.books.overdue(sleeve).items():
+            about = {"strategy": sleeve.terms.strategy, "symbol": symbol, "bar": sleeve.decided_bar, "qty": qty}
+            self.core.draft("missed", {**about, "reason": "the next bar closed before it could be acted on"})
         if sleeve.decided_bar is None or bar <= sleeve.decided_bar + sleeve.interval_ms:
             return
         first, last = sleeve.decided_bar + sleeve.interval_ms, bar - sleeve.interval_ms

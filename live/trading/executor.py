@@ -116,6 +116,7 @@ class Executor:
         core, books = self.core, self.core.books
         self._refold()
         core.tradable = {symbol: True for symbol, traded in books.traded.items() if traded and self._goes_on(symbol)}
+        core.behind = core.world.bars.behind()
         lines = [books.line(symbol) for symbol in books.symbols]
         leverage = {line.symbol: wanted for line in lines if (wanted := leverage_of(line)) is not None}
         await core.world.venue.start(books.symbols, leverage)
@@ -151,6 +152,10 @@ class Executor:
         for key, _ in instant.opening:
             for symbol in core.books.sleeves[key].lines:
                 core.tradable[symbol] = instant.traded.get(symbol, True)
+        core.behind = core.world.bars.behind()
+        if core.behind:
+            core.commit(at_once=False)
+            return decided
         self._change_hands()
         await self.advance()
         if core.now_ms >= core.reconcile_ms:

@@ -57,6 +57,7 @@ class Hearing:
                 self._held[execution.exec_id] = execution
         if not self._held:
             return
+        strict = strict or self.core.behind
         ready = [execution for execution in self._held.values() if strict_or_due(self, execution, strict=strict)]
         for execution in sorted(ready, key=lambda one: (one.time_ms, one.order, one.exec_id)):
             del self._held[execution.exec_id]

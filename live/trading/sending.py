@@ -59,7 +59,7 @@ class Sending:
     def plan(self) -> None:
         """Turn into orders what is pending for symbols whose bar trades and that wait for no other order."""
         core = self.core
-        symbols = [symbol for symbol in core.books.symbols if self._wants_plan(symbol)]
+        symbols = [] if core.behind else [symbol for symbol in core.books.symbols if self._wants_plan(symbol)]
         if not symbols:
             return
         traded = {symbol: core.tradable[symbol] for symbol in symbols}
@@ -72,12 +72,9 @@ class Sending:
 
     async def write(self) -> list[OrderRequest]:
         """Write down every order that may go out now, and return them."""
-        requests = []
+        requests: list[OrderRequest] = []
         for symbol in tuple(self.core.books.owed):
-            for planned in await self._sendable(symbol):
-                request = await self._intend(planned)
-                if request is not None:
-                    requests.append(request)
+            requests += await self._intend(await self._sendable(symbol))
         return requests
 
     async def send(self, requests: Sequence[OrderRequest]) -> None:
@@ -158,30 +155,36 @@ class Sending:
         position = snapshot.positions.get(symbol)
         return position is None or position.size == 0
 
-    async def _intend(self, planned: Planned) -> OrderRequest | None:
-        """Write one order down, or why it is not sent."""
+    async def _intend(self, leg: Sequence[Planned]) -> list[OrderRequest]:
+        """Write a leg down, or why it is not sent: half of an entry is nothing that anybody asked for."""
         core = self.core
-        sleeve = core.books.sleeves[planned.key]
+        if not leg:
+            return []
+        enters, symbol, sleeve = leg[0].leg == "enter", leg[0].symbol, core.books.sleeves[leg[0].key]
         last = None
-        if planned.leg == "enter":
+        if enters:
             try:
-                last = await core.world.venue.last_price(planned.symbol)
+                last = await core.world.venue.last_price(symbol)
             except VenueError as error:
-                self._miss(planned, f"the venue names no price: {error}")
-                return None
+                return self._give_up(leg, f"the venue names no price: {error}")
         await core.look_at_clock()
-        if planned.leg == "enter" and core.now_ms > planned.due_ms:  # naming a price took too long
-            self._miss(planned, TOO_LATE)
-            return None
-        body = self._intent_body(planned, sleeve, last)
-        refusal = core.refusal(planned.symbol) or core.books.gate.refuse(self._proposed(planned, sleeve, last))
-        if refusal is None and planned.leg == "enter" and core.books.state_of(planned.symbol)[0] == "REDUCING":
-            refusal = f"the symbol only reduces: {core.books.state_of(planned.symbol)[1]}"
-        if refusal is not None:
-            core.draft("rejected", {**body, "by": "limits", "reason": refusal}, planned.link)
-            return None
-        core.draft("intent", body, planned.link)
-        return _request(body)
+        if enters and core.now_ms > leg[0].due_ms:  # naming a price took too long
+            return self._give_up(leg, TOO_LATE)
+        refusal = core.refusal(symbol) or core.books.gate.refuse(self._proposed(leg, sleeve, last))
+        if refusal is None and enters and core.books.state_of(symbol)[0] == "REDUCING":
+            refusal = f"the symbol only reduces: {core.books.state_of(symbol)[1]}"
+        bodies = [self._intent_body(planned, sleeve, last) for planned in leg]
+        for planned, body in zip(leg, bodies, strict=True):
+            if refusal is None:
+                core.draft("intent", body, planned.link)
+            else:
+                core.draft("rejected", {**body, "by": "limits", "reason": refusal}, planned.link)
+        return [_request(body) for body in bodies] if refusal is None else []
+
+    def _give_up(self, leg: Sequence[Planned], reason: str) -> list[OrderRequest]:
+        for planned in leg:
+            self._miss(planned, reason)
+        return []
 
     def _intent_body(self, planned: Planned, sleeve: SleeveBook, last: Decimal | None) -> dict[str, Any]:
         line = sleeve.lines[planned.symbol]
@@ -205,10 +208,11 @@ class Sending:
             "sent_ms": self.core.now_ms,
         }
 
-    def _proposed(self, planned: Planned, sleeve: SleeveBook, last: Decimal | None) -> Proposed:
-        books, line = self.core.books, sleeve.lines[planned.symbol]
-        close = sleeve.closes[planned.symbol]
-        notional = abs(line.coins(planned.steps)) * close
+    def _proposed(self, leg: Sequence[Planned], sleeve: SleeveBook, last: Decimal | None) -> Proposed:
+        books, line = self.core.books, sleeve.lines[leg[0].symbol]
+        close = sleeve.closes[leg[0].symbol]
+        notionals = [abs(line.coins(planned.steps)) * close for planned in leg]
+        notional = sum(notionals)
         of_all = of_sleeve = 0.0
         for order in books.orders.values():
             if order.is_entry:
@@ -218,14 +222,15 @@ class Sending:
                 of_sleeve += value if owner is sleeve else 0.0
         moved = Decimal(0) if last is None else abs(last / to_decimal(close) - 1)
         return Proposed(
-            notional=to_decimal(notional),
+            notional=to_decimal(max(notionals)),
             gross_after=to_decimal(books.gross() + of_all + notional),
-            reduces=planned.leg != "enter",
+            reduces=leg[0].leg != "enter",
             time_ms=self.core.now_ms,
             sleeve_after=to_decimal(sleeve.gross() + of_sleeve + notional),
             sleeve_most=sleeve.terms.notional_max,
             moved=moved,
-            age_ms=self.core.now_ms - planned.bar - sleeve.interval_ms,
+            age_ms=self.core.now_ms - leg[0].bar - sleeve.interval_ms,
+            orders=len(leg),
         )
 
     def _is_blocked(self, request: OrderRequest) -> bool:

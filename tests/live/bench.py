@@ -234,6 +234,11 @@ class Bars:
         key = (("one_idea", self.row - 1),)
         return Instant(time_ms=now, closing=key, opening=(("one_idea", self.row),), traded={})
 
+    def behind(self):
+        close = int(self.made.ts[self.row]) + BAR_MS
+        told = (close - FIRST_CLOSE) / 1000 + self.late
+        return self.left > 0 and told <= asyncio.get_running_loop().time()
+
     async def close(self):
         pass
 

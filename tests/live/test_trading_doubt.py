@@ -278,15 +278,14 @@ def test_bars_that_nobody_decided_on_are_said_and_a_bar_of_another_tag_is_refuse
         found.journal.append([], claims=[BarClaim(symbol=SYMBOL, bar=FIRST_CLOSE + 2 * BAR_MS, tag="v9.9.9")])
 
 
-def test_orders_under_way_count_towards_the_limits():
+def test_an_entry_of_several_orders_goes_out_whole_or_not_at_all():
     found = bench(0.7, 0.7, limits=replace(WIDE, max_gross_leverage=0.5))
-    found.venue.delays = {0: 5.0, 1: 5.0}
 
     found.run()
 
-    # 70 coins in two orders of 35,000 USDT each: the second would make 70,000, beyond half of 100,000
-    assert sent(found) == [("Buy", Decimal(35), False)]
-    assert ["max_gross_leverage" in body["reason"] for body in found.events("rejected")] == [True]
+    # 70 coins in two orders of 35,000 USDT each: one alone would pass, both make 70,000, beyond half of 100,000
+    assert sent(found) == []
+    assert ["max_gross_leverage" in body["reason"] for body in found.events("rejected")] == [True, True]
 
 
 ANSWERS = st.sampled_from(["", "", "lost before", "lost after", "refused"])

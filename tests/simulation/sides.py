@@ -32,6 +32,7 @@ class DrawnBars:
     deadline_ms: int
     late_ms: Callable[[], int]
     _row: int = field(init=False)
+    _due_ms: int | None = None
 
     def __post_init__(self) -> None:
         """Stand before the first row whose close comes after `after_ms`."""
@@ -44,13 +45,12 @@ class DrawnBars:
 
     async def next(self) -> Instant | None:
         """See `live.ports.bars.Bars`."""
-        row, self._row = self._row, self._row + 1
-        if row + 1 >= self.drawn.n_bars:
+        if self._row + 1 >= self.drawn.n_bars:
             await asyncio.get_running_loop().create_future()
-        closes = int(self.drawn.ts[row]) + self.drawn.interval_ms
-        due = closes + 20 + int(self.house.rng.random() * 250) + self.late_ms()
-        if (wait := due - self.house.now_ms()) > 0:
+        if (wait := self._told_at() - self.house.now_ms()) > 0:
             await asyncio.sleep(wait / 1000)
+        row, self._row, self._due_ms = self._row, self._row + 1, None
+        closes = self._closes(row)
         now = self.house.now_ms()
         late = now - closes > self.deadline_ms
         return Instant(
@@ -60,8 +60,21 @@ class DrawnBars:
             traded={},
         )
 
+    def behind(self) -> bool:
+        """See `live.ports.bars.Bars`."""
+        return self._row + 1 < self.drawn.n_bars and self._told_at() <= self.house.now_ms()
+
     async def close(self) -> None:
         """See `live.ports.bars.Bars`."""
+
+    def _closes(self, row: int) -> int:
+        return int(self.drawn.ts[row]) + self.drawn.interval_ms
+
+    def _told_at(self) -> int:
+        """Return when the next bar is told; drawn once a bar."""
+        if self._due_ms is None:
+            self._due_ms = self._closes(self._row) + 20 + int(self.house.rng.random() * 250) + self.late_ms()
+        return self._due_ms
 
 
 @dataclass(slots=True, kw_only=True)
