@@ -22,8 +22,8 @@ def picture(outcome: GateOutcome) -> str | None:
     drawdown = equity / np.maximum.accumulate(equity) - 1.0
     total = HEIGHT + GAP
     box = f'viewBox="0 0 {WIDTH} {total}" role="img" aria-label="Equity over capital and drawdown on train"'
-    lines = (("#1f6feb", equity, 10, HEIGHT - 10), ("#cf222e", drawdown, HEIGHT + 5, total - 5))
-    drawn = [f'<polyline fill="none" stroke="{ink}" points="{_points(*line)}"/>' for ink, *line in lines]
+    lines = (("#1f6feb", _points(equity, 10, HEIGHT - 10)), ("#cf222e", _points(drawdown, HEIGHT + 5, total - 5)))
+    drawn = [f'<polyline fill="none" stroke="{ink}" points="{points}"/>' for ink, points in lines]
     ground = f'<rect width="{WIDTH}" height="{total}" fill="#ffffff"/>'
     parts = (f'<svg xmlns="http://www.w3.org/2000/svg" {box}>', ground, *drawn, "</svg>")
     return "\n".join(parts) + "\n"

@@ -1,0 +1,88 @@
+"""What an agent's job hands to the job that may open pull requests: one strategy's files and the words around them.
+
+The agent's machine ran whatever a model wrote, so all of it is hostile: names, sizes and bytes are checked against
+what a strategy may be before a token that can push is anywhere near.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from autarch.errors import RefusedError
+from autarch.repo.git import GitRepo
+from autarch.repo.strategies import BYTES_MAX, classify
+
+PATCH_NAME = "patch.msgpack"
+PATCH_BYTES_MAX = 16 * 1024 * 1024
+STUDY_BYTES_MAX = 8_000_000
+
+Line = Annotated[str, Meta(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f]*$")]
+
+
+class Patch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One proposal. `files` are those of strategies/<slug>; `trailers` of its commit, in order."""
+
+    schema: Literal[1]
+    agent: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
+    slug: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{2,39}$")]
+    base: Annotated[str, Meta(pattern=r"^[0-9a-f]{40}$")]
+    files: Annotated[dict[str, bytes], Meta(min_length=1, max_length=3)]
+    title: Annotated[Line, Meta(max_length=256)]
+    body: Annotated[str, Meta(max_length=20_000)]
+    trailers: Annotated[tuple[tuple[Line, Line], ...], Meta(max_length=40)]
+    study: Annotated[bytes, Meta(max_length=STUDY_BYTES_MAX)] | None = None
+
+
+def write_patch(patch: Patch, folder: Path) -> None:
+    """Write a patch into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / PATCH_NAME).write_bytes(msgspec.msgpack.encode(patch))
+
+
+def read_patch(folder: Path) -> Patch:
+    """Return the patch in `folder`, which an artifact was unpacked into.
+
+    Raises:
+        RefusedError: it is no patch, or holds what no strategy may.
+    """
+    names = sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
+    if names != [PATCH_NAME]:
+        raise RefusedError(f"the artifact holds {names[:5]!r}; expected {PATCH_NAME} alone")
+    try:
+        descriptor = os.open(folder / PATCH_NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        raise RefusedError(f"the patch cannot be opened as a regular file: {error.strerror}") from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise RefusedError("the patch is no regular file")
+    with os.fdopen(descriptor, "rb") as file:
+        content = file.read(PATCH_BYTES_MAX + 1)
+    if len(content) > PATCH_BYTES_MAX:
+        raise RefusedError(f"the patch has more than {PATCH_BYTES_MAX} bytes")
+    try:
+        patch = msgspec.msgpack.decode(content, type=Patch, strict=True)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise RefusedError(f"the patch is not of schema 1: {error}") from error
+    for name, held in patch.files.items():
+        if name not in BYTES_MAX:
+            raise RefusedError(f"the patch writes {name[:80]!r}; a strategy is {', '.join(BYTES_MAX)}")
+        if len(held) > BYTES_MAX[name] or not held.isascii() or b"\0" in held:
+            raise RefusedError(f"the patch's {name} is too long or not ASCII")
+    return patch
+
+
+def require_strategy(repo: GitRepo, *, base: str, head: str) -> None:
+    """Refuse a commit that is not exactly one strategy, whatever made it.
+
+    Raises:
+        RefusedError: it is a platform change, mixed, or has a problem.
+    """
+    change = classify(repo, base=base, head=head)
+    if change.kind != "strategy" or change.problems:
+        raise RefusedError(f"the proposal is {change.kind}, not one strategy: {' '.join(change.problems)}")
