@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Protocol
 
 from autarch.canonical import sha256_hex
 from autarch.errors import RefusedError
-from autarch.forge.client import ForgeClient
 from autarch.forge.wire import Pull
 from autarch.repo.git import GitRepo, StaleRefError
 from autarch.repo.objects import Person
@@ -44,8 +44,18 @@ class Proposal:
     study: bytes | None = None
 
 
+class PullForge(Protocol):
+    """The calls of a forge's client that a proposal makes."""
+
+    def create_pull(self, *, head: str, title: str, body: str) -> Pull:
+        """Open a pull request."""
+
+    def pulls(self, *, state: str = "open", head: str | None = None) -> tuple[Pull, ...]:
+        """Return pull requests."""
+
+
 def open_pull_request(
-    proposal: Proposal, *, repo: GitRepo, remote: Remote, forge: ForgeClient, when_s: int
+    proposal: Proposal, *, repo: GitRepo, remote: Remote, forge: PullForge, when_s: int
 ) -> tuple[Pull, str]:
     """Push `proposal` on a branch of its own and open its pull request; return it and the head commit.
 

@@ -47,21 +47,23 @@ class Journal:
     def __init__(self, repo: GitRepo) -> None:
         """Open the journal of `repo`; nothing is read yet."""
         self._repo = repo
+        self._known: tuple[Noted, ...] | None = None
 
     def head(self) -> str | None:
         """Return the newest commit, None for an empty journal."""
         return self._repo.read_ref(JOURNAL_REF)
 
     def read(self) -> tuple[Noted, ...]:
-        """Return every record, oldest first.
+        """Return every record, oldest first. What others write after the first question is not seen: one loop a time.
 
         Raises:
             JournalError: a commit holds no record of this format.
         """
-        head = self.head()
-        if head is None:
-            return ()
-        return self._noted(tuple(reversed(self._repo.commits(head, first_parent=True))))
+        if self._known is None:
+            head = self.head()
+            listed = () if head is None else self._repo.commits(head, first_parent=True)
+            self._known = self._noted(tuple(reversed(listed)))
+        return self._known
 
     def append(self, record: Record, *, attached: Mapping[str, bytes] | None = None, keep: str | None = None) -> Noted:
         """Add `record` and return it once the reference has moved.
@@ -75,20 +77,25 @@ class Journal:
             JournalError: too much is attached.
             StaleRefError: another process wrote meanwhile.
         """
-        content = {RECORD_NAME: canonical_json(msgspec.to_builtins(record)), **(attached or {})}
-        size = sum(map(len, content.values()))
+        body = canonical_json(msgspec.to_builtins(record))
+        known = self.read()
+        size = len(body) + sum(map(len, (attached or {}).values()))
         if size > ATTACHED_BYTES_MAX:
             raise JournalError(f"a record with {size} bytes; at most {ATTACHED_BYTES_MAX} are kept")
-        before = self.head()
-        parents = [oid for oid in (before, keep) if oid is not None] if before is not None else []
+        before = known[-1].commit if known else None
+        oids = {name: self._repo.write_blob(content) for name, content in (attached or {}).items()}
+        named = {**oids, RECORD_NAME: self._repo.write_blob(body)}
+        tree = self._repo.write_tree(objects.TreeEntry(mode=objects.REGULAR, oid=o, path=n) for n, o in named.items())
         commit = self._repo.commit_tree(
-            self._repo.with_files(None, content),
-            parents=parents,
+            tree,
+            parents=[] if before is None else [oid for oid in (before, keep) if oid is not None],
             message=f"{type(record).__name__} {record.run}\n",
             author=Person(name="evolve", email=_EMAIL, when_s=record.when_s),
         )
         self._repo.update_ref(JOURNAL_REF, commit, old=before)
-        return self._noted((commit,))[0]
+        noted = Noted(record=record, commit=commit, attached=oids)
+        self._known = (*known, noted)
+        return noted
 
     def attachment(self, noted: Noted, name: str) -> bytes | None:
         """Return what is attached under `name`, None where nothing is."""
@@ -118,6 +125,7 @@ class Journal:
         self._repo.fetch(remote, [there])
         if here is None or self._repo.is_ancestor(here, there):
             self._repo.update_ref(JOURNAL_REF, there, old=here)
+            self._known = None
         elif not self._repo.is_ancestor(there, here):
             raise JournalError(
                 f"the forge's journal is at {there[:12]} and ours at {here[:12]}, and neither goes on from the other: "

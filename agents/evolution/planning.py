@@ -122,8 +122,10 @@ class _Planner:
         agent = self._agent()
         island = step % self._setting.settings.loop.islands
         if agent in self._setting.numeric:
-            parent = self._parent(island)
-            return self._made(step, agent, "evolution", "mutate", () if parent is None else (parent,), island=island)
+            parent = self._tunable(island)
+            return self._made(
+                step, agent, "evolution", "mutate", () if parent is None else (parent,), island=island, in_place=True
+            )
         return self._written(step, agent, island)
 
     def _is_baseline(self, step: int) -> bool:
@@ -149,6 +151,11 @@ class _Planner:
         migrated = (self._number - 1) // loop.migrate_every_rounds
         local = islanders(self._members, island=island, islands=loop.islands, migrated=migrated)
         return pick(local or self._members, self._children, self._rng)
+
+    def _tunable(self, island: int) -> Member | None:
+        """Return a parent with numbers to move, of this island where there is one."""
+        able = [member for member in self._members if member.has_search]
+        return pick([m for m in able if m.island == island] or able, self._children, self._rng)
 
     def _written(self, step: int, agent: str, island: int) -> Errand:
         operator = self._operator()
@@ -214,10 +221,12 @@ class _Planner:
         task: str = "",
         report: str | None = None,
         mends: Candidate | None = None,
+        in_place: bool = False,
     ) -> Errand:
         names = (mends.name,) if mends is not None else tuple(parent.name for parent in parents)
         self._children.update(names)
         root = mends.answered.slug if mends is not None else parents[0].slug if parents else "idea"
+        keeps = mends is not None or (in_place and bool(parents))  # what is mended or tuned keeps its folder
         return Errand(
             step=step,
             round=self._number,
@@ -226,7 +235,7 @@ class _Planner:
             operator=operator,
             island=island,
             parents=names,
-            slug=slug_of(root, run=self._setting.run, step=step),
+            slug=root if keeps else slug_of(root, run=self._setting.run, step=step),
             seed=int(canonical_digest([self._setting.seed, self._setting.run, step])[:12], 16) % SEED_MAX,
             task=task,
             report=report,
