@@ -58,3 +58,10 @@ class StatusBody(msgspec.Struct, frozen=True, kw_only=True):
     context: str = "default"
     description: str | None = None
     target_url: str | None = None
+
+
+class ReviewersBody(msgspec.Struct, frozen=True, kw_only=True):
+    """POST /pulls/{n}/requested_reviewers."""
+
+    reviewers: tuple[str, ...] = ()
+    team_reviewers: tuple[str, ...] = ()

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from autarch.canonical import EpochMs
+from autarch.forge.check_runs import CheckRunStore
 from autarch.forge.create import check_policy_path
 from autarch.forge.desk import Desk
 from autarch.forge.pulls import PullStore
+from autarch.forge.releases import ReleaseStore
 from autarch.forge.state import ForgeState, TokenBook
 from autarch.forge.statuses import StatusStore
 from autarch.forge.talk import Talk
@@ -28,6 +30,8 @@ class Office:
     desk: Desk
     talk: Talk
     statuses: StatusStore
+    check_runs: CheckRunStore
+    releases: ReleaseStore
 
 
 def open_office(state: ForgeState, *, url: str, clock: Callable[[], EpochMs], policy_path: str | None = None) -> Office:
@@ -42,6 +46,7 @@ def open_office(state: ForgeState, *, url: str, clock: Callable[[], EpochMs], po
     check_policy_path(path)
     repo = GitRepo(state.repo)
     statuses = StatusStore(repo, clock)
+    tokens = TokenBook(state.tokens_file)
     desk = Desk(repo=repo, pulls=PullStore(repo, clock), clock=clock, policy_path=path)
     return Office(
         state=state,
@@ -49,8 +54,10 @@ def open_office(state: ForgeState, *, url: str, clock: Callable[[], EpochMs], po
         repository=settings.repository,
         policy_path=path,
         repo=repo,
-        tokens=TokenBook(state.tokens_file),
+        tokens=tokens,
         desk=desk,
-        talk=Talk(desk, statuses),
+        talk=Talk(desk, statuses, tokens),
         statuses=statuses,
+        check_runs=CheckRunStore(repo, clock),
+        releases=ReleaseStore(repo, clock),
     )

@@ -37,6 +37,7 @@ class Call:
     query: Mapping[str, str]
     content: bytes
     accept: str = ""
+    kind: str = ""
 
     def body(self, kind: type[_Body]) -> _Body:
         """Return the JSON body.

@@ -6,6 +6,7 @@ import base64
 import binascii
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,18 +18,20 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from autarch.canonical import sha256_hex
 from autarch.errors import AutarchError, RefusedError
-from autarch.forge import pages
+from autarch.forge import pages, routes_more
 from autarch.forge.desk import DeniedError
 from autarch.forge.gatekeeper import Gatekeeper
 from autarch.forge.githttp import GitService
 from autarch.forge.office import Office
+from autarch.forge.releases import ASSET_BYTES_MAX
 from autarch.forge.routes import ROUTES, Call, Handler, Reply
 from autarch.forge.wire import Account
 from autarch.repo.git import StaleRefError
 
 BODY_BYTES_MAX = 1024 * 1024
-NO_CONTENT = 204
+OK, NO_CONTENT, NOT_MODIFIED = 200, 204, 304
 REALM = 'Basic realm="autarch forge", charset="UTF-8"'
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -37,13 +40,33 @@ _HEADERS = {
     "Content-Security-Policy": pages.CONTENT_SECURITY_POLICY,
 }
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class BodyRule:
+    """What a route takes: `kind`, or with an empty one any that no page may send across origins unasked."""
+
+    kind: str
+    bytes_max: int
+
+    def problem(self, kind: str) -> str:
+        """Return why a body of `kind` is not read, or the empty text."""
+        if self.kind:
+            return "" if kind == self.kind else f"the body must be {self.kind}"
+        return f"the body must not be {kind or 'of no kind'}" if kind in _FORMS else ""
+
+
+JSON = BodyRule("application/json", BODY_BYTES_MAX)
+FILE = BodyRule("", ASSET_BYTES_MAX)
+_FORMS = frozenset({"", "text/plain", "multipart/form-data", "application/x-www-form-urlencoded"})
 _Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def build_app(office: Office, gatekeeper: Gatekeeper) -> ASGIApp:
     """Return the application that answers for one forge."""
     git = GitService(repo=office.state.repo, gatekeeper=gatekeeper, on_push=office.desk.notice)
-    routes = [_rest_route(office, method, path, handler) for method, path, handler in ROUTES]
+    routes = [_rest_route(office, *route) for route in (*ROUTES, *routes_more.ROUTES)]
+    routes += [_rest_route(office, *route, body=FILE) for route in routes_more.FILE_ROUTES]
     routes.append(Route("/{owner}/{name}.git/{service:path}", _git_endpoint(office, git), methods=["GET", "POST"]))
     routes.append(Route("/", _page_endpoint(office, pages.front), methods=["GET"]))
     routes.append(Route("/pulls/{number:int}", _page_endpoint(office, pages.detail), methods=["GET"]))
@@ -105,7 +128,7 @@ def _marked(send: Send) -> Send:
     return marked
 
 
-def _rest_route(office: Office, method: str, path: str, handler: Handler) -> Route:
+def _rest_route(office: Office, method: str, path: str, handler: Handler, *, body: BodyRule = JSON) -> Route:
     full = path if path == "/user" else f"/repos/{{owner}}/{{name}}{path}"
 
     async def endpoint(request: Request) -> Response:
@@ -114,7 +137,7 @@ def _rest_route(office: Office, method: str, path: str, handler: Handler) -> Rou
             return _unauthorized()
         if "owner" in request.path_params and not _is_ours(office, request):
             return _refusal(404, "there is no such repository")
-        content = await _read_body(request)
+        content = await _read_body(request, body)
         if isinstance(content, Response):
             return content
         call = Call(
@@ -125,8 +148,10 @@ def _rest_route(office: Office, method: str, path: str, handler: Handler) -> Rou
             query=dict(request.query_params),
             content=content,
             accept=request.headers.get("accept", ""),
+            kind=_kind_of(request),
         )
-        return await run_in_threadpool(_answer, handler, call)
+        answer = await run_in_threadpool(_answer, handler, call)
+        return _unless_known(request, answer)
 
     return Route(full, endpoint, methods=[method])
 
@@ -149,19 +174,33 @@ def _answer(handler: Handler, call: Call) -> Response:
     return Response(content, status_code=reply.status, headers=reply.headers, media_type="application/json")
 
 
-async def _read_body(request: Request) -> bytes | Response:
+def _unless_known(request: Request, answer: Response) -> Response:
+    """Return 304 when the asker has this very answer, as GitHub does."""
+    if request.method != "GET" or answer.status_code != OK:
+        return answer
+    tag = f'W/"{sha256_hex(bytes(answer.body))}"'
+    answer.headers["ETag"] = tag
+    if request.headers.get("if-none-match") != tag:
+        return answer
+    return Response(status_code=NOT_MODIFIED, headers={"ETag": tag})
+
+
+async def _read_body(request: Request, rule: BodyRule) -> bytes | Response:
     content = b""
     try:
         async for chunk in request.stream():
             content += chunk
-            if len(content) > BODY_BYTES_MAX:
-                return _refusal(413, f"the body has more than {BODY_BYTES_MAX} bytes")
+            if len(content) > rule.bytes_max:
+                return _refusal(413, f"the body has more than {rule.bytes_max} bytes")
     except ClientDisconnect:
         return _refusal(400, "the body ended early")
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if request.method in {"POST", "PUT", "PATCH"} and kind != "application/json":
-        return _refusal(415, "the body must be application/json")
+    if request.method in {"POST", "PUT", "PATCH"} and (problem := rule.problem(_kind_of(request))):
+        return _refusal(415, problem)
     return content
+
+
+def _kind_of(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def _git_endpoint(office: Office, git: GitService) -> _Endpoint:
@@ -206,4 +245,5 @@ def _unauthorized() -> Response:
 
 
 def _refusal(status: int, message: str) -> Response:
-    return JSONResponse({"message": message}, status_code=status)
+    body = {"message": message, "documentation_url": "", "status": str(status)}
+    return JSONResponse(body, status_code=status)

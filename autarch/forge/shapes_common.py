@@ -30,7 +30,7 @@ _USER_LINKS = (
     "events",
     "received_events",
 )
-_REPOSITORY_LINKS = [
+_REPOSITORY_LINKS = (
     "archive",
     "assignees",
     "blobs",
@@ -71,8 +71,8 @@ _REPOSITORY_LINKS = [
     "clone",
     "hooks",
     "svn",
-]
-_COUNTS = [
+)
+_COUNTS = (
     "forks_count",
     "stargazers_count",
     "watchers_count",
@@ -83,7 +83,7 @@ _COUNTS = [
     "forks",
     "open_issues",
     "watchers",
-]
+)
 _HAS = ("issues", "projects", "wiki", "pages", "discussions")
 _UNKNOWN_TIME = "1970-01-01T00:00:00Z"
 LABEL_COLOR = "ededed"

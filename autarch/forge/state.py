@@ -124,12 +124,23 @@ class TokenBook:
 
     def account(self, secret: str) -> Account | None:
         """Return who holds `secret`, or None; takes the same time for every wrong one."""
+        digest = sha256_hex(secret.encode("utf-8", "replace"))
+        found = [token for token in self._read() if hmac.compare_digest(token.sha256, digest)]
+        return Account(login=found[0].login, role=found[0].role) if found else None
+
+    def role_of(self, login: str) -> Role | None:
+        """Return the role of a login, or None when nobody has it."""
+        return next((token.role for token in self._read() if token.login == login), None)
+
+    def humans(self) -> tuple[str, ...]:
+        """Return the logins of humans."""
+        return tuple(token.login for token in self._read() if token.role == "human")
+
+    def _read(self) -> tuple[_Token, ...]:
         stamp = self._stamp_now()
         if stamp != self._stamp:
             self._tokens, self._stamp = _read_tokens(self._file), stamp
-        digest = sha256_hex(secret.encode("utf-8", "replace"))
-        found = [token for token in self._tokens if hmac.compare_digest(token.sha256, digest)]
-        return Account(login=found[0].login, role=found[0].role) if found else None
+        return self._tokens
 
     def _stamp_now(self) -> tuple[int, int] | None:
         try:

@@ -11,6 +11,7 @@ from autarch.canonical import EpochMs
 from autarch.forge import wire
 from autarch.forge.desk import DeniedError, Desk, need_role, need_text
 from autarch.forge.pulls import COMMENTS_PER_PULL, ENTRIES_MAX, CommentRecord, PullRecord, ReviewRecord
+from autarch.forge.state import TokenBook
 from autarch.forge.statuses import NewStatus, StatusRecord, StatusStore
 from autarch.forge.wire import Account, ReviewEvent
 from autarch.repo.objects import OBJECT_ID
@@ -26,15 +27,21 @@ class Talk:
 
     desk: Desk
     statuses: StatusStore
+    tokens: TokenBook
 
     def review(self, account: Account, number: int, *, event: ReviewEvent, commit: str, body: str) -> ReviewRecord:
-        """Review one commit of a pull request. On a forge of one human, approving one's own is allowed.
+        """Review one commit of a pull request.
+
+        Nobody judges their own, as on GitHub; but a forge of one human would have nobody else.
 
         Raises:
-            DeniedError: 403 the role, 404, 422 the commit is not the head, or too many reviews.
+            DeniedError: 403 the role, 404, 422 one's own, the commit is not the head, or too many reviews.
         """
         need_role(account, ("human",) if event != "COMMENT" else ("human", "agent", "ci"), f"reviews with {event}")
         need_text("review", body)
+        alone = self.tokens.humans() == (account.login,)
+        if event != "COMMENT" and self.desk.pull(number).author == account.login and not alone:
+            raise DeniedError(422, f"Can not {event.lower().replace('_', ' ')} on your own pull request")
 
         def add(record: PullRecord, now: EpochMs) -> PullRecord:
             if commit != record.head:
@@ -53,6 +60,25 @@ class Talk:
 
         self.desk.pull(number)
         return self.desk.pulls.change(number, add, why=f"{event} by {account.login}").reviews[-1]
+
+    def ask_review(self, account: Account, number: int, logins: Sequence[str]) -> PullRecord:
+        """Ask humans for a review.
+
+        Raises:
+            DeniedError: 404, 422 somebody who is no human here, or the author.
+        """
+        record = self.desk.pull(number)
+        humans = self.tokens.humans()
+        for login in logins:
+            if login not in humans or login == record.author:
+                raise DeniedError(
+                    422, f"{login[:40]!r} cannot review pull request {number}: no human here, or its author"
+                )
+
+        def ask(old: PullRecord, _now: EpochMs) -> PullRecord:
+            return msgspec.structs.replace(old, requested=tuple(dict.fromkeys((*old.requested, *logins))))
+
+        return self.desk.pulls.change(number, ask, why=f"Review asked for by {account.login}")
 
     def comment(self, account: Account, number: int, body: str) -> CommentRecord:
         """Add a comment.
