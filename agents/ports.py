@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from typing import Literal, Protocol
 
@@ -183,6 +184,7 @@ class Proposal:
         prompt: SHA-256 of what the model was told first.
         transcript: SHA-256 of the redacted transcript in the local store.
         summary: The transcript in a few lines, redacted.
+        cutoff: Last day the model can have read of, None for an optimiser: bars before it were no secret to it.
         confinement: In words how a command-line agent was confined; UNCONFINED; or `api` for a vendor's API.
     """
 
@@ -201,12 +203,14 @@ class Proposal:
     transcript: Sha256
     summary: str
     confinement: str = "api"
+    cutoff: date | None = None
 
     def trailers(self) -> tuple[tuple[str, str], ...]:
         """Return the commit trailers that name where this came from, in order."""
         parents = [("Parent", f"{parent.slug}@{parent.commit}") for parent in self.brief.parents]
         study = [] if self.study is None else [("Study", self.study.digest)]
         free = [("Confinement", UNCONFINED)] if self.confinement == UNCONFINED else []
+        known = [] if self.cutoff is None else [("Knowledge-Cutoff", self.cutoff.isoformat())]
         return (
             ("Agent", self.agent),
             ("Model", self.model),
@@ -218,6 +222,7 @@ class Proposal:
             ("Transcript-SHA256", self.transcript),
             ("Brief-SHA256", self.brief.digest),
             ("Seed", str(self.brief.seed)),
+            *known,
             *study,
             *free,
         )

@@ -1,0 +1,139 @@
+"""Change a strategy that the grammar did not write: by its syntax tree and its manifest, whoever wrote it."""
+
+from __future__ import annotations
+
+import ast
+import random
+from collections.abc import Mapping
+from typing import Any
+
+import tomlkit
+import tomlkit.items
+
+FILTERS = (
+    ("np.abs(ops.zscore(bars.close, 96)) < p.quiet", "quiet", 2.0, (1.5, 3.0, 0.25), 100),
+    ("bars.volume > p.busy * ops.lag(bars.volume, 1)", "busy", 0.8, (0.4, 1.2, 0.1), 2),
+)
+"""Condition, its parameter, value, range and what it remembers; for strategies that see one symbol at a time."""
+PANEL_FILTERS = (("(bars.weekday < p.day)[:, None]", "day", 5, (5, 7, 1), 0),)
+
+
+def alter(manifest: bytes, code: bytes, rng: random.Random, *, slug: str, parent: str) -> dict[str, bytes]:
+    """Return the two files with two numbers moved within [search], and for some seeds a filter before the exposure."""
+    document = tomlkit.parse(manifest.decode("utf-8"))
+    text = code.decode("utf-8")
+    _rename(document, slug, parent)
+    _move_numbers(document, rng)
+    found = _exposure(text)
+    if found is not None and rng.random() < 0.6:
+        text = _filtered(document, text, found, rng)
+    return {"manifest.toml": tomlkit.dumps(document).encode(), "strategy.py": text.encode()}
+
+
+def simplify(manifest: bytes, code: bytes, rng: random.Random, *, slug: str, parent: str) -> dict[str, bytes]:
+    """Return the two files without a stop, where there is one to take away; else with two numbers moved."""
+    document = tomlkit.parse(manifest.decode("utf-8"))
+    text = code.decode("utf-8")
+    _rename(document, slug, parent)
+    plain = _without(text, ("stop_loss", "take_profit"))
+    if plain == text:
+        _move_numbers(document, rng)
+    return {"manifest.toml": tomlkit.dumps(document).encode(), "strategy.py": plain.encode()}
+
+
+def with_warmup(manifest: bytes, bars: int) -> bytes:
+    """Return the manifest with another warm-up."""
+    document = tomlkit.parse(manifest.decode("utf-8"))
+    document["warmup"] = bars
+    return tomlkit.dumps(document).encode()
+
+
+def _rename(document: Any, slug: str, parent: str) -> None:
+    document["name"] = slug
+    if "origin" not in document:
+        document["origin"] = tomlkit.table()
+    document["origin"]["parent"] = parent
+    document["origin"].pop("retires", None)
+
+
+def _targets(text: str) -> ast.Call | None:
+    """Return the last `Targets(exposure=...)` that is returned."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError):
+        return None
+    calls = [node.value for node in ast.walk(tree) if isinstance(node, ast.Return) and isinstance(node.value, ast.Call)]
+    named = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "Targets"]
+    return max(named, key=lambda call: call.lineno, default=None)
+
+
+def _exposure(text: str) -> ast.expr | None:
+    call = _targets(text)
+    return None if call is None else next((word.value for word in call.keywords if word.arg == "exposure"), None)
+
+
+def _filtered(document: Any, text: str, exposure: ast.expr, rng: random.Random) -> str:
+    choices = PANEL_FILTERS if document["mode"] == "panel" else FILTERS
+    condition, name, value, (low, high, step), memory = rng.choice(choices)
+    if name in document.get("params", {}):
+        return text
+    inner = ast.get_source_segment(text, exposure) or ""
+    changed = _replaced(text, exposure, f"np.where({condition}, {inner}, 0.0)")
+    for module, line in (("np", "import numpy as np"), ("ops", "from autarch.strategy import ops")):
+        changed = changed if f"{module}." not in condition and module != "np" else _imported(changed, module, line)
+    for table in ("params", "search"):
+        if table not in document:
+            document[table] = tomlkit.table()
+    document["params"][name] = value
+    span = tomlkit.inline_table()
+    span.update({"low": low, "high": high, "step": step})
+    document["search"][name] = span
+    document["warmup"] = int(document["warmup"]) + memory
+    return changed
+
+
+def _imported(text: str, name: str, line: str) -> str:
+    tree = ast.parse(text)
+    bound = {
+        alias.asname or alias.name
+        for node in tree.body
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    }
+    if name in bound:
+        return text
+    first = next(node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom))
+    lines = text.splitlines(keepends=True)
+    lines.insert(first.lineno - 1, f"{line}\n")
+    return "".join(lines)
+
+
+def _without(text: str, names: tuple[str, ...]) -> str:
+    call = _targets(text)
+    if call is None or not any(word.arg in names for word in call.keywords):
+        return text
+    kept = [word for word in call.keywords if word.arg not in names]
+    inner = ", ".join(f"{word.arg}={ast.get_source_segment(text, word.value)}" for word in kept)
+    return _replaced(text, call, f"Targets({inner})")
+
+
+def _replaced(text: str, node: ast.expr, by: str) -> str:
+    lines = text.splitlines(keepends=True)
+    starts = [0]
+    for line in lines:
+        starts.append(starts[-1] + len(line))  # strategies are ASCII: columns are characters
+    begin = starts[node.lineno - 1] + node.col_offset
+    end = starts[(node.end_lineno or node.lineno) - 1] + (node.end_col_offset or 0)
+    return text[:begin] + by + text[end:]
+
+
+def _move_numbers(document: Any, rng: random.Random) -> None:
+    spans: Mapping[str, Any] = document.get("search", {})
+    names = sorted(spans)
+    for name in rng.sample(names, k=min(2, len(names))):
+        span, old = spans[name], document["params"][name]
+        low, high = float(span["low"]), float(span["high"])
+        step = float(span.get("step", (high - low) / 20))
+        steps = max(1, round((high - low) / step))
+        value = low + rng.randint(0, steps) * step
+        document["params"][name] = int(value) if isinstance(old, int) else float(format(min(value, high), ".6g"))

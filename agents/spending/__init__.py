@@ -1,0 +1,1 @@
+"""What models cost: caps, checked before each call, and a record of each attempt that outlives a kill."""
