@@ -99,7 +99,22 @@ class _Wire(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """A parsed and checked manifest; `params` keep the types written (int, float or bool)."""
+    """A parsed and checked manifest.
+
+    Attributes:
+        name: The folder's name.
+        title: One line for people.
+        symbols: Traded perpetuals, as the data set names them.
+        context: Symbols that are read and not traded.
+        interval: Length of a bar, as in 15m or 1h.
+        mode: each, when `decide` sees one symbol at a time; panel, when it sees all of them at once.
+        warmup: Bars of history before a decision counts.
+        max_leverage: Bound of |exposure|; in a panel, of its sum over the symbols.
+        handover: What happens to its positions when another release takes over.
+        params: Numbers that the code is given by name; they keep the types written (int, float or bool).
+        search: How a tuner may move them, by name.
+        origin: Where the strategy comes from; written by whoever proposes it.
+    """
 
     name: str
     title: str

@@ -30,6 +30,7 @@ VERBS = {
     "why": "Explain a fill or an order back to its proposal.",
     "sim": "Serve a simulated Bybit to trade against.",
     "forge": "Serve the local forge.",
+    "manual": "Print the reference of commands, limits and formats.",
     "ci": "Run a step of a workflow.",
 }
 """Verb -> its line in `autarch --help`. Module `autarch.cli.<verb>` defines `register(app)`."""
