@@ -8,16 +8,19 @@ from __future__ import annotations
 import atexit
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from agents.comparison import change_text
 from agents.evolution import behaviour
 from agents.evolution.records import Stop
 from agents.evolution.settings import Archive
 from agents.evolution.walking import choose, drawn
 from agents.evolution.writing import with_numbers
+from agents.scoring import Bench
 from agents.study import Trial
 from autarch.canonical import canonical_digest
 from autarch.decisions import Decisions
@@ -99,8 +102,7 @@ def sketch(terms: Terms, source: StrategySource) -> Sketch:
         return Sketch(stopped="policy", detail=str(findings[0])[:DETAIL_MAX])
     place = _PROCESS.place(terms)
     try:
-        market = place.market(source)
-        return _sketched(place, source, decide_blocks(place.worker, source, market), market)
+        return _sketch_of(place, _whole(place, source))
     except (StrategyError, UsageError, DataError) as error:
         return Sketch(stopped="fault", detail=str(error)[:DETAIL_MAX])
 
@@ -133,15 +135,43 @@ def tune(terms: Terms, source: StrategySource, *, seed: int) -> Tuned:
     return Tuned(source=better, sketch=seen, trials=trials, kept_own=kept, walk_forward=walk.walk_forward, own=walk.own)
 
 
+@contextmanager
+def bench_of(terms: Terms, source: StrategySource) -> Iterator[Bench]:
+    """Yield what parameter sets of `source` are scored with in this process.
+
+    Raises:
+        DataError: the data set lacks a symbol or an interval.
+    """
+    place = _PROCESS.place(terms)
+    market = place.market(source)
+    yield Bench(worker=place.worker, source=source, market=market, lock=place.lock, capital=terms.capital)
+
+
+def contrast(terms: Terms, after: StrategySource, before: StrategySource | None, *, called: str) -> str:
+    """Return in Markdown what `after` changes about `before` on train; None: cash.
+
+    Raises:
+        StrategyError, DataError, SandboxError: as playing raises; of `before`, it is called unplayable instead.
+    """
+    place = _PROCESS.place(terms)
+    new = _whole(place, after)
+    try:
+        old = None if before is None else _whole(place, before)
+    except (StrategyError, DataError, UsageError) as error:
+        return f"{change_text(new, None, called=called)}\n\n{called} cannot be played here: {error}"
+    return change_text(new, old, called=called)
+
+
+def _whole(place: _Place, source: StrategySource) -> Played:
+    market = place.market(source)
+    decisions = decide_blocks(place.worker, source, market)
+    return play_decisions(source, decisions, market, costs=place.costs, capital=place.terms.capital)
+
+
 def _with(source: StrategySource, params: Mapping[str, ParamValue]) -> StrategySource:
     manifest = source.manifest
     written = with_numbers(source.manifest_bytes, params)
     return parse_source(slug=manifest.name, manifest_bytes=written, code=source.code)
-
-
-def _sketched(place: _Place, source: StrategySource, decisions: Decisions, market: Market) -> Sketch:
-    played = play_decisions(source, decisions, market, costs=place.costs, capital=place.terms.capital)
-    return _sketch_of(place, played)
 
 
 def _sketch_of(place: _Place, played: Played) -> Sketch:

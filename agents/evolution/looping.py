@@ -45,28 +45,21 @@ class Came:
     run: Run
     figures: Figures
     paused: str = ""
-    resumed: bool = False
 
 
 class Evolution:
     """A run under way."""
 
-    def __init__(self, parties: Parties, wanted: Wanted, standing: Sequence[Standing]) -> None:
-        """Begin a run, or go on with the one that was left.
+    def __init__(self, parties: Parties, begun: Begun, standing: Sequence[Standing]) -> None:
+        """Prepare; nothing runs yet.
 
         Args:
             parties: Whom it works with.
-            wanted: What is asked for.
-            standing: Main's strategies, which breed, and those of open pull requests, which do not.
-
-        Raises:
-            UsageError: another run is unfinished, or nothing was asked for.
+            begun: The run, as `begin` returns it.
+            standing: Strategies of main at the run's base, which breed, and of open pull requests, which do not.
         """
-        self._with = parties
+        self._with, self.begun = parties, begun
         lock = read_lock(parties.terms.lock)
-        if not wanted.agents or wanted.rounds < 1:
-            raise UsageError(f"{len(wanted.agents)} agents for {wanted.rounds} rounds; at least one of each is needed")
-        self.begun, self.resumed = _begun(parties, wanted, lock.ref)
         self._standing = tuple(standing)
         self._steps = Steps(parties, self.begun, self._standing)
         self._setting = Setting(
@@ -101,7 +94,7 @@ class Evolution:
         if not paused or self.begun.nightly:  # a night ends with what there is; nobody is there to raise a cap
             self._finish(paused or "its rounds are done")
             paused = ""
-        return Came(run=self._mine(), figures=self.figures(), paused=paused, resumed=self.resumed)
+        return Came(run=self._mine(), figures=self.figures(), paused=paused)
 
     def figures(self) -> Figures:
         """Return how the run stands."""
@@ -159,11 +152,7 @@ class Evolution:
                 opened = publisher.publish(one, study, begun=self.begun)
                 self._with.journal.append(opened)
                 self._with.progress(f"pull request {opened.pull}: {one.answered.slug} on {opened.branch}")
-            publisher.count(study)
-        ended = Ended(
-            run=self.begun.run, when_s=self._with.clock_s(), why=why, study=study.digest, trials=len(study.trials)
-        )
-        self._with.journal.append(ended, attached={"study.json": study.packed()})
+        _ended(self._with, mine, why)
 
 
 def candidates_on(parties: Parties, dataset: str) -> tuple[Candidate, ...]:
@@ -172,15 +161,22 @@ def candidates_on(parties: Parties, dataset: str) -> tuple[Candidate, ...]:
     return tuple(c for run in runs if run.begun.dataset == dataset for c in run.candidates)
 
 
-def _begun(parties: Parties, wanted: Wanted, dataset: str) -> tuple[Begun, bool]:
-    """Return the run to work on, and whether it had begun before."""
+def begin(parties: Parties, wanted: Wanted) -> Begun:
+    """Begin a run, or return the one that was left unfinished by the same command.
+
+    Raises:
+        UsageError: another run is unfinished, or nothing was asked for.
+    """
+    if not wanted.agents or wanted.rounds < 1:
+        raise UsageError(f"{len(wanted.agents)} agents for {wanted.rounds} rounds; at least one of each is needed")
+    dataset = read_lock(parties.terms.lock).ref
     runs = runs_of(parties.journal.read())
     left = [run.begun for run in runs if run.ended is None]
     if left:
         same = left[-1]
         if (same.agents, same.seed, same.dataset) == (wanted.agents, wanted.seed, dataset):
             parties.progress(f"run {same.run} was left unfinished; going on with it")
-            return same, True
+            return same
         raise UsageError(
             f"run {same.run} is unfinished: --agent {','.join(same.agents)} --seed {same.seed} on {same.dataset}. "
             "Go on with it by that command, or end it with: autarch evolve --abandon"
@@ -197,4 +193,31 @@ def _begun(parties: Parties, wanted: Wanted, dataset: str) -> tuple[Begun, bool]
         settings=parties.settings_digest,
     )
     parties.journal.append(begun)
-    return begun, False
+    return begun
+
+
+def abandon(parties: Parties) -> Ended | None:
+    """End the run that is unfinished, its trials counted and nothing opened; None: there is none."""
+    left = [run for run in runs_of(parties.journal.read()) if run.ended is None]
+    if not left:
+        return None
+    return _ended(parties, left[-1], "it was abandoned")
+
+
+def newest(parties: Parties) -> Came | None:
+    """Return how the newest run stands, None where there never was one."""
+    runs = runs_of(parties.journal.read())
+    if not runs:
+        return None
+    run = runs[-1]
+    return Came(run=run, figures=figures_of(candidates_on(parties, run.begun.dataset), run=run.number, seeds=()))
+
+
+def _ended(parties: Parties, run: Run, why: str) -> Ended:
+    """Have all trials of a run counted, and write its end."""
+    study = study_of(trials_of(run, parties.journal), begun=run.begun, slug="evolution")
+    if parties.publisher is not None:
+        parties.publisher.count(study)
+    ended = Ended(run=run.number, when_s=parties.clock_s(), why=why, study=study.digest, trials=len(study.trials))
+    parties.journal.append(ended, attached={"study.json": study.packed()})
+    return ended

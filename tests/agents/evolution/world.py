@@ -23,7 +23,7 @@ from agents.evolution.assessing import Sketch, Terms, Tuned
 from agents.evolution.behaviour import SAMPLES, Signature
 from agents.evolution.blind import Grammar
 from agents.evolution.journal import Journal
-from agents.evolution.looping import Came, Evolution, Wanted
+from agents.evolution.looping import Came, Evolution, Wanted, begin
 from agents.evolution.opening import ForgePublisher
 from agents.evolution.parties import GateQuestion, GateWord, Parties, Standing
 from agents.evolution.records import Failure
@@ -237,7 +237,8 @@ class World:
         return (Standing(name="main:hill", commit=self.repo.rev_parse("main"), source=seed_source(), breeds=True),)
 
     def run(self, **changes: Any) -> Came:
-        return Evolution(self.parties(), self.wanted(**changes), self.standing()).run()
+        parties = self.parties()
+        return Evolution(parties, begin(parties, self.wanted(**changes)), self.standing()).run()
 
     def _count(self, study: Study) -> None:
         self._die()
