@@ -38,7 +38,7 @@ def morning_brief(run: Run, figures: Figures, around: Surroundings) -> str:
         f"Evolution: {_arm(loop)}",
         f"Baseline:  {_arm(baseline)}{_lead(loop, baseline)}",
         f"Gain per proposal: {_agents(figures)}",
-        f"Diversity: {figures.cells} behaviours, {figures.families} families; {figures.stagnant_rounds} stagnant rounds",
+        f"Diversity: {figures.cells} behaviours, {figures.families} families; {_stale(figures)}",
         f"Spent: {'at most ' if figures.is_estimate else ''}${figures.usd:.2f}, {figures.tokens:,} tokens"
         + (f"; {around.spend}" if around.spend else ""),
         f"Wealth: {around.wealth or 'unknown'}",
@@ -57,6 +57,10 @@ def _best(opened: Sequence[Candidate]) -> list[str]:
         if c.opened is not None
     ]
     return found[:2] or ["  nothing deserved a pull request"]
+
+
+def _stale(figures: Figures) -> str:
+    return f"{figures.stagnant_rounds} rounds without a better score"
 
 
 def _reasons(figures: Figures) -> str:
