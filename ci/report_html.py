@@ -84,7 +84,7 @@ def _lines(scene: Scene) -> list[Line]:
     if scene.played is None:
         return []
     rival = None if scene.is_unchanged else scene.rival
-    drawn = lines(*scene.played, first_row=scene.first_row, rival=rival, rival_name=scene.rival_name or "cash")
+    drawn = lines(*scene.played, first_row=scene.first_row, rival=rival, rival_name=f"{scene.rival_name} on main")
     return drawn if drawn[0].time_s else []
 
 

@@ -45,9 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if argv is None and arguments[:1] == ["backtest"]:
             _pin(arguments)
-        from autarch.cli.app import run
-
-        code = run(arguments)
+        code = _run(arguments)
         sys.stdout.flush()
     except AutarchError as error:
         sys.stderr.write(f"autarch: {error}\n")
@@ -64,6 +62,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"autarch: {fault_text(error)}\n")
         return FAULT_EXIT
     return code
+
+
+def _run(arguments: list[str]) -> int:
+    """Run a command line; without a verb, say where the user stands, which needs no parser."""
+    if arguments in ([], ["--json"]):
+        from autarch.cli.standing import standing
+
+        return standing(json_=bool(arguments))
+    from autarch.cli.app import run
+
+    return run(arguments)
 
 
 def _pin(arguments: Sequence[str]) -> None:

@@ -17,7 +17,7 @@ const draw = (id, options, lines) => {
   const box = document.getElementById(id);
   if (!box) return null;
   const chart = L.createChart(box, {
-    autoSize: true, ...(options.moves ? hands : still), ...options.chart,
+    autoSize: true, layout: { attributionLogo: false }, ...(options.moves ? hands : still), ...options.chart,
     localization: { priceFormatter: options.format },
   });
   const series = lines.map(({ kind, style, rows, markers }) => {

@@ -67,7 +67,6 @@ def run_python(code):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ([], "Commands:"),
         (["live"], "Commands:"),
         (["no-such-verb"], "No such command 'no-such-verb'"),
         (["live", "no-such-verb"], "No such command 'no-such-verb'"),
