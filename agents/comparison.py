@@ -41,19 +41,31 @@ class TradeChange:
 def trades_changed(before: Backtest, after: Backtest) -> TradeChange:
     """Return how the round trips of `after` differ from those of `before`, both of one market.
 
-    The same: symbol, side, entry and exit row agree. Moved: of what is left, the first of the same symbol and side
-    whose time in the market overlaps, each used once, in order of entry. Added and removed: the rest.
+    The same: symbol, side, entry and exit row agree. Moved: of what is left, two of the same symbol and side whose time
+    in the market overlaps, paired in order of entry. Added and removed: the rest.
     """
     old, new = _trips(before), _trips(after)
     common = set(old) & set(new)
-    left, arrived = [t for t in old if t not in common], [t for t in new if t not in common]
     moved = 0
-    for trip in arrived:
-        match = next((t for t in left if t[:2] == trip[:2] and t[2] < trip[3] and trip[2] < t[3]), None)
-        if match is not None:
-            left.remove(match)
-            moved += 1
-    return TradeChange(same=len(common), moved=moved, added=len(arrived) - moved, removed=len(left))
+    for place in sorted({trip[:2] for trip in old}):
+        left = [t for t in old if t[:2] == place and t not in common]
+        arrived = [t for t in new if t[:2] == place and t not in common]
+        moved += _overlapping(left, arrived)
+    same = len(common)
+    return TradeChange(same=same, moved=moved, added=len(new) - same - moved, removed=len(old) - same - moved)
+
+
+def _overlapping(left: Sequence[tuple[int, int, int, int]], arrived: Sequence[tuple[int, int, int, int]]) -> int:
+    """Return how many pairs overlap; trips of one symbol follow one another, so one walk along both finds them."""
+    i = j = pairs = 0
+    while i < len(left) and j < len(arrived):
+        if left[i][3] <= arrived[j][2]:
+            i += 1
+        elif arrived[j][3] <= left[i][2]:
+            j += 1
+        else:
+            pairs, i, j = pairs + 1, i + 1, j + 1
+    return pairs
 
 
 def sparkline(equity: Floats, *, points: int = POINTS) -> str:

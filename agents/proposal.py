@@ -59,6 +59,9 @@ def open_pull_request(
 ) -> tuple[Pull, str]:
     """Push `proposal` on a branch of its own and open its pull request; return it and the head commit.
 
+    The same proposal at the same time is the same commit. Where its branch or its pull request is there already, as
+    after a crash, that one is taken and no second is made.
+
     Args:
         proposal: What to propose.
         repo: A clone holding `proposal.base`; receives the new objects.
@@ -73,8 +76,21 @@ def open_pull_request(
     moves: dict[str, str | None] = {}
     if proposal.study is not None:
         moves[f"refs/autarch/studies/{sha256_hex(proposal.study)}"] = repo.write_blob(proposal.study)
-    branch = _push_on_free_branch(proposal, head, moves, repo=repo, remote=remote)
+    branch = _pushed_before(proposal, head, repo=repo, remote=remote)
+    if branch is None:
+        branch = _push_on_free_branch(proposal, head, moves, repo=repo, remote=remote)
+    else:
+        known = [pull for pull in forge.pulls(state="all", head=branch) if pull.head_sha == head]
+        if known:
+            return known[0], head
     return forge.create_pull(head=branch, title=proposal.title, body=proposal.body), head
+
+
+def _pushed_before(proposal: Proposal, head: str, *, repo: GitRepo, remote: Remote) -> str | None:
+    """Return the branch that names `head` on the forge, None where there is none."""
+    there = repo.ls_remote(remote, f"refs/heads/agent/{proposal.agent}/*")
+    found = [ref.removeprefix("refs/heads/") for ref, oid in there.items() if oid == head]
+    return found[0] if found else None
 
 
 _EMAIL = "agent@autarch.invalid"

@@ -20,6 +20,8 @@ VERBS = {
     "gate": "Judge one strategy and say why.",
     "verify": "Re-derive a verdict bit for bit.",
     "propose": "Let an agent open a pull request.",
+    "evolve": "Let agents try many strategies and open the best.",
+    "review": "Have a second model read a pull request.",
     "pr": "Read, wait for, merge and close pull requests.",
     "report": "Write the report of a verdict as one HTML file.",
     "policy": "Show the limits that judge, and choose another preset.",

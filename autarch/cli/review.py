@@ -1,0 +1,76 @@
+"""`autarch review`: have a second model read a pull request."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import Annotated, Any
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb `review`."""
+    app.command("review")(review)
+
+
+def review(
+    number: Annotated[int, typer.Argument(min=1, help="The pull request.")],
+    *,
+    agent: Annotated[str, typer.Option(help="Who reads: claude, codex, scripted-claude, scripted-codex.")] = "claude",
+    policy: Annotated[str, typer.Option(help="Policy whose data set is used.")] = "ci/policy.toml",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the review, post nothing.")] = False,
+    json_: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> int:
+    """Have a model of another vendor than the author's read a pull request, and post what it suspects.
+
+    A review is a comment. It approves, judges, merges, waives and tags nothing, and the forge takes no more from it.
+
+    Example: autarch review 3 --agent codex
+    """
+    from autarch.cli.main import load
+    from autarch.forge.connect import open_forge
+    from autarch.workspace import Workspace
+
+    workspace = Workspace.find()
+    desk = load("agents.desk").AgentDesk.at(workspace, policy_path=policy, dataset=None, allow_weak=True)
+    settings = load("agents.evolution.settings")
+    content = workspace.repo.blob_at(desk.base, settings.DEFAULT_PATH) or b""
+    allowed = settings.parse_settings(content).review
+    with _household(workspace, desk) as house, open_forge(workspace, "agent") as forge:
+        made = load("agents.reviewing").review_pull(
+            number,
+            agent=agent,
+            repo=workspace.repo,
+            forge=forge,
+            ask=house.ask,
+            fetch=lambda commit: workspace.repo.fetch(forge.git_remote(), [commit]),
+            base=desk.base,
+            allowed=allowed,
+            post=not dry_run,
+        )
+    if json_:
+        answer = {"pull": made.pull, "head": made.head, "reviewer": made.reviewer, "posted": made.posted}
+        typer.echo(json.dumps({**answer, "findings": {name: list(items) for name, items in made.findings.items()}}))
+    else:
+        typer.echo(made.body)
+    return 0
+
+
+def _household(workspace: Any, desk: Any) -> Any:
+    from autarch.cli.main import load
+
+    return load("agents.household").Household.at(
+        workspace,
+        base=desk.base,
+        dataset=desk.dataset,
+        capital=desk.capital,
+        clock_ms=lambda: time.time_ns() // 1_000_000,
+        progress=_say,
+        allow_weak=True,  # a review runs no strategy
+    )
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(f"  {line}\n")
