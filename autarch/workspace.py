@@ -54,13 +54,16 @@ class ForgeSection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """`[forge]`. An empty `url` means the local forge in `folder`, wherever it listens now.
 
     `kind` says whose rules hold there; left out, it is github for github.com's API and for a URL that
-    ends in /api/v3, and local for any other.
+    ends in /api/v3, and local for any other. `profile` and `gate_app` concern github: the plan, and the
+    number of the App whose checks count (0: GitHub's own for workflows).
     """
 
     repository: str
     url: str = ""
     folder: str = ".autarch/forge"
     kind: ForgeKind | None = None
+    profile: Literal["free", "pro", "org"] = "free"
+    gate_app: int = 0
     app: AppSection | None = None
 
 

@@ -16,7 +16,8 @@ import typer
 from autarch.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
-    from autarch.repo.git import GitRepo
+    from autarch.repo.git import GitRepo, Remote
+    from autarch.workspace import ForgeSection
 
 _MADE_HERE = ("keys", "tokens", "forge")
 _SUBJECT = "Set up workspace"
@@ -47,6 +48,17 @@ class Made:
     release_key: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """A workspace half made: `commit` on `base` lists the public halves of `keys`, and no branch names it yet."""
+
+    root: Path
+    home: Path
+    base: str
+    commit: str
+    keys: dict[str, str]
+
+
 def register(app: typer.Typer) -> None:
     """Add the verb `init`."""
     app.command("init")(init)
@@ -62,15 +74,39 @@ def init(
     preset: Annotated[
         str | None, typer.Option(help="Limits to begin with: research (paper only), standard or strict.")
     ] = None,
+    github: Annotated[
+        str | None, typer.Option(help="owner/name: use GitHub as the forge and put its protection in force.")
+    ] = None,
+    profile: Annotated[str, typer.Option(help="With --github: free, pro or org, the plan of its owner.")] = "free",
+    gate_app: Annotated[int, typer.Option(min=0, help="With --github: number of the App whose checks count.")] = 0,
+    reviewer: Annotated[
+        list[str] | None, typer.Option(help="With --github: who consents to promotions and releases; repeated.")
+    ] = None,
+    api_url: Annotated[str, typer.Option(help="With --github: REST API of an Enterprise server.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="With --github: change nothing, tell all.")] = False,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
 ) -> int:
     """Make this clone a workspace: keys, tokens, a local forge with main, an empty ledger.
 
-    Commits "Set up workspace" on main with ci/signers. Refuses where there is a workspace already.
+    Commits "Set up workspace" on main with ci/signers. Refuses where there is a workspace already. With --github,
+    pushes main and the ledger there in place of a local forge, and puts the rules of .github in force, each told;
+    may be repeated. The token is $GITHUB_TOKEN, or the workspace's human one.
 
-    Example: autarch init --dataset-lock my-bars.toml --preset strict
+    Example: autarch init --github me/strategies --profile pro --gate-app 123456 --reviewer me
     """
     options = Options(demo=demo, policy_path=policy, dataset_locks=tuple(dataset_lock or ()), preset=preset)
+    if github is not None:
+        from autarch.cli.init_github import Hosted, init_hosted
+
+        hosted = Hosted(
+            repository=github,
+            profile=profile,
+            gate_app=gate_app,
+            reviewers=tuple(reviewer or ()),
+            api_url=api_url,
+            dry_run=dry_run,
+        )
+        return init_hosted(hosted, options, json_=json_)
     made = initialise(Path.cwd(), options, now_s=time.time_ns() // 1_000_000_000)
     if json_:
         body = {"root": str(made.root), "main": made.main, "ci_key": made.ci_key, "release_key": made.release_key}
@@ -97,10 +133,28 @@ def initialise(start: Path, options: Options, *, now_s: int) -> Made:
         ConfigError: there is a workspace already.
     """
     from autarch.forge.create import create_forge
-    from autarch.repo.git import GitRepo
-    from autarch.workspace import CONFIG_NAME, Config, ForgeSection, render_config
+    from autarch.workspace import ForgeSection
 
-    root = _clone_root(start)
+    begun = begin(start, options, now_s=now_s)
+    forge = create_forge(
+        begun.home / "forge", main_from=begun.root, commit=begun.commit, policy_path=options.policy_path
+    )
+    _make_tokens(begun.home, forge.root)
+    begin_ledger(forge.repo, begun.commit)
+    return finish(begun, ForgeSection(repository=forge.settings().repository))
+
+
+def begin(start: Path, options: Options, *, now_s: int) -> Begun:
+    """Make keys and the commit that lists them; nothing is in force before `finish`.
+
+    Raises:
+        UsageError: as `initialise`.
+        ConfigError: as `initialise`.
+    """
+    from autarch.repo.git import GitRepo
+    from autarch.workspace import CONFIG_NAME
+
+    root = clone_root(start)
     if (root / CONFIG_NAME).exists():
         raise ConfigError(f"{root / CONFIG_NAME} exists: a workspace already. To begin again, use a fresh clone")
     repo = GitRepo(root)
@@ -109,17 +163,29 @@ def initialise(start: Path, options: Options, *, now_s: int) -> Made:
     home = _fresh_home(root)
     keys = _make_keys(home, demo=options.demo)
     commit = _set_up(repo, base, {**_signers(keys), **files}, now_s=now_s)
-    forge = create_forge(home / "forge", main_from=root, commit=commit, policy_path=options.policy_path)
-    _make_tokens(home, forge.root)
-    _begin_ledger(forge.repo, commit)
-    repo.run("read-tree", "-m", "-u", base, commit)
-    repo.update_ref("refs/heads/main", commit, old=base)
-    config = Config(schema=1, forge=ForgeSection(repository=forge.settings().repository))
-    _write_private(root / CONFIG_NAME, render_config(config))
-    return Made(root=root, main=commit, ci_key=_print_of(keys["ci"]), release_key=_print_of(keys["release"]))
+    return Begun(root=root, home=home, base=base, commit=commit, keys=keys)
 
 
-def _clone_root(start: Path) -> Path:
+def finish(begun: Begun, forge: ForgeSection) -> Made:
+    """Move main and write the configuration that names `forge`; the clone is a workspace from then on."""
+    from autarch.repo.git import GitRepo
+    from autarch.workspace import CONFIG_NAME, Config, render_config
+
+    repo, keys = GitRepo(begun.root), begun.keys
+    repo.run("read-tree", "-m", "-u", begun.base, begun.commit)
+    repo.update_ref("refs/heads/main", begun.commit, old=begun.base)
+    _write_private(begun.root / CONFIG_NAME, render_config(Config(schema=1, forge=forge)))
+    return Made(
+        root=begun.root, main=begun.commit, ci_key=_print_of(keys["ci"]), release_key=_print_of(keys["release"])
+    )
+
+
+def clone_root(start: Path) -> Path:
+    """Return the root of the clone that `start` lies in.
+
+    Raises:
+        UsageError: there is none, or none of this project.
+    """
     for folder in (start.resolve(), *start.resolve().parents):
         if (folder / ".git").exists():
             if not (folder / "ci" / "policy.toml").is_file() or not (folder / "autarch").is_dir():
@@ -218,13 +284,14 @@ def _make_tokens(home: Path, state: Path) -> None:
         _write_private(folder / role, f"{issue_token(state, login=role, role=role)}\n".encode("ascii"))
 
 
-def _begin_ledger(bare: Path, main: str) -> None:
+def begin_ledger(path: Path, main: str, *, remote: Remote | None = None) -> None:
+    """Begin the ledger in the repository at `path`, and at `remote` where one is given."""
     from autarch.evidence.ledger import Ledger
     from autarch.repo.git import GitRepo
     from autarch.repo.signers import trust_at
 
-    repo = GitRepo(bare)
-    Ledger(repo, trust=trust_at(repo, main, "ci")).begin()
+    repo = GitRepo(path)
+    Ledger(repo, trust=trust_at(repo, main, "ci"), remote=remote).begin()
 
 
 def _write_private(path: Path, content: bytes) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from autarch.forge import wire
 from autarch.forge.endpoints import Endpoints
@@ -47,6 +48,21 @@ class Pulls(Endpoints):
     def rerun_gate(self, number: int) -> Pull:
         """Have the local forge judge the present head again; github.com answers 404."""
         return wire.parse_pull(self._json("POST", f"/pulls/{number}/autarch/rerun", {}))
+
+    def begin_errand(self, **fields: object) -> dict[str, Any]:
+        """Ask the local forge's trusted side for an errand, and return how it stands; github.com answers 404.
+
+        Args:
+            fields: Of `autarch.forge.errands.ErrandBody`; None is left out.
+        """
+        asked = {name: value for name, value in fields.items() if value is not None}
+        begun: dict[str, Any] = self._json("POST", "/autarch/errands", asked)
+        return begun
+
+    def errand(self, number: int) -> dict[str, Any]:
+        """Return how an errand stands."""
+        found: dict[str, Any] = self._json("GET", f"/autarch/errands/{number}")
+        return found
 
     def review(self, number: int, *, event: ReviewEvent, commit: str, body: str = "") -> Review:
         """Review `commit` of a pull request; APPROVE is a human's."""

@@ -78,7 +78,9 @@ def _close(body: ErrandBody, login: str) -> list[str]:
 
 
 KINDS: dict[str, _Kind] = {
-    "judge": _Kind(roles=("human",), what="asks for a judgement: it spends what all later tests lack", arguments=_judge),
+    "judge": _Kind(
+        roles=("human",), what="asks for a judgement: it spends what all later tests lack", arguments=_judge
+    ),
     "close": _Kind(roles=("human",), what="closes an epoch", arguments=_close),
     "forward": _Kind(
         roles=("human", "ci"),

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,13 +49,18 @@ class TrustedGate:
         Raises:
             UndecidedError: main's code cannot run here, or the gate was stopped or took too long.
         """
-        root = write_tree_from(self._repo, job.base)
-        problems = environment_problems((root / "requirements.lock").read_bytes())
-        if problems:
-            raise UndecidedError(f"main's code cannot run here: {' '.join(problems)}")
         argv = ["gate", "--pr", str(job.number), "--publish", "--json", "--policy", self._policy_path]
         report = ["--html", str(log.with_suffix(".html"))]
-        return self._answer([sys.executable, "-P", "-m", "autarch", *argv, *report], code=root, log=log)
+        return read_answer(*self._ran([*argv, *report], base=job.base, log=log), log=log)
+
+    def errand(self, arguments: Sequence[str], *, log: Path) -> tuple[int, bytes, bytes]:
+        """Return what `autarch <arguments>` of main's code ends with: exit code, standard output, standard error.
+
+        Raises:
+            UndecidedError: as `run`.
+        """
+        base = self._repo.rev_parse("refs/heads/main")
+        return self._ran([*arguments, "--policy", self._policy_path], base=base, log=log)
 
     def stop(self) -> None:
         """End the running gate and its workers."""
@@ -63,7 +69,12 @@ class TrustedGate:
             if self._running is not None:
                 _end_group(self._running)
 
-    def _answer(self, command: list[str], *, code: Path, log: Path) -> GateAnswer:
+    def _ran(self, arguments: Sequence[str], *, base: str, log: Path) -> tuple[int, bytes, bytes]:
+        code = write_tree_from(self._repo, base)
+        problems = environment_problems((code / "requirements.lock").read_bytes())
+        if problems:
+            raise UndecidedError(f"main's code cannot run here: {' '.join(problems)}")
+        command = [sys.executable, "-P", "-m", "autarch", *arguments]
         answer_file = log.with_suffix(".json")
         with log.open("wb") as told, answer_file.open("wb") as answered:
             with self._lock:
@@ -86,7 +97,7 @@ class TrustedGate:
                 with self._lock:
                     _end_group(self._running)
                     self._running = None
-        return read_answer(exit_code, answer_file.read_bytes(), log.read_bytes(), log=log)
+        return exit_code, answer_file.read_bytes(), log.read_bytes()
 
     def _environment(self, code: Path) -> dict[str, str]:
         inherited = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "GIT_"))}

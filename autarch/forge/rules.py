@@ -124,6 +124,8 @@ def _dispatch(book: Rulebook, move: Move) -> None:
         rules_records.judge_evidence(book, move)
     elif move.ref.startswith("refs/autarch/studies/"):
         rules_records.judge_study(book, move)
+    elif move.ref.startswith("refs/autarch/revealed/"):
+        rules_records.judge_revealed(book, move)
     elif match := _AGENT_BRANCH.match(move.ref):
         _judge_agent_branch(book, move, owner=match[1])
     else:

@@ -7,6 +7,7 @@ from autarch.errors import DeployError
 from autarch.evidence.attestation import evidence_ref, read_attestation
 from autarch.evidence.ledger import Ledger
 from autarch.evidence.ledger_entry import LedgerError
+from autarch.evidence.revealed import PREFIX, REVEALED_BYTES_MAX
 from autarch.forge import checks
 from autarch.forge.checks import CI_SIGNERS, RELEASE_SIGNERS
 from autarch.forge.rules import Move, Rulebook, need_role, refuse
@@ -87,6 +88,27 @@ def judge_study(book: Rulebook, move: Move) -> None:
         raise refuse("study-size", f"it has {len(content)} bytes of at most {STUDY_BYTES_MAX}", "pack it tighter")
     if move.ref != f"refs/autarch/studies/{sha256_hex(content)}":
         raise refuse("study-name", f"its bytes have SHA-256 {sha256_hex(content)}", "push it under that name")
+
+
+def judge_revealed(book: Rulebook, move: Move) -> None:
+    """Refuse unless CI writes, once, under the SHA-256 of its bytes, what the ledger says that a closed epoch revealed.
+
+    Raises:
+        RuleRefusedError: which rule, why, and the cure.
+    """
+    need_role(book, ("ci",), "what an epoch reveals")
+    new = _first_write(move, "revealed-immutable")
+    content = _blob(book, new, "revealed-blob")
+    if len(content) > REVEALED_BYTES_MAX:
+        raise refuse("revealed-size", f"it has {len(content)} bytes of at most {REVEALED_BYTES_MAX}", "close earlier")
+    digest = sha256_hex(content)
+    if move.ref != f"{PREFIX}{digest}":
+        raise refuse("revealed-name", f"its bytes have SHA-256 {digest}", "push it under that name")
+    trust = Trust(signers=book.signers(CI_SIGNERS), principal=CI_PRINCIPAL)
+    entries = Ledger(book.repo, trust=trust).entries()
+    if not any(s.entry.opening is not None and s.entry.opening.revealed == digest for s in entries):
+        why = "no entry of the ledger closes an epoch with it"
+        raise refuse("revealed-open", why, "close the epoch first: autarch ledger close")
 
 
 def judge_ledger(book: Rulebook, move: Move) -> None:

@@ -18,6 +18,7 @@ import uvicorn
 from autarch.canonical import EpochMs
 from autarch.errors import ConfigError, UsageError
 from autarch.forge.create import install_hook
+from autarch.forge.errands import Errander, Errands
 from autarch.forge.gatekeeper import Gatekeeper
 from autarch.forge.office import Office, open_office
 from autarch.forge.runner import Gate, Runner
@@ -42,19 +43,29 @@ class ServeOptions:
 MakeGate = Callable[[Office], Gate]
 """Makes the gate of an opened forge; None in its place serves without judging."""
 
+MakeErrander = Callable[[Office], Errander]
+"""Makes what runs errands of an opened forge; None in its place serves without them."""
+
 
 def wall_clock() -> EpochMs:
     """Return now in milliseconds since the epoch."""
     return EpochMs(time.time_ns() // 1_000_000)
 
 
-def serve(state: ForgeState, options: ServeOptions, *, make_gate: MakeGate | None, told: Callable[[str], None]) -> None:
+def serve(
+    state: ForgeState,
+    options: ServeOptions,
+    *,
+    make_gate: MakeGate | None,
+    told: Callable[[str], None],
+    make_errander: MakeErrander | None = None,
+) -> None:
     """Serve until SIGTERM or SIGINT; `told` hears the URL once requests are answered.
 
     Raises:
         ConfigError: no forge lives there, another one is serving it, or the address is taken.
     """
-    with _listening(state, options, make_gate) as running:
+    with _listening(state, options, make_gate, make_errander) as running:
 
         def end(_signal: int, _frame: FrameType | None) -> None:
             running.server.should_exit = True
@@ -80,14 +91,18 @@ class RunningForge:
 
 @contextlib.contextmanager
 def serving(
-    state: ForgeState, options: ServeOptions | None = None, *, make_gate: MakeGate | None = None
+    state: ForgeState,
+    options: ServeOptions | None = None,
+    *,
+    make_gate: MakeGate | None = None,
+    make_errander: MakeErrander | None = None,
 ) -> Iterator[RunningForge]:
     """Serve from a thread for as long as the context lasts.
 
     Raises:
         ConfigError: as `serve`.
     """
-    with _listening(state, options or ServeOptions(), make_gate) as running:
+    with _listening(state, options or ServeOptions(), make_gate, make_errander) as running:
         arguments = {"sockets": [running.socket]}
         thread = threading.Thread(target=running.server.run, kwargs=arguments, name="forge", daemon=True)
         thread.start()
@@ -116,7 +131,9 @@ class _Listening:
 
 
 @contextlib.contextmanager
-def _listening(state: ForgeState, options: ServeOptions, make_gate: MakeGate | None) -> Iterator[_Listening]:
+def _listening(
+    state: ForgeState, options: ServeOptions, make_gate: MakeGate | None, make_errander: MakeErrander | None
+) -> Iterator[_Listening]:
     with contextlib.ExitStack() as stack:
         stack.enter_context(_only_one(state))
         listener = stack.enter_context(_bound(options))
@@ -129,11 +146,14 @@ def _listening(state: ForgeState, options: ServeOptions, make_gate: MakeGate | N
         if runner is not None:
             runner.start()
             stack.callback(runner.stop)
+        errands = None if make_errander is None else Errands(make_errander(office), logs=state.logs)
+        if errands is not None:
+            stack.callback(errands.stop, wait_s=START_S)
         desk = office.desk
         gatekeeper = Gatekeeper(state.repo, lambda repo, pusher: desk.book(pusher, repo))
         stack.enter_context(gatekeeper)
         config = uvicorn.Config(
-            build_app(office, gatekeeper),
+            build_app(office, gatekeeper, errands),
             lifespan="off",
             log_level="warning",
             access_log=False,

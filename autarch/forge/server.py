@@ -22,11 +22,13 @@ from autarch.canonical import sha256_hex
 from autarch.errors import AutarchError, RefusedError
 from autarch.forge import pages, routes_more
 from autarch.forge.desk import DeniedError
+from autarch.forge.errands import Errands
 from autarch.forge.gatekeeper import Gatekeeper
 from autarch.forge.githttp import GitService
 from autarch.forge.office import Office
 from autarch.forge.releases import ASSET_BYTES_MAX
 from autarch.forge.routes import ROUTES, Call, Handler, Reply
+from autarch.forge.routes_errands import errand_routes
 from autarch.forge.wire import Account
 from autarch.repo.git import StaleRefError
 
@@ -62,10 +64,11 @@ _FORMS = frozenset({"", "text/plain", "multipart/form-data", "application/x-www-
 _Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def build_app(office: Office, gatekeeper: Gatekeeper) -> ASGIApp:
+def build_app(office: Office, gatekeeper: Gatekeeper, errands: Errands | None = None) -> ASGIApp:
     """Return the application that answers for one forge."""
     git = GitService(repo=office.state.repo, gatekeeper=gatekeeper, on_push=office.desk.notice)
     routes = [_rest_route(office, *route) for route in (*ROUTES, *routes_more.ROUTES)]
+    routes += [] if errands is None else [_rest_route(office, *route) for route in errand_routes(errands)]
     routes += [_rest_route(office, *route, body=FILE) for route in routes_more.FILE_ROUTES]
     routes.append(Route("/{owner}/{name}.git/{service:path}", _git_endpoint(office, git), methods=["GET", "POST"]))
     routes.append(Route("/", _page_endpoint(office, pages.front), methods=["GET"]))

@@ -129,7 +129,7 @@ def test_a_workspace_is_not_made_twice(clone):
 
 
 def test_an_init_that_was_interrupted_anywhere_is_begun_again(clone, monkeypatch, capsys):
-    for step in ("_make_keys", "_set_up", "_make_tokens", "_begin_ledger", "render"):
+    for step in ("_make_keys", "_set_up", "_make_tokens", "begin_ledger", "render"):
         with monkeypatch.context() as patch:
             if step == "render":
                 patch.setattr(verb, "_print_of", lambda *_: None)
