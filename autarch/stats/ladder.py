@@ -9,9 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from autarch.errors import UndecidedError
 from autarch.stats.resampling import stationary_rows
@@ -111,9 +113,16 @@ def bootstrap_error(
     values: Floats, *, seed: int, reps: int = BOOTSTRAP_REPS, mean_block: float = BOOTSTRAP_BLOCK
 ) -> float:
     """Return the standard error of the mean of `values` (T,) by the stationary bootstrap."""
+    return float(values[_rows(values.size, seed, reps, mean_block)].mean(axis=1).std(ddof=1))
+
+
+@lru_cache(maxsize=4)
+def _rows(count: int, seed: int, reps: int, mean_block: float) -> NDArray[np.int64]:
+    """Return the resamples of a seed; who compares many things under one seed waits for them once."""
     rng = np.random.Generator(np.random.PCG64(seed))
-    rows = stationary_rows(values.size, resamples=reps, mean_block=mean_block, rng=rng)
-    return float(values[rows].mean(axis=1).std(ddof=1))
+    rows = stationary_rows(count, resamples=reps, mean_block=mean_block, rng=rng)
+    rows.setflags(write=False)
+    return rows
 
 
 @dataclass(slots=True, kw_only=True)

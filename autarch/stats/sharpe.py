@@ -28,6 +28,8 @@ Floats = NDArray[np.float64]
 EULER_GAMMA: Final = 0.5772156649015329
 ACTIVE_DAYS_MIN: Final = 2
 _NORMAL = NormalDist()
+_NO_SPREAD: Final = 1e-12
+"""Of the largest return: what rounding alone leaves of a constant; daily returns have far more."""
 _SHAPE_SLACK: Final = 1e-9
 """How far below 1 + skew^2 rounding may carry a sample's kurtosis; equality is reached by two-point samples."""
 
@@ -93,7 +95,7 @@ def sharpe_sample(returns: Floats) -> SharpeSample:
         )
     centred = returns - returns.mean()
     variance = float(np.mean(centred**2))
-    if variance <= (np.finfo(np.float64).eps * float(np.abs(returns).max())) ** 2:
+    if variance <= (_NO_SPREAD * float(np.abs(returns).max())) ** 2:
         raise UndecidedError("the returns have no spread: a Sharpe ratio of a constant is undefined")
     return SharpeSample(
         ratio=float(returns.mean()) / float(returns.std(ddof=1)),

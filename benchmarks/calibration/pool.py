@@ -21,8 +21,8 @@ from autarch.engine.prepared import Prepared, prepare
 from autarch.market.build import build, write_blobs
 from autarch.market.stores import Stores
 from autarch.market.synth_dataset import default_spec, synth_recipe
-from autarch.market.types import Floats, Ints, Market, SymbolSeries
-from autarch.metrics.daily import daily_returns
+from autarch.market.types import Bools, Floats, Ints, Market, SymbolSeries
+from autarch.metrics.daily import DAY_MS, daily_returns
 from autarch.strategy import ops
 from benchmarks.referee import imported, whole
 
@@ -89,7 +89,7 @@ def _played(market: Market, costs: CostModel, origin: str) -> Pool:
                 found.append(columns)
     returns = _without_edge(np.stack([one for columns in found for one in columns], axis=1))
     families = np.repeat(np.arange(len(found)), [len(columns) for columns in found])
-    held = daily_returns(market.series[0].close, market.ts, interval_ms=market.interval_ms)
+    held = daily_returns(market.series[0].close, market.ts, interval_ms=market.interval_ms)[_listed(market) :]
     first, last = (np.datetime64(int(at), "ms").astype("datetime64[D]") for at in (market.ts[0], market.ts[-1]))
     return Pool(returns=returns, families=families, held=held, origin=f"{origin}, {first} to {last}")
 
@@ -97,8 +97,14 @@ def _played(market: Market, costs: CostModel, origin: str) -> Pool:
 def _daily(ready: Prepared, market: Market, exposure: Floats) -> Floats:
     """Return the daily returns of an exposure; none for ruin, or for what hardly ever holds anything."""
     equity, _, ruined = ready.equity(np.nan_to_num(exposure)[:, None], None, None, capital=CAPITAL)
-    daily = daily_returns(equity, market.ts, interval_ms=market.interval_ms)
+    daily = daily_returns(equity, market.ts, interval_ms=market.interval_ms)[_listed(market) :]
     return daily if ruined is None and np.count_nonzero(daily) > daily.size // 2 else daily[:0]
+
+
+def _listed(market: Market) -> int:
+    """Return the first day on which every symbol trades: before its listing one would stand still."""
+    bars_a_day = DAY_MS // market.interval_ms
+    return -(-max(series.first_row for series in market.series) // bars_a_day) + 1
 
 
 def _without_edge(returns: Floats) -> Floats:
@@ -112,9 +118,14 @@ def _grid(one: list[float], other: list[float]) -> list[tuple[float, float]]:
     return list(itertools.product(one, other))[:SETS]
 
 
+def _sided(long: Bools, short: Bools) -> Floats:
+    """Return 1.0 where long, -1.0 where short."""
+    return long.astype(np.float64) - short.astype(np.float64)
+
+
 def _averages(bars: SymbolSeries) -> Iterator[Floats]:
     for fast, slow in _grid([6, 10, 16, 24, 36], [48, 72, 110, 160, 240]):
-        yield np.sign(talib.EMA(bars.close, int(fast)) - talib.EMA(bars.close, int(slow)))
+        yield np.asarray(np.sign(talib.EMA(bars.close, int(fast)) - talib.EMA(bars.close, int(slow))), np.float64)
 
 
 def _breakout(bars: SymbolSeries) -> Iterator[Floats]:
@@ -124,20 +135,20 @@ def _breakout(bars: SymbolSeries) -> Iterator[Floats]:
         high = talib.MAX(bars.high, max(2, int(enter * leave)))
         up = ops.latch(bars.close >= top, bars.close <= low)
         down = ops.latch(bars.close <= bottom, bars.close >= high)
-        yield np.asarray(up, np.float64) - np.asarray(down, np.float64)
+        yield _sided(up, down)
 
 
 def _reversion(bars: SymbolSeries) -> Iterator[Floats]:
     for length, band in _grid([6, 9, 13, 18, 24], [6, 9, 12, 15, 18]):
         strength = talib.RSI(bars.close, int(length))
-        yield ops.latch(strength < 50 - band, strength > 50) * 1.0 - ops.latch(strength > 50 + band, strength < 50)
+        yield _sided(ops.latch(strength < 50 - band, strength > 50), ops.latch(strength > 50 + band, strength < 50))
 
 
 def _bands(bars: SymbolSeries) -> Iterator[Floats]:
     for length, width in _grid([20, 32, 48, 72, 110], [1.2, 1.5, 1.8, 2.1, 2.4]):
         upper, middle, lower = talib.BBANDS(bars.close, int(length), width, width)
-        yield ops.latch(bars.close < lower, bars.close > middle) * 1.0 - ops.latch(
-            bars.close > upper, bars.close < middle
+        yield _sided(
+            ops.latch(bars.close < lower, bars.close > middle), ops.latch(bars.close > upper, bars.close < middle)
         )
 
 

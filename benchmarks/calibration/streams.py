@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 import numpy as np
@@ -13,18 +13,24 @@ from autarch.evidence.epoch import rule_of
 from autarch.market.lock_types import Epoch
 from autarch.stats.online import OnlineRule, Tested
 from autarch.stats.sharpe import dsr, psr
+from benchmarks.calibration.capital import Spent, spent, standard_policy
 from benchmarks.calibration.pool import Pool
 from benchmarks.calibration.proposals import HOLDOUT_DAYS, Proposal, proposal, search_of, world_of
 from ci.promotion.deciding import Measured, settle
 
 EDGES: Final = (1.0, 1.5, 2.0, 3.0)
-SHARES: Final = (0.0, 0.01, 0.05)
+SHARES: Final = (0.01, 0.05)
+CAPITAL_OF: Final = (0.05, 2.0)
+"""Share and Sharpe ratio of the streams whose capital is counted."""
 NAIVE_LEVEL: Final = 0.05
+OURS: Final = "Autarch"
 DSR_MIN: Final = 0.95
 CANDIDATES: Final = {"saffron": 0.5, "addis": 0.25}
 """Their lambda, as their authors choose it."""
 FAMILIES_OF_ONE: Final = 10
 """Proposals of one family in the streams of correlated families."""
+FAMILIES_TRUE: Final = 0.2
+"""Share of the families that have an edge, where any has."""
 SETS_OF_ONE: Final = 8
 
 
@@ -55,8 +61,16 @@ Rule = Callable[[Sequence[Proposal], int], Answers]
 """Of proposals in order, on a holdout of so many days."""
 
 
-def independent(pool: Pool, *, seed: int, count: int) -> dict[Cell, dict[str, Fate]]:
-    """Return the fates of streams whose proposals each have days of their own, for every share, edge and holdout."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What one world tells: each rule's fate in each cell, and capital-days by days of holdout."""
+
+    fates: dict[Cell, dict[str, Fate]]
+    spent: dict[int, Spent] = field(default_factory=dict)
+
+
+def independent(pool: Pool, *, seed: int, count: int) -> Told:
+    """Return what streams tell whose proposals have days of their own, for every share, edge and holdout."""
     rng = np.random.default_rng([seed, 1])
     every = np.arange(pool.n_families)
     worlds = [world_of(pool, rng) for _ in range(count)]
@@ -66,41 +80,46 @@ def independent(pool: Pool, *, seed: int, count: int) -> dict[Cell, dict[str, Fa
     def of(place: int, edge: float) -> Proposal:
         author = np.random.default_rng([seeds[place], int(edge * 10)])
         columns = search_of(worlds[place], author, edge=edge, families=every)
-        return proposal(worlds[place], columns, edge=edge, seed=seeds[place])
+        return proposal(worlds[place], columns, edge=edge, seed=seed)
 
     noise = [of(place, 0.0) for place in range(count)]
-    found = {}
-    most = round(max(SHARES) * count)
+    found = {Cell(scenario="independent", share=0.0, edge=0.0, days=size): fates(noise, size) for size in HOLDOUT_DAYS}
+    money, most = {}, math.ceil(max(SHARES) * count)
     for edge in EDGES:
         true = {place: of(place, edge) for place in places[:most]}
         for share in SHARES:
-            if share == 0.0 and edge != EDGES[0]:
-                continue
             chosen = set(places[: math.ceil(share * count)])
             line = [true[place] if place in chosen else noise[place] for place in range(count)]
             for size in HOLDOUT_DAYS:
-                cell = Cell(scenario="independent", share=share, edge=edge if share else 0.0, days=size)
-                found[cell] = fates(line, size)
-    return found
+                found[Cell(scenario="independent", share=share, edge=edge, days=size)] = fates(line, size)
+                if (share, edge) == CAPITAL_OF:
+                    money[size] = _capital(line, size)
+    return Told(fates=found, spent=money)
 
 
-def correlated(pool: Pool, *, seed: int, count: int, edge: float = 2.0) -> dict[Cell, dict[str, Fate]]:
-    """Return the fates of streams on the same days: families of near copies, none true, or one family in ten."""
+def _capital(line: Sequence[Proposal], size: int) -> Spent:
+    _, promoted = RULES[OURS](line, size)
+    merged = [k for k, one in enumerate(line) if one.merges and one.heard[size].word in {"improved", "no change"}]
+    return spent([line[k] for k in merged], [promoted[k] for k in merged], standard_policy())
+
+
+def correlated(pool: Pool, *, seed: int, count: int, edge: float = 2.0) -> Told:
+    """Return what streams tell on the same days: families of near copies, none true, or one family in five."""
     rng = np.random.default_rng([seed, 2])
     world = world_of(pool, rng)
     groups = rng.choice(pool.n_families, size=max(2, count // FAMILIES_OF_ONE), replace=False)
     order = rng.permutation(np.repeat(groups, FAMILIES_OF_ONE)[:count])
     found = {}
-    for share in (0.0, 0.1):
-        real = set(groups[: round(share * groups.size)].tolist())
+    for share in (0.0, FAMILIES_TRUE):
+        real = set(groups[: math.ceil(share * groups.size)].tolist())
         line = []
         for family in order:
             own = edge if int(family) in real else 0.0
             columns = search_of(world, rng, edge=own, families=np.array([family]), sets=SETS_OF_ONE)
-            line.append(proposal(world, columns, edge=own, seed=int(rng.integers(2**32))))
+            line.append(proposal(world, columns, edge=own, seed=seed))
         for size in HOLDOUT_DAYS:
             found[Cell(scenario="families", share=share, edge=edge if share else 0.0, days=size)] = fates(line, size)
-    return found
+    return Told(fates=found)
 
 
 def fates(line: Sequence[Proposal], days: int) -> dict[str, Fate]:
@@ -197,7 +216,7 @@ def _one(rule: OnlineRule, so_far: Sequence[Tested], measured: Measured) -> Test
 
 
 RULES: Final[dict[str, Rule]] = {
-    "Autarch": _autarch,
+    OURS: _autarch,
     "Autarch, all merged are judged": _all_merged,
     "the same holdout looked at and judged": _unparted,
     "SAFFRON in place of LORD++": _other("saffron"),
