@@ -22,7 +22,7 @@ Folder = Annotated[Path, typer.Option(help="Folder of the artifact: what is in i
 
 def register(app: typer.Typer) -> None:
     """Add the verb `ci` with a command for each step."""
-    from autarch.cli import ci_release
+    from autarch.cli import ci_errand, ci_release
 
     steps = typer.Typer(help="Run a step of a workflow; not for a terminal.", no_args_is_help=True)
     for name, step in (
@@ -35,6 +35,7 @@ def register(app: typer.Typer) -> None:
         ("propose", propose),
         ("open", open_),
         ("minutes", minutes),
+        ("errand", ci_errand.errand),
     ):
         steps.command(name)(step)
     ci_release.add(steps)
@@ -168,7 +169,9 @@ def minutes(
     """
     import datetime as dt
 
-    with bench_and_forge() as (_, forge):
+    from autarch.forge.connect import from_environment
+
+    with from_environment(os.environ) as forge:
         now = dt.datetime.fromtimestamp(time.time_ns() / 1e9, tz=dt.UTC)
         used = _load("minutes").require_minutes(forge, now=now, cap=cap)
     print(json.dumps({"used": used, "cap": cap}))

@@ -37,7 +37,7 @@ from ci.publish_records import Subject, reservation
 from ci.target import candidate_of_commits
 from ci.workers import Workers
 
-WORDS_CHARS_MAX = 1_000
+WORDS_CHARS_MAX = 4_000
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -49,7 +49,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     decisions: Literal["confirmed", "others", "not asked"]
     lane: LaneWord | None = None
     look: LookWord | None = None
-    seal: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")] | None = None
+    seal: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}:[A-Za-z0-9+/=]{0,2800}$")] | None = None
 
     def words(self) -> Words:
         """Return the words as whoever writes the ledger takes them."""

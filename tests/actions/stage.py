@@ -1,0 +1,448 @@
+"""A small project on a served local forge, and CI's runner: what workflows meet, without GitHub."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from autarch.evidence.ledger import Ledger
+from autarch.evidence.ledger_count import count_trials
+from autarch.forge.client import ForgeClient
+from autarch.forge.create import create_forge
+from autarch.forge.serve import serving
+from autarch.forge.state import ForgeState, issue_token
+from autarch.forge.wire import LOCAL_REPOSITORY
+from autarch.market.build import build, write_blobs
+from autarch.market.lock_toml import lock_toml
+from autarch.market.stores import Stores
+from autarch.market.synth_dataset import default_spec, synth_recipe
+from autarch.repo import signing
+from autarch.repo.engine import JUDGING, is_judging
+from autarch.repo.git import GitRepo
+from autarch.repo.objects import Person
+from autarch.repo.signers import signers_file, trust_at
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+SOMEBODY = Person(name="Somebody", email="somebody@example.invalid", when_s=1_700_000_000)
+N_BARS = 16_000
+ROLES = {"human": "human", "ci": "ci", "tuner": "agent", "deployer": "deployer"}
+
+MANIFEST = """schema = 1
+name = "{slug}"
+title = "A trend"
+symbols = ["BTCUSDT"]
+interval = "15m"
+mode = "each"
+warmup = 400
+max_leverage = 1.0
+[params]
+fast = 10
+slow = 40
+"""
+HEAD = '''"""Follow a trend, for a test.
+
+Thesis: none; it shows what a workflow does with it.
+Source: own choice.
+Dies when: the test ends.
+"""
+
+import numpy as np
+import talib
+
+from autarch.strategy import Bars, Params, Targets
+
+
+def decide(bars: Bars, p: Params) -> Targets:
+    """Be long while the quick average is above the slow one."""
+    gap = talib.EMA(bars.close, p.fast) - talib.EMA(bars.close, p.slow)
+'''
+HONEST = f"{HEAD}    return Targets(exposure=np.where(gap > 0, 1.0, 0.0))\n"
+PEEKS = f"{HEAD}    return Targets(exposure=np.where(np.roll(gap, -1) > 0, 1.0, 0.0))\n"
+REACHES = HONEST.replace("import talib\n", "import os\nimport talib\n")
+
+
+def strategy(slug: str = "a_trend", code: str = HONEST) -> dict[str, bytes]:
+    """Return the files of one strategy."""
+    return {
+        f"strategies/{slug}/manifest.toml": MANIFEST.format(slug=slug).encode(),
+        f"strategies/{slug}/strategy.py": code.encode(),
+    }
+
+
+def opened_policy() -> bytes:
+    """Return the walk-through's policy on the synthetic data set, asking little: every law holds, limits are open."""
+    text = (ROOT / "ci/policy.walkthrough.toml").read_text()
+    smaller = (
+        ('datasets = ["bybit-15m"]', 'datasets = ["hills"]'),
+        ("cuts = 6000", "cuts = 300"),
+        ("fresh_cuts = 50", "fresh_cuts = 3"),
+        ("poisoned_blocks = 60", "poisoned_blocks = 4"),
+        ("referee_bars = 20000", "referee_bars = 200"),
+        ("placebo_bars = 4000000", "placebo_bars = 0"),
+        ("jitter_sets = 16", "jitter_sets = 1"),
+        ("bars = 3000", "bars = 200"),
+        ("changes = 500", "changes = 20"),
+        ("random_bars = 200", "random_bars = 20"),
+        ("spa_resamples = 500", "spa_resamples = 100"),
+        ("book_resamples = 500", "book_resamples = 10"),
+    )
+    for old, new in smaller:
+        assert old in text, old
+        text = text.replace(old, new, 1)
+    return text.encode()
+
+
+def copy_code(folder: Path) -> Path:
+    """Copy what steps run, so that who edits the project meanwhile does not change what is running."""
+    ignore = shutil.ignore_patterns("__pycache__")
+    for package in ("autarch", "ci", "agents", "live"):
+        shutil.copytree(ROOT / package, folder / package, ignore=ignore)
+    shutil.copy(ROOT / "requirements.lock", folder)
+    return folder
+
+
+def project_files(code: Path) -> dict[str, bytes]:
+    """Return what main holds of this project: its judging code and lock, and its workflows."""
+    found = {
+        path.relative_to(code).as_posix(): path.read_bytes()
+        for package in JUDGING
+        for path in (code / package).rglob("*.py")
+        if is_judging(path.relative_to(code).as_posix())
+    }
+    for path in (ROOT / ".github").rglob("*"):
+        if path.is_file():
+            found[path.relative_to(ROOT).as_posix()] = path.read_bytes()
+    return found | {"requirements.lock": (code / "requirements.lock").read_bytes()}
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What all tests share: a project's first commit, its keys, its bars."""
+
+    repo: GitRepo
+    key: Path
+    release_key: Path
+    stores: Stores
+    tools: Path
+
+
+def make_ground(folder: Path) -> Ground:
+    """Make bars, keys, a project, and stubs of the actions that others wrote."""
+    stores = Stores.under(folder / "bars")
+    built = build(synth_recipe(default_spec(seed=11, n_bars=N_BARS), name="hills"))
+    write_blobs(built, stores)
+    keys = {name: folder / name for name in ("ci", "release")}
+    lines = {name: signing.generate_key(path, comment=name) for name, path in keys.items()}
+    code = copy_code(folder / "code")
+    files = project_files(code) | {
+        "ci/policy.toml": opened_policy(),
+        "ci/datasets/hills.toml": lock_toml(built.lock),
+        "ci/signers/ci": signers_file("ci", (lines["ci"],)),
+        "ci/signers/release": signers_file("release", (lines["release"],)),
+        ".github/CODEOWNERS": b"* @human\n/strategies/\n",
+        "README.md": b"a project\n",
+    }
+    path = folder / "project.git"
+    path.mkdir()
+    repo = GitRepo(path)
+    repo.run("init", "--quiet", "--bare", "--initial-branch=main", ".")
+    commit = repo.commit_tree(repo.with_files(None, files), parents=[], message="Begin\n", author=SOMEBODY)
+    repo.update_ref("refs/heads/main", commit, old=None)
+    return Ground(
+        repo=repo, key=keys["ci"], release_key=keys["release"], stores=stores, tools=make_tools(folder / "tools", code)
+    )
+
+
+def make_tools(folder: Path, code: Path) -> Path:
+    """Write stubs of third-party actions, and a `uv` that gives the interpreter of this environment."""
+    stubs = {
+        "checkout": "\n        ".join(
+            (
+                "git init --quiet --initial-branch=main .",
+                "git fetch --quiet \"$STUB_ORIGIN\" '+refs/heads/*:refs/remotes/origin/*' '+refs/tags/*:refs/tags/*'",
+                'ref="${{ inputs.ref }}"',
+                'oid="$(git rev-parse --quiet --verify "refs/remotes/origin/$ref^{commit}" || git rev-parse "$ref")"',
+                'git checkout --quiet --force --detach "$oid"',
+            )
+        ),
+        "setup-uv": 'echo "$STUB_BIN" >> "$GITHUB_PATH"',
+        "upload-artifact": 'mkdir -p "$ACT_ARTIFACTS/${{ inputs.name }}" && cp -r "${{ inputs.path }}" '
+        '"$ACT_ARTIFACTS/${{ inputs.name }}/"',
+        "download-artifact": 'mkdir -p "${{ inputs.path }}" && cp -a "$ACT_ARTIFACTS/${{ inputs.name }}/." '
+        '"${{ inputs.path }}/"',
+    }
+    inputs = (
+        "ref",
+        "fetch-depth",
+        "persist-credentials",
+        "name",
+        "path",
+        "run-id",
+        "github-token",
+        "if-no-files-found",
+        "retention-days",
+        "version",
+    )
+    more = ("python-version", "enable-cache", "save-cache", "cache-dependency-glob")
+    told = "".join(f"  {name}:\n    default: ''\n" for name in (*inputs, *more))
+    for name, command in stubs.items():
+        (folder / name).mkdir(parents=True)
+        (folder / name / "action.yml").write_text(
+            f"name: {name}\ndescription: a stub\ninputs:\n{told}runs:\n  using: composite\n  steps:\n"
+            f"    - shell: bash\n      run: |\n        {command}\n"
+        )
+    uv = folder / "bin" / "uv"
+    uv.parent.mkdir()
+    uv.write_text(
+        "#!/bin/sh\n"
+        'test "$1" = venv || exit 0\n'
+        "mkdir -p .venv/bin\n"
+        f"printf '#!/bin/sh\\nPYTHONPATH={code} exec {sys.executable} \"$@\"\\n' > .venv/bin/python\n"
+        "chmod +x .venv/bin/python\n"
+    )
+    uv.chmod(0o755)
+    return folder
+
+
+@dataclass
+class Stage:
+    """One served forge and a clone of it; every act of a role is a real push or request."""
+
+    ground: Ground
+    state: ForgeState
+    clone: GitRepo
+    folder: Path
+    url: str
+    tokens: dict[str, str]
+    clients: dict[str, ForgeClient] = field(default_factory=dict)
+
+    def forge(self, login: str) -> ForgeClient:
+        return self.clients[login]
+
+    @property
+    def bare(self) -> GitRepo:
+        return GitRepo(self.state.repo)
+
+    @property
+    def main(self) -> str:
+        found = self.bare.read_ref("refs/heads/main")
+        assert found is not None
+        return found
+
+    def entries(self):
+        return Ledger(self.bare, trust=trust_at(self.bare, self.main, "ci")).verify()
+
+    def kinds(self) -> list[tuple[str, str | None]]:
+        return [(sealed.entry.kind, sealed.entry.verdict or sealed.entry.stopped) for sealed in self.entries()]
+
+    @property
+    def trials(self) -> int:
+        return count_trials(self.entries())
+
+    def propose(self, files: Mapping[str, bytes | None], *, branch: str = "agent/tuner/a_trend-1") -> tuple[int, str]:
+        head = self.push(files, branch=branch)
+        pull = self.forge("tuner").create_pull(head=branch, title="Propose", body="Because.")
+        return pull.number, head
+
+    def push(self, files: Mapping[str, bytes | None], *, branch: str, login: str = "tuner") -> str:
+        remote = self.forge(login).git_remote()
+        self.clone.fetch(remote, [self.main])
+        tree = self.clone.with_files(self.clone.tree_of(self.main), dict(files))
+        head = self.clone.commit_tree(tree, parents=[self.main], message="Propose\n", author=SOMEBODY)
+        ref = f"refs/heads/{branch}"
+        before = self.clone.ls_remote(remote, ref).get(ref)
+        self.clone.push(remote, {ref: head}, leases={ref: before})
+        return head
+
+    def move_main(self, files: Mapping[str, bytes | None]) -> str:
+        tree = self.bare.with_files(self.bare.tree_of(self.main), dict(files))
+        moved = self.bare.commit_tree(tree, parents=[self.main], message="Move\n", author=SOMEBODY)
+        self.bare.update_ref("refs/heads/main", moved, old=self.main)
+        return moved
+
+    def checks(self, head: str) -> dict[str, str | None]:
+        runs = self.forge("ci").check_runs(head)
+        return {run.name.removeprefix("autarch/"): run.conclusion for run in runs}
+
+    # -- events ---------------------------------------------------------------------------------
+
+    def pull_event(self, number: int, head: str, *, base: str | None = None) -> dict[str, object]:
+        pull = {
+            "number": number,
+            "head": {"sha": head, "ref": "agent/tuner/a_trend-1"},
+            "base": {"sha": base or self.main, "ref": "main"},
+        }
+        return {"action": "synchronize", "number": number, "pull_request": pull, "repository": self.repository}
+
+    def run_event(self, number: int | None, head: str, **changes: object) -> dict[str, object]:
+        pulls = [] if number is None else [self.pull_event(number, head)["pull_request"]]
+        run = {
+            "id": 41,
+            "name": "gate",
+            "path": ".github/workflows/gate.yml",
+            "event": "pull_request",
+            "status": "completed",
+            "conclusion": "success",
+            "head_sha": head,
+            "head_branch": "agent/tuner/a_trend-1",
+            "run_attempt": 1,
+            "pull_requests": pulls,
+        }
+        return {"action": "completed", "workflow_run": run | changes, "repository": self.repository}
+
+    def push_event(self, ref: str, before: str | None, after: str) -> dict[str, object]:
+        return {"ref": ref, "before": before or "0" * 40, "after": after, "repository": self.repository}
+
+    def comment_event(self, number: int, body: str, *, login: str = "human") -> dict[str, object]:
+        return {
+            "action": "created",
+            "issue": {"number": number, "state": "open", "pull_request": {"url": "x"}},
+            "comment": {
+                "id": 7,
+                "body": body,
+                "author_association": "OWNER",
+                "user": {"login": login, "type": "User"},
+            },
+            "repository": self.repository,
+        }
+
+    @property
+    def repository(self) -> dict[str, str]:
+        return {"full_name": LOCAL_REPOSITORY, "default_branch": "main"}
+
+    # -- act ------------------------------------------------------------------------------------
+
+    def act(self, workflow: str, name: str, event: Mapping[str, object], *, login: str = "ci") -> Acted:
+        """Run a workflow of main for real, on this host, with the local forge as its platform."""
+        where = self.folder / "checkout"
+        git = ("git", "-c", f"safe.directory={where}")
+        env = clean_environment(self.folder)
+        if not where.exists():
+            subprocess.run(
+                ["git", "clone", "--quiet", "--no-local", str(self.state.repo), str(where)], env=env, check=True
+            )
+        for command in (
+            ("fetch", "--quiet", "origin", "+refs/heads/*:refs/remotes/origin/*"),
+            ("checkout", "--quiet", "--force", "--detach", self.main),
+            ("clean", "--quiet", "-fdx"),
+            ("remote", "set-url", "origin", str(self.state.repo)),
+        ):
+            subprocess.run([*git, *command], cwd=where, env=env, check=True)
+        subprocess.run(
+            [*git, "remote", "set-url", "origin", f"https://github.com/{LOCAL_REPOSITORY}.git"],
+            cwd=where,
+            env=env,
+            check=True,
+        )
+        told = self.folder / "event.json"
+        told.write_text(json.dumps(event))
+        answer = subprocess.run(
+            self._command(where, workflow, name, told, login),
+            cwd=where,
+            env=env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        subprocess.run([*git, "remote", "set-url", "origin", str(self.state.repo)], cwd=where, env=env, check=True)
+        return acted(answer)
+
+    def _command(self, where: Path, workflow: str, name: str, told: Path, login: str) -> list[str]:
+        stores, tools = self.ground.stores, self.ground.tools
+        command = [
+            str(Path(sys.executable).with_name("act")),
+            name,
+            *("-e", str(told), "-W", f".github/workflows/{workflow}"),
+            *("-P", "ubuntu-24.04=-self-hosted", "--json", "--rm", "--no-cache-server", "--action-offline-mode"),
+            *("--action-cache-path", str(self.folder / "cache")),
+            *("-s", f"GITHUB_TOKEN={self.tokens[login]}"),
+            *("-s", f"AUTARCH_CI_KEY={self.ground.key.read_text()}"),
+            *("-s", f"AUTARCH_DATA_HOLDOUT={stores.holdout}", "-s", f"AUTARCH_DATA_FORWARD={stores.forward}"),
+            *("--var", f"AUTARCH_DATA_TRAIN={stores.train}"),
+            *("--env", f"GITHUB_API_URL={self.url}", "--env", f"AUTARCH_LOGIN={login}"),
+            *("--env", f"STUB_ORIGIN={self.state.repo}"),
+            *("--env", f"ACT_ARTIFACTS={self.folder / 'artifacts'}", "--env", f"STUB_BIN={tools / 'bin'}"),
+            *("--env", f"AUTARCH_CACHE={os.environ.get('AUTARCH_CACHE') or Path.home() / '.cache/autarch'}"),
+        ]
+        for action in sorted(pinned_actions()):
+            named = action.partition("@")[0].rpartition("/")[2]
+            if (tools / named).is_dir():
+                command += ["--local-repository", f"{action}={tools / named}"]
+        return command
+
+
+def pinned_actions() -> set[str]:
+    """Return every action of another repository that workflows use, as owner/name@sha."""
+    text = "".join(path.read_text() for path in sorted((ROOT / ".github").rglob("*.yml")))
+    return set(re.findall(r"uses: ([\w-]+/[\w-]+@\S+)", text))
+
+
+def clean_environment(home: Path) -> dict[str, str]:
+    """Return an environment with nothing of ours: act hands the outer one to every step."""
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "LC_ALL": "C.UTF-8",
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_PAGER": "cat",
+        "GIT_TERMINAL_PROMPT": "0",
+    }
+
+
+@dataclass(frozen=True)
+class Acted:
+    """What became of one run: exit code, result of each job by id, and everything it printed."""
+
+    code: int
+    jobs: dict[str, str]
+    log: str
+
+    @property
+    def said(self) -> str:
+        return self.log[-6000:]
+
+
+def acted(answer: subprocess.CompletedProcess[str]) -> Acted:
+    jobs: dict[str, str] = {}
+    lines = []
+    for line in answer.stdout.splitlines():
+        try:
+            told = json.loads(line)
+        except ValueError:
+            lines.append(line)
+            continue
+        if "jobResult" in told:
+            jobs[told["jobID"]] = told["jobResult"]
+        lines.append(str(told.get("msg", "")).rstrip())
+    log = "\n".join([*lines, answer.stderr])
+    assert "Skipping unsupported platform" not in log, log[-2000:]
+    return Acted(code=answer.returncode, jobs=jobs, log=log)
+
+
+@contextlib.contextmanager
+def staged(ground: Ground, folder: Path) -> Iterator[Stage]:
+    """Serve a fresh forge of the ground's project; nobody judges by itself."""
+    state = create_forge(folder / "forge", main_from=ground.repo.path)
+    tokens = {login: issue_token(state.root, login=login, role=role) for login, role in ROLES.items()}
+    bare = GitRepo(state.repo)
+    main = bare.read_ref("refs/heads/main")
+    assert main is not None
+    Ledger(bare, trust=trust_at(bare, main, "ci")).begin()
+    (folder / "clone").mkdir()
+    clone = GitRepo(folder / "clone")
+    clone.run("init", "--quiet", "--bare", "--initial-branch=main", ".")
+    with serving(state) as running, contextlib.ExitStack() as stack:
+        stage = Stage(ground=ground, state=state, clone=clone, folder=folder, url=running.url, tokens=tokens)
+        for login, token in tokens.items():
+            client = ForgeClient(running.url, LOCAL_REPOSITORY, token)
+            stage.clients[login] = stack.enter_context(client)
+        yield stage
