@@ -33,7 +33,7 @@ class Core:
         look: Symbols whose open orders are to be read.
         reconcile_ms: When to look at the whole account next.
         wake_ms: The earliest time at which something is to be tried again.
-        behind: Another bar has closed already and is decided on first; until then nothing is planned.
+        in_hand: A bar has come and is not decided on yet.
     """
 
     release: Release
@@ -48,9 +48,14 @@ class Core:
     reconcile_ms: EpochMs = NEVER
     wake_ms: EpochMs | None = None
     lost: bool = False
-    behind: bool = False
+    in_hand: bool = False
     _drafts: list[Draft] = field(default_factory=list)
     _claims: list[BarClaim] = field(default_factory=list)
+
+    @property
+    def behind(self) -> bool:
+        """Whether another bar has closed and is decided on first; until then nothing is planned."""
+        return self.in_hand or self.world.bars.behind()
 
     def draft(self, kind: str, body: Mapping[str, object], ref: str = "", *, time_ms: EpochMs | None = None) -> None:
         """Let something be so from now on, and write it with the next transaction."""

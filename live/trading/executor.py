@@ -116,7 +116,6 @@ class Executor:
         core, books = self.core, self.core.books
         self._refold()
         core.tradable = {symbol: True for symbol, traded in books.traded.items() if traded and self._goes_on(symbol)}
-        core.behind = core.world.bars.behind()
         lines = [books.line(symbol) for symbol in books.symbols]
         leverage = {line.symbol: wanted for line in lines if (wanted := leverage_of(line)) is not None}
         await core.world.venue.start(books.symbols, leverage)
@@ -143,6 +142,7 @@ class Executor:
         self.hearing.hear(strict=True)
         self.sending.drop_late()
         decided = await self.deciding.decide(instant)
+        core.in_hand = False
         for key, _ in instant.closing:
             sleeve = core.books.sleeves.get(key)
             if sleeve is not None:
@@ -152,7 +152,6 @@ class Executor:
         for key, _ in instant.opening:
             for symbol in core.books.sleeves[key].lines:
                 core.tradable[symbol] = instant.traded.get(symbol, True)
-        core.behind = core.world.bars.behind()
         if core.behind:
             core.commit(at_once=False)
             return decided
@@ -246,6 +245,7 @@ class Executor:
             instant = await self.core.world.bars.next()
             if instant is None:
                 break
+            self.core.in_hand = bool(instant.closing)
             async with self._alone():
                 self._decided += await self.instant(instant)
             lived += 1

@@ -6,17 +6,17 @@ Nothing here asks the executor what it thinks.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import ROUND_DOWN, ROUND_UP, Decimal
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from live.journal import GENESIS, Event, event_hash
 from live.journal_body import body_text
 from live.simulator.core.rows import ExecutionRow, OrderRow
 
-from .fates import misjudged
+from .fates import CREATE, misjudged, misquoted
 from .faults import STRANGE
 from .scenario import CAPITAL
-from .targets import close_of, target_of
+from .targets import TICK, close_of, stop_due, target_of, won
 from .tracing import short
 from .venue_side import UID
 from .wire import Sent
@@ -24,11 +24,9 @@ from .wire import Sent
 if TYPE_CHECKING:
     from .life import Life
 
-CREATE: Final = "/v5/order/create"
 OURS: Final = "at-"
 ZERO: Final = Decimal(0)
 LEVERAGE: Final = Decimal(3)  # max_leverage of the manifest and one more
-TICK: Final = Decimal("0.05")
 MINUTE_MS: Final = 57_000  # an order leaves up to some seconds after it was counted
 SILENT_MS: Final = 800_000  # ten minutes of silence, and time for a bar or two after it
 BARE_MS: Final = 100_000
@@ -62,7 +60,8 @@ class Watch:
         self._foreign = False
         self._strange: dict[str, Decimal] = {}  # by symbol, coins that a stranger has traded
         self._bare_since: dict[str, int] = {}
-        self._tags: dict[tuple[str, int], str] = {}
+        self._afresh: dict[str, str] = {}  # by symbol, the release that decides anew once it is flat
+        self._parted = False
 
     def found(self, text: str) -> None:
         """Note what no life may show."""
@@ -125,14 +124,16 @@ class Watch:
             case "decision":
                 self._take_decision(event)
             case "execution" | "foreign":
-                self._foreign |= event.kind == "foreign"
                 self._take_execution(event)
             case "state":
-                self._states[body.get("symbol", "")] = (body["state"], body["reason"])
-                if body["state"] == "ACTIVE" and not body.get("symbol"):
-                    self._states = {"": ("ACTIVE", body["reason"])}
-            case "adopted":
-                self._journal[body["symbol"]] = Decimal(body["size"])
+                self._take_state(body)
+            case "opened" | "adopted":
+                self._take_over(body)
+
+    def _take_state(self, body: Mapping[str, Any]) -> None:
+        self._states[body.get("symbol", "")] = (body["state"], body["reason"])
+        if body["state"] == "ACTIVE" and not body.get("symbol"):
+            self._states = {"": ("ACTIVE", body["reason"])}
 
     def _check_answer(self, event: Event) -> None:
         wrong = misjudged(event, self.life.house.log, now_ms=self.life.house.now_ms(), off_ms=self.life.clock.off_ms)
@@ -143,16 +144,30 @@ class Watch:
         body: Mapping[str, Any] = event.body
         self._check_equity(event)
         for symbol, wanted in body["symbols"].items():
+            if symbol not in body["closes"] or self.life.disk.kept.tag_of(symbol, body["bar"]) != body["tag"]:
+                continue  # of a sleeve that waits for the symbol, or does not have it any more
             before: Any = self._decided.get(symbol)
-            if before is None or before.body["symbols"][symbol]["exposure"] != wanted["exposure"]:
+            afresh = self._afresh.get(symbol) == body["tag"]
+            if before is None or afresh or before.body["symbols"][symbol]["exposure"] != wanted["exposure"]:
                 self._changed[symbol] = event
+                if afresh:
+                    del self._afresh[symbol]
+            if (symbol, body["bar"]) in self._by_bar:
+                self.found(f"{symbol} at {body['bar']} is decided twice")
             self._decided[symbol] = self._by_bar[symbol, body["bar"]] = event
-            if self._tags.setdefault((symbol, body["bar"]), body["tag"]) != body["tag"]:
-                self.found(f"{symbol} at {body['bar']} is decided by two releases")
+
+    def _take_over(self, body: Mapping[str, Any]) -> None:
+        """Whoever takes over and does not adopt begins anew, with money and decisions of its own."""
+        if "size" in body:  # a human has adopted what the venue shows
+            self._journal[body["symbol"]] = Decimal(body["size"])
+        for symbol, action in body.get("handover", {}).items():
+            if action in {"drain", "flatten"}:
+                self._afresh[symbol], self._parted = body["tag"], True
 
     def _take_execution(self, event: Event) -> None:
         body: Mapping[str, Any] = event.body
         known = body["exec_id"]
+        self._foreign |= event.kind == "foreign"
         if known in self._booked:
             self.found(f"execution {known} is booked twice")
         self._booked[known] = event
@@ -183,12 +198,8 @@ class Watch:
         if intent is None:
             self.found(f"an order went out that is in no journal: {short(sent.params)}")
             return
-        asked = (symbol, sent.params["side"], Decimal(sent.params["qty"]), sent.params["reduceOnly"],
-                 sent.params.get("stopLoss"), sent.params.get("takeProfit"))  # fmt: skip
-        said = (intent["symbol"], intent["side"], Decimal(intent["qty"]), intent["reduce_only"],
-                _price(intent.get("stop_loss")), _price(intent.get("take_profit")))  # fmt: skip
-        if asked[:4] != said[:4] or [_price(p) for p in asked[4:]] != list(said[4:]):
-            self.found(f"order {link} went out as {asked}, the journal says {said}")
+        if (wrong := misquoted(sent, intent)) is not None:
+            self.found(wrong)
         if sent.fault != "not_sent":
             self._wired[link] = self._wired.get(link, 0) + 1
             if self._wired[link] > 1 + self._resent.get(link, 0):
@@ -332,8 +343,7 @@ class Watch:
         if order is None:
             self.found(f"{symbol} ended with {held} and without its stop")
             return
-        exact = entry * (1 - Decimal(repr(distance)) * (1 if held > 0 else -1))
-        due = (exact / TICK).to_integral_value(ROUND_UP if held > 0 else ROUND_DOWN) * TICK
+        due = stop_due(entry, distance, is_long=held > 0)
         if abs(order.trigger_price - due) > TICK:
             self.found(f"{symbol}: the stop stands at {order.trigger_price}; by the contract it belongs at {due}")
 
@@ -341,15 +351,10 @@ class Watch:
         """A decision's equity is capital and own fills, fees and funding before its close, at its closes."""
         body: Mapping[str, Any] = event.body
         closes_ms = body["bar"] + self.life.scenario.interval_ms
-        if closes_ms < self.life.scenario.calm_ms + 60_000 or self._strange or self._foreign or self._silenced():
+        odd = any((self._strange, self._foreign, self._parted, self._silenced()))
+        if odd or closes_ms < self.life.scenario.calm_ms + 60_000:
             return
-        equity = CAPITAL
-        for row in self._account.executions:
-            if row.time_ms < closes_ms:
-                equity -= row.exec_fee
-                if row.exec_type != "Funding":
-                    signed = row.exec_qty if row.side == "Buy" else -row.exec_qty
-                    equity += signed * (Decimal(repr(float(body["closes"][row.symbol]))) - row.exec_price)
+        equity = CAPITAL + won(self._account.executions, body["closes"], before_ms=closes_ms)
         if abs(equity - Decimal(repr(float(body["equity"])))) > Decimal("0.01"):
             self.found(f"bar {body['bar']} was decided with an equity of {body['equity']}; it was {equity:.4f}")
 
@@ -394,7 +399,3 @@ class Watch:
     def _close(self, symbol: str) -> Decimal:
         event = self._decided.get(symbol)
         return ZERO if event is None else close_of(event, symbol)
-
-
-def _price(raw: object) -> Decimal | None:
-    return None if raw in {None, "", "0"} else Decimal(str(raw))

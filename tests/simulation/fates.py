@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Final
 
 from live.journal import Event
@@ -38,3 +39,17 @@ def misjudged(event: Event, log: Sequence[Sent], *, now_ms: int, off_ms: int) ->
         if taken or (age_ms < RECV_WINDOW_MS and not off_ms):
             return f"order {link} is {event.kind} {age_ms} ms after it left, and may still be taken, or was"
     return None
+
+
+def misquoted(sent: Sent, intent: Mapping[str, Any]) -> str | None:
+    """Return how an order on the wire is another than its intent, or None."""
+    asked = (sent.params["symbol"], sent.params["side"], Decimal(sent.params["qty"]), sent.params["reduceOnly"],
+             _price(sent.params.get("stopLoss")), _price(sent.params.get("takeProfit")))  # fmt: skip
+    said = (intent["symbol"], intent["side"], Decimal(intent["qty"]), intent["reduce_only"],
+            _price(intent.get("stop_loss")), _price(intent.get("take_profit")))  # fmt: skip
+    link = sent.params.get("orderLinkId", "")
+    return None if asked == said else f"order {link} went out as {asked}, the journal says {said}"
+
+
+def _price(raw: object) -> Decimal | None:
+    return None if raw in {None, "", "0"} else Decimal(str(raw))

@@ -57,8 +57,14 @@ STRANGE: Final = frozenset(
 """After these an executor may well stop trading, and say so; after the others it must go on."""
 
 
+HELD: Final = frozenset({"stop_fires", "take_fires", "liquidate", "deleverage", "lose_stop", "hand_closes"})
+"""These want a position."""
+
+
 def possible(state: str, kind: str) -> bool:
     """Return whether a fault can meet a state at all."""
+    if state == "flat" and kind in HELD:
+        return False
     if kind == "stale_read":
         return state in {"settling", "reading", "starting"}
     if kind in REQUESTS:
@@ -128,8 +134,9 @@ class Menace:
         for aim in self._aimed(state, now_ms):
             if aim.kind in REQUESTS or aim.kind in FILLS:
                 continue  # these wait for the request itself
-            self.aims.remove(aim)
-            self._now(aim.kind, state, now_ms)
+            self.aims.remove(aim)  # first, since what strikes may look again
+            if not self._now(aim.kind, state, now_ms):
+                self.aims.append(aim)
 
     def for_request(self, path: str, *, reads: bool, now_ms: int, fills: bool = False) -> str:
         """Return what strikes a request that is being sent, "" for nothing."""
@@ -190,14 +197,17 @@ class Menace:
                 found.append(aim)
         return found
 
-    def _now(self, kind: str, state: str, now_ms: int) -> None:
+    def _now(self, kind: str, state: str, now_ms: int) -> bool:
+        """Strike now, or wait for the next message; False where there is no occasion."""
         if kind in MARKET_FAULTS - FILLS or kind in PROCESS_FAULTS:
-            if self.strike(kind):
-                self._note(kind, state, now_ms)
-            return
+            if not self.strike(kind):
+                return False
+            self._note(kind, state, now_ms)
+            return True
         self._queue.append(kind)
         if kind in STREAM_FAULTS:
             self._note(kind, state, now_ms)
+        return True
 
     def _note(self, kind: str, state: str, now_ms: int) -> None:
         self.met.add((state, kind))

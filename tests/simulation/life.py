@@ -5,26 +5,27 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from random import Random
 from typing import Any
 
 from autarch.errors import AutarchError
-from live.lines import lines_of
+from live.portfolio import Handover
+from live.ports.brain import Brain
 from live.simulator.core.prices import Script
 from live.simulator.faults.market import fill_by_plan
 from live.trading.memory import MemoryJournal
-from live.trading.release import Patience, Release, SleeveTerms, World
+from live.trading.release import Patience, World
 from live.venue.bybit.options import BybitOptions
 from live.venue.bybit.venue import BybitVenue
 
 from .checks import Watch
 from .disks import Disk, DiskJournal, DiskLatch, DiskReserve
 from .faults import Menace
+from .handing import WORDS, after, brains_of, release_of, sitting, switch_to
 from .loop import Process, VirtualLoop, bury, run_process
-from .market import COSTS, START_MS, manifest
+from .market import START_MS
 from .scenario import CAPITAL, Scenario
-from .sides import SLEEVE, DrawnBars, TableBrain, Told, WallClock
+from .sides import DrawnBars, TableBrain, Told, WallClock
 from .tracing import trace_of
 from .venue_side import KEY, UID, happen, site_of
 from .wire import House, InProcessStreams, InProcessTransport, Sent
@@ -113,6 +114,8 @@ class Life:
         self.trouble_ms = 0
         self._restart_s = 0.0
         self._late_ms = 0
+        self._next: tuple[str, Handover] | None = None
+        self._handed = False
         self._looking = False
         self._steps = 0
         self.stacks: list[str] | None = None  # where the process waits before each step, when somebody wants to know
@@ -173,7 +176,7 @@ class Life:
             case "outage":
                 self.house.go_dark(self.rng.uniform(5, 90))
             case "switch":
-                return False
+                return self._hand_over()
             case _:
                 amount = str(CAPITAL / 2) if kind in {"deposit", "withdraw"} else "0.5"
                 return happen(self.house.site, self.script, kind, symbol, amount)
@@ -238,34 +241,65 @@ class Life:
             await asyncio.sleep(self._restart_s)
 
     async def _main(self, process: Process) -> None:
-        house = self.house
-        transport = InProcessTransport(house, process, self.clock.now_ms)
-        streams = InProcessStreams(house, process)
-        venue = self.making.venue(
-            transport, streams, clock=self.clock, options=BybitOptions(environment="sim"),
+        """Run after run, as `live.operating` does: a hand-over ends one, and the journal begins the next."""
+        self._handed = True
+        while self._handed:
+            self._handed = False
+            venue = self._venue(process)
+            await self._run(process, venue)
+            await venue.close()
+
+    def _venue(self, process: Process) -> Any:
+        return self.making.venue(
+            InProcessTransport(self.house, process, self.clock.now_ms), InProcessStreams(self.house, process),
+            clock=self.clock, options=BybitOptions(environment="sim"),
             rng=Random(self.rng.random()),  # noqa: S311  likewise
         )  # fmt: skip
+
+    async def _run(self, process: Process, venue: Any) -> None:
         journal = self.making.journal(self.disk, process)
+        tag, seats = sitting(journal, self.scenario)
         last = journal.last("decision")
-        after_ms = START_MS if last is None else int(last.body["bar"]) + self.scenario.interval_ms
         bars = DrawnBars(
-            house=house, drawn=self.scenario.drawn.market, key=SLEEVE, after_ms=after_ms,
+            house=self.house, drawn=self.scenario.drawn.market, keys=tuple(seat.key for seat in seats),
+            after_ms=START_MS if last is None else int(last.body["bar"]) + self.scenario.interval_ms,
             deadline_ms=self.deadline_ms, late_ms=self._take_late,
         )  # fmt: skip
-        brain = TableBrain(table=self.scenario.table, asked=self._think, house=house)
         world = World(
             journal=journal,
             venue=venue,
             bars=bars,
-            brains={SLEEVE: brain},
+            brains=brains_of(seats, self._brain),
             clock=self.clock,
-            alerts=Told(house=house, process=process, told=self.told),
+            alerts=Told(house=self.house, process=process, told=self.told),
             latch=DiskLatch(self.disk, process),
             reserve=DiskReserve(self.disk, process),
         )
         patience = Patience(beat_ms=self.scenario.beat_ms)
-        self.executor = self.making.executor(release_of(self.scenario), world, patience)
+        self.executor = self.making.executor(release_of(self.scenario, seats, tag=tag), world, patience)
+        self._ask_to_switch()
         await self.executor.run()
+
+    def _brain(self, key: str) -> Brain:
+        return TableBrain(table=self.scenario.table, asked=self._think, house=self.house, name=key)
+
+    def _hand_over(self) -> bool:
+        """Choose a newer release, as somebody who signs a tag does."""
+        tag, _ = sitting(self.disk.kept, self.scenario)
+        if self._next is not None and self._next[0] != tag:
+            return False
+        self._next = (after(tag), self.rng.choice(WORDS))
+        self._ask_to_switch()
+        return True
+
+    def _ask_to_switch(self) -> None:
+        """Say what is next, also to a process that starts while it waits."""
+        tag, seats = sitting(self.disk.kept, self.scenario)
+        if self._next is not None and self._next[0] != tag and self.executor is not None:
+            self.executor.switch(switch_to(self.scenario, seats, *self._next, self._taken))
+
+    def _taken(self) -> None:
+        self._handed = True
 
     def _think(self, thinking: bool) -> None:  # noqa: FBT001  the brain's callback
         self.deciding = thinking
@@ -303,6 +337,9 @@ class Life:
 
     def _heal(self) -> None:
         """Let the operator do what operators do, repair the disk, set the clock; and the venue end its maintenance."""
+        self._next = None
+        if self.executor is not None:
+            self.executor.switch(None)
         self.house.site.exchange.accounts[UID].trading = True
         self.disk.repair()
         self.clock.off_ms = 0
@@ -343,14 +380,3 @@ class Life:
             starts=self.starts,
             where=self.kill.where,
         )
-
-
-def release_of(scenario: Scenario, *, tag: str = "v0.1.0") -> Release:
-    """Return what the executor trades: one sleeve over all symbols, with all of the capital."""
-    market = scenario.drawn.market
-    known = manifest(SLEEVE, market.symbols, market.interval)
-    terms = SleeveTerms(strategy=SLEEVE, tag=tag, lines=lines_of(market, known, COSTS), capital=float(CAPITAL))
-    return Release(
-        tag=tag, account="sim", sleeves={SLEEVE: terms}, limits=scenario.limits, capital=Decimal(CAPITAL),
-        opened={"tag": tag},
-    )  # fmt: skip

@@ -8,11 +8,15 @@ from random import Random
 
 from live.portfolio import Limits
 
-from .faults import ALL, PAIRS, REQUESTS, WRITING, Aim
+from .faults import ALL, HELD, PAIRS, REQUESTS, WRITING, Aim
 from .market import START_MS, SYMBOLS, Drawn, draw
 
 CALM_BARS = 6
 CRASHES = 0.25  # share of the faults at any time: what a restart forgets shows only after one
+LED = 0.6  # share of the lives whose decisions lead to the state that is aimed at
+LEADS = {"held": (0.3, 0.8), "closing": (0.8, 0.3), "flipping": (0.6, -0.6), "flat": (0.0,)}
+WAYS = {"halted": "margin_mode", "reducing": "disk_full", "starting": "crash"}
+"""What brings a state about that decisions do not."""
 CAPITAL = Decimal(100_000)
 Wanted = tuple[float, float | None, float | None]
 
@@ -73,21 +77,24 @@ def scenario_of(seed: int, *, kinds: tuple[str, ...] = ALL, faults: bool = True)
     symbols = SYMBOLS[: 1 + (rng.random() < 0.35)]
     calm_ms = START_MS + (1 + stormy) * interval_ms
     aims, noise = [], []
+    led: tuple[float, ...] = ()
     if faults:
-        state, kind = PAIRS[seed % len(PAIRS)]
-        aims.append(Aim(state=state, kind=kind, after_ms=START_MS + rng.randrange(0, 2) * interval_ms,
-                        skip=rng.choice((0, 0, 1, 2))))  # fmt: skip
+        aim, led, before = _aimed(rng, seed, interval_ms)
+        aims.append(aim)
+        noise += before
+        if aim.state == "settling":
+            aims.append(
+                Aim(state="entering", kind=rng.choice(("accept_then_timeout", "accept_then_503", "lose_request")))
+            )
         if rng.random() < 0.5:
             aims.append(Aim(state=rng.choice(WRITING), kind=rng.choice(REQUESTS), skip=rng.choice((0, 0, 1, 3))))
-        if state in {"halted", "reducing"}:
-            noise.append((START_MS + interval_ms + 30_000, "hand_closes" if state == "halted" else "lose_stop"))
         for _ in range(rng.choice((0, 0, 1, 1, 2, 3))):
             when = START_MS + rng.randrange(interval_ms // 2, calm_ms - START_MS)
             noise += [(when, "crash" if rng.random() < CRASHES else rng.choice(kinds))]
     return Scenario(
         seed=seed,
         drawn=draw(rng, symbols=symbols, n_bars=n_bars, interval_ms=interval_ms),
-        table={symbol: _wanted(rng, n_bars) for symbol in symbols},
+        table={symbol: _wanted(rng, n_bars, led) for symbol in symbols},
         limits=_limits(rng),
         aims=tuple(aims),
         noise=tuple(sorted(noise)),
@@ -97,12 +104,33 @@ def scenario_of(seed: int, *, kinds: tuple[str, ...] = ALL, faults: bool = True)
     )
 
 
-def _wanted(rng: Random, n_bars: int) -> tuple[Wanted, ...]:
-    """Jump, flip, fade and hold; then, in the calm, be flat for two bars and take one last position."""
+def _aimed(rng: Random, seed: int, interval_ms: int) -> tuple[Aim, tuple[float, ...], list[tuple[int, str]]]:
+    """Return the fault that a seed aims at a state, exposures that lead there if any, and faults that do."""
+    state, kind = PAIRS[seed % len(PAIRS)]
+    after_ms, skip = START_MS + rng.randrange(0, 2) * interval_ms, rng.choice((0, 0, 1, 2))
+    if rng.random() >= LED:
+        return Aim(state=state, kind=kind, after_ms=after_ms, skip=skip), (), []
+    before = START_MS + interval_ms + 10_000
+    noise = [(before, WAYS[state])] if state in WAYS else []
+    if state == "starting" and kind not in HELD:
+        noise, before = [], 0
+    skip = 0 if state in WAYS else skip
+    return (
+        Aim(state=state, kind=kind, after_ms=max(after_ms, before) if before else 0, skip=skip),
+        LEADS.get(state, LEADS["held"]),
+        noise,
+    )
+
+
+def _wanted(rng: Random, n_bars: int, led: tuple[float, ...]) -> tuple[Wanted, ...]:
+    """Jump, flip, fade and hold, or do as is `led`; in the calm be flat for two bars and take one last position."""
     rows: list[Wanted] = []
     exposure = 0.0
     stop: float | None = None
-    for _ in range(n_bars - CALM_BARS):
+    for row in range(n_bars - CALM_BARS):
+        if led:
+            rows.append((led[row % len(led)], 0.03, 0.03))
+            continue
         if rng.random() < 0.65 or not rows:
             exposure = rng.choice((-1.1, -0.5, 0.0, 0.3, 0.8, 1.6))
             stop = rng.uniform(0.004, 0.03) if rng.random() < 0.85 else None

@@ -27,7 +27,7 @@ class DrawnBars:
 
     house: House
     drawn: Market
-    key: str
+    keys: tuple[str, ...]
     after_ms: int
     deadline_ms: int
     late_ms: Callable[[], int]
@@ -55,8 +55,8 @@ class DrawnBars:
         late = now - closes > self.deadline_ms
         return Instant(
             time_ms=EpochMs(now if late else closes),
-            closing=((self.key, row),),
-            opening=((self.key, row + 1),),
+            closing=tuple((key, row) for key in self.keys),
+            opening=tuple((key, row + 1) for key in self.keys),
             traded={},
         )
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_DOWN, Decimal
+from collections.abc import Iterable, Mapping
+from decimal import ROUND_DOWN, ROUND_UP, Decimal
 from typing import Any, Final
 
 from live.journal import Event
+from live.simulator.core.rows import ExecutionRow
 
 STEP: Final = Decimal("0.001")
+TICK: Final = Decimal("0.05")
 
 
 def target_of(decision: Event, symbol: str, *, share: int) -> Decimal:
@@ -22,3 +25,21 @@ def close_of(decision: Event, symbol: str) -> Decimal:
     """Return the close that a decision was made at."""
     body: Any = decision.body
     return Decimal(repr(float(body["closes"][symbol])))
+
+
+def won(rows: Iterable[ExecutionRow], closes: Mapping[str, float], *, before_ms: int) -> Decimal:
+    """Return what fills, fees and funding before a time have made at these closes, USDT."""
+    total = Decimal(0)
+    for row in rows:
+        if row.time_ms < before_ms:
+            total -= row.exec_fee
+            if row.exec_type != "Funding":
+                signed = row.exec_qty if row.side == "Buy" else -row.exec_qty
+                total += signed * (Decimal(repr(float(closes[row.symbol]))) - row.exec_price)
+    return total
+
+
+def stop_due(entry: Decimal, distance: float, *, is_long: bool) -> Decimal:
+    """Return the stop at its distance from the average entry, to the tick nearer the entry."""
+    exact = entry * (1 - Decimal(repr(distance)) * (1 if is_long else -1))
+    return (exact / TICK).to_integral_value(ROUND_UP if is_long else ROUND_DOWN) * TICK
