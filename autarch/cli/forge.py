@@ -10,8 +10,8 @@ import typer
 from autarch.errors import ConfigError
 
 if TYPE_CHECKING:
+    from autarch.forge.gate_process import TrustedGate
     from autarch.forge.office import Office
-    from autarch.forge.runner import Gate
 
 
 def register(app: typer.Typer) -> None:
@@ -53,7 +53,7 @@ def serve(
     if folder is None:
         raise ConfigError("found no forge to serve; expected --state or a workspace. Run: autarch init")
 
-    def make_gate(office: Office) -> Gate:
+    def make_gate(office: Office) -> TrustedGate:
         from autarch.forge.gate_process import TrustedGate
 
         root = workspace.root if workspace is not None else folder
@@ -63,6 +63,7 @@ def serve(
         ForgeState(folder.resolve()),
         serving.ServeOptions(host=host, port=port, policy_path=policy),
         make_gate=None if no_ci else make_gate,
+        make_errander=None if no_ci else make_gate,
         told=lambda url: print(url, flush=True),
     )
     return 0

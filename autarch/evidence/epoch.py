@@ -38,6 +38,11 @@ class EpochAccount:
     is_closed: bool
 
     @property
+    def tested(self) -> tuple[Tested, ...]:
+        """Its tests as the rule knows them; their p-values are sealed."""
+        return tuple(_so_far(self.tests))
+
+    @property
     def next_test(self) -> int:
         """Number of the next test."""
         return len(self.tests) + 1
