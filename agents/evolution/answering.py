@@ -157,6 +157,7 @@ def _told(made: Proposal) -> dict[str, object]:
         "transcript": made.transcript,
         "summary": made.summary[:TEXT_MAX],
         "confinement": made.confinement,
+        "cutoff": "" if made.cutoff is None else made.cutoff.isoformat(),
     }
 
 

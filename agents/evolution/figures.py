@@ -80,7 +80,7 @@ def figures_of(candidates: Sequence[Candidate], *, run: int, seeds: Sequence[Mem
         usd=sum(float(c.answered.usd) for c in mine),
         is_estimate=any(c.answered.is_estimate for c in mine),
         tokens=sum(c.answered.tokens for c in mine),
-        trials=sum(c.answered.trials + (c.judged.trials if c.judged is not None else 1) for c in mine),
+        trials=sum(_trials(c) for c in mine),
         arms={arm: _arm([c for c in mine if c.answered.arm == arm]) for arm in ("evolution", "baseline")},
         agents=records_of(mine, seeds),
         best=best,
@@ -88,6 +88,12 @@ def figures_of(candidates: Sequence[Candidate], *, run: int, seeds: Sequence[Mem
         cells=len(elites(members)),
         families=len({m.family for m in members}),
     )
+
+
+def _trials(one: Candidate) -> int:
+    """Return the backtests on train: the agent's own, then those of the walk, or the one look where it ended there."""
+    seen = one.sketched is not None and bool(one.sketched.decisions)
+    return one.answered.trials + (one.judged.trials if one.judged is not None else int(seen))
 
 
 def _reason(one: Candidate) -> str:

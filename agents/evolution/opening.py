@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from agents.describing import Story, proposal_of
 from agents.evolution.journal import Journal
-from agents.evolution.population import Candidate
+from agents.evolution.population import MAIN, Candidate, runs_of
 from agents.evolution.records import Begun, Opened
 from agents.ports import UNCONFINED
 from agents.proposal import PullForge, open_pull_request
@@ -58,13 +58,23 @@ class ForgePublisher:
             _story(candidate, self.compare(candidate, begun)),
             base=begun.base,
             files={name: content for name, content in contents.items() if content is not None},
-            trailers=trailers_of(candidate, study, begun),
+            trailers=trailers_of(candidate, study, begun, parents=self._parents(candidate, begun)),
             study=study,
         )
         with self.forge() as forge:
             pull, head = open_pull_request(proposal, repo=self.repo, remote=self.remote, forge=forge, when_s=when_s)
         step = candidate.answered.step
         return Opened(run=begun.run, when_s=when_s, step=step, pull=pull.number, branch=pull.head_ref, head=head)
+
+    def _parents(self, candidate: Candidate, begun: Begun) -> tuple[str, ...]:
+        """Return whom it comes from as `slug@commit`."""
+        known = {c.name: c for run in runs_of(self.journal.read()) for c in run.candidates}
+        found = []
+        for name in candidate.answered.ancestors:
+            one = known.get(name)
+            commit = begun.base if one is None or one.judged is None else one.judged.commit
+            found.append(f"{name.removeprefix(MAIN) if one is None else one.answered.slug}@{commit}")
+        return tuple(found)
 
     def count(self, study: Study) -> None:
         """Publish a run's study and have it counted; see `Publisher`."""
@@ -74,14 +84,17 @@ class ForgePublisher:
         self.counting(study)
 
 
-def trailers_of(candidate: Candidate, study: Study, begun: Begun) -> tuple[tuple[str, str], ...]:
+def trailers_of(
+    candidate: Candidate, study: Study, begun: Begun, *, parents: tuple[str, ...]
+) -> tuple[tuple[str, str], ...]:
     """Return the trailers of a candidate's commit: where it comes from, what it took, what stands behind it."""
     answered = candidate.answered
     free = [("Confinement", UNCONFINED)] if answered.confinement == UNCONFINED else []
+    read_until = [("Knowledge-Cutoff", answered.cutoff)] if answered.cutoff else []
     return (
         ("Agent", answered.agent),
         ("Model", answered.model),
-        *(("Parent", f"{name}@{begun.base}") for name in answered.ancestors),
+        *(("Parent", parent) for parent in parents),
         ("Operator", answered.operator),
         ("Trials", str(len(study.trials))),
         ("Cost-USD", answered.usd),
@@ -91,6 +104,7 @@ def trailers_of(candidate: Candidate, study: Study, begun: Begun) -> tuple[tuple
         ("Seed", str(begun.seed)),
         (CANDIDATE, candidate.name),
         ("Arm", answered.arm),
+        *read_until,
         *free,
         ("Study", study.digest),
     )

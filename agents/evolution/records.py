@@ -68,6 +68,7 @@ class Answered(_Record, frozen=True, kw_only=True, tag="answered"):
     transcript: str = ""
     summary: str = ""
     confinement: str = ""
+    cutoff: str = ""
     structure: str = ""
     """Digest of the code whatever its names, comments and layout are; see `agents.evolution.structure`."""
 
