@@ -49,7 +49,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     decisions: Literal["confirmed", "others", "not asked"]
     lane: LaneWord | None = None
     look: LookWord | None = None
-    seal: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}:[A-Za-z0-9+/=]{0,2800}$")] | None = None
+    seal: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}:[A-Za-z0-9+/=]{0,2800}\Z")] | None = None
 
     def words(self) -> Words:
         """Return the words as whoever writes the ledger takes them."""

@@ -40,7 +40,7 @@ DRAWN_MAX = 256
 _ARRAYS = ("exposure", "stop_loss", "take_profit")
 
 Text = Annotated[str, Meta(max_length=TEXT_MAX)]
-Hex = Annotated[str, Meta(pattern=r"^[0-9a-f]{40,64}$")]
+Hex = Annotated[str, Meta(pattern=r"^[0-9a-f]{40,64}\Z")]
 
 
 class PackedLayer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

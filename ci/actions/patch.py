@@ -22,18 +22,19 @@ PATCH_NAME = "patch.msgpack"
 PATCH_BYTES_MAX = 16 * 1024 * 1024
 STUDY_BYTES_MAX = 8_000_000
 
-Line = Annotated[str, Meta(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f]*$")]
+Line = Annotated[str, Meta(min_length=1, max_length=500, pattern=r"^[^\x00-\x1f]*\Z")]
+Title = Annotated[str, Meta(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f]*\Z")]
 
 
 class Patch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One proposal. `files` are those of strategies/<slug>; `trailers` of its commit, in order."""
 
     schema: Literal[1]
-    agent: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
-    slug: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{2,39}$")]
-    base: Annotated[str, Meta(pattern=r"^[0-9a-f]{40}$")]
+    agent: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,30}\Z")]
+    slug: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{2,39}\Z")]
+    base: Annotated[str, Meta(pattern=r"^[0-9a-f]{40}\Z")]
     files: Annotated[dict[str, bytes], Meta(min_length=1, max_length=3)]
-    title: Annotated[Line, Meta(max_length=256)]
+    title: Title
     body: Annotated[str, Meta(max_length=20_000)]
     trailers: Annotated[tuple[tuple[Line, Line], ...], Meta(max_length=40)]
     study: Annotated[bytes, Meta(max_length=STUDY_BYTES_MAX)] | None = None

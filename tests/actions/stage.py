@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -67,6 +68,29 @@ def decide(bars: Bars, p: Params) -> Targets:
 HONEST = f"{HEAD}    return Targets(exposure=np.where(gap > 0, 1.0, 0.0))\n"
 PEEKS = f"{HEAD}    return Targets(exposure=np.where(np.roll(gap, -1) > 0, 1.0, 0.0))\n"
 REACHES = HONEST.replace("import talib\n", "import os\nimport talib\n")
+
+
+STUBS = {
+    "checkout": """\
+git init --quiet --initial-branch=main .
+git fetch --quiet "$STUB_ORIGIN" '+refs/heads/*:refs/remotes/origin/*' '+refs/tags/*:refs/tags/*'
+ref="${{ inputs.ref }}"
+oid="$(git rev-parse --quiet --verify "refs/remotes/origin/$ref^{commit}" || git rev-parse "$ref")"
+git checkout --quiet --force --detach "$oid"
+""",
+    "setup-uv": 'echo "$STUB_BIN" >> "$GITHUB_PATH"',
+    "upload-artifact": """\
+mkdir -p "$ACT_ARTIFACTS/${{ inputs.name }}"
+from="${{ inputs.path }}"
+if test -d "$from"; then from="$from/."; fi
+cp -r "$from" "$ACT_ARTIFACTS/${{ inputs.name }}/"
+""",
+    "download-artifact": """\
+mkdir -p "${{ inputs.path }}"
+cp -a "$ACT_ARTIFACTS/${{ inputs.name }}/." "${{ inputs.path }}/"
+""",
+}
+"""What stands in for actions that others wrote: composite ones of a few lines, on this host alone."""
 
 
 def strategy(slug: str = "a_trend", code: str = HONEST) -> dict[str, bytes]:
@@ -163,22 +187,6 @@ def make_ground(folder: Path) -> Ground:
 
 def make_tools(folder: Path, code: Path) -> Path:
     """Write stubs of third-party actions, and a `uv` that gives the interpreter of this environment."""
-    stubs = {
-        "checkout": "\n        ".join(
-            (
-                "git init --quiet --initial-branch=main .",
-                "git fetch --quiet \"$STUB_ORIGIN\" '+refs/heads/*:refs/remotes/origin/*' '+refs/tags/*:refs/tags/*'",
-                'ref="${{ inputs.ref }}"',
-                'oid="$(git rev-parse --quiet --verify "refs/remotes/origin/$ref^{commit}" || git rev-parse "$ref")"',
-                'git checkout --quiet --force --detach "$oid"',
-            )
-        ),
-        "setup-uv": 'echo "$STUB_BIN" >> "$GITHUB_PATH"',
-        "upload-artifact": 'mkdir -p "$ACT_ARTIFACTS/${{ inputs.name }}" && cp -r "${{ inputs.path }}" '
-        '"$ACT_ARTIFACTS/${{ inputs.name }}/"',
-        "download-artifact": 'mkdir -p "${{ inputs.path }}" && cp -a "$ACT_ARTIFACTS/${{ inputs.name }}/." '
-        '"${{ inputs.path }}/"',
-    }
     inputs = (
         "ref",
         "fetch-depth",
@@ -193,11 +201,11 @@ def make_tools(folder: Path, code: Path) -> Path:
     )
     more = ("python-version", "enable-cache", "save-cache", "cache-dependency-glob")
     told = "".join(f"  {name}:\n    default: ''\n" for name in (*inputs, *more))
-    for name, command in stubs.items():
+    for name, command in STUBS.items():
         (folder / name).mkdir(parents=True)
         (folder / name / "action.yml").write_text(
             f"name: {name}\ndescription: a stub\ninputs:\n{told}runs:\n  using: composite\n  steps:\n"
-            f"    - shell: bash\n      run: |\n        {command}\n"
+            f"    - shell: bash\n      run: |\n{textwrap.indent(command, ' ' * 8)}\n"
         )
     uv = folder / "bin" / "uv"
     uv.parent.mkdir()
@@ -345,7 +353,7 @@ class Stage:
         told = self.folder / "event.json"
         told.write_text(json.dumps(event))
         answer = subprocess.run(
-            self._command(where, workflow, name, told, login),
+            self._command(workflow, name, told, login),
             cwd=where,
             env=env,
             capture_output=True,
@@ -355,7 +363,7 @@ class Stage:
         subprocess.run([*git, "remote", "set-url", "origin", str(self.state.repo)], cwd=where, env=env, check=True)
         return acted(answer)
 
-    def _command(self, where: Path, workflow: str, name: str, told: Path, login: str) -> list[str]:
+    def _command(self, workflow: str, name: str, told: Path, login: str) -> list[str]:
         stores, tools = self.ground.stores, self.ground.tools
         command = [
             str(Path(sys.executable).with_name("act")),
