@@ -134,4 +134,3 @@ def _findings(each: Check, patient: Patient) -> tuple[Finding, ...]:
         return tuple(each.run(patient))
     except (AutarchError, OSError, ValueError) as error:
         return (Finding.unknown(f"could not be checked: {error}", fix="cure what is named, then run the doctor again"),)
-

@@ -140,16 +140,17 @@ def _limit_s(answer: httpx.Response, attempt: int, now_s: float) -> float:
         return told
     reset = _number(answer.headers.get("x-ratelimit-reset"))
     if reset is not None and answer.headers.get("x-ratelimit-remaining") == "0":
-        return max(1.0, reset - _its_now(answer, now_s) + 1.0)
+        told_s = date_of(answer)  # the forge's own clock: ours may be wrong by more than the wait
+        return max(1.0, reset - (now_s if told_s is None else told_s) + 1.0)
     forbidden = answer.status_code == httpx.codes.FORBIDDEN
     return (SECONDARY_WAIT_S if forbidden else 0.5) * 2.0 ** (attempt - 1)
 
 
-def _its_now(answer: httpx.Response, now_s: float) -> float:
-    """Return the forge's own time where it tells: our clock may be wrong by more than the wait."""
+def date_of(answer: httpx.Response) -> float | None:
+    """Return when the forge says it answered, epoch seconds to the second, or None."""
     with contextlib.suppress(ValueError, TypeError):
-        return email.utils.parsedate_to_datetime(answer.headers.get("date")).timestamp()
-    return now_s
+        return email.utils.parsedate_to_datetime(answer.headers.get("date", "")).timestamp()
+    return None
 
 
 def _number(written: str | None) -> float | None:

@@ -211,6 +211,11 @@ def annotation_json(each: Annotation, run: RunRecord, place: Place) -> dict[str,
     }
 
 
+def run_name(check: str) -> str:
+    """Return the name under which a check is shown: the same on every platform."""
+    return f"autarch/{check}"
+
+
 def _first_id(sha: str) -> int:
     return int(sha[:_ID_HEX], 16) * _ID_STEP
 
@@ -241,7 +246,7 @@ def _shown(run: RunRecord, output: OutputBody) -> dict[str, Any]:
 def _of_record(record: CheckRecord, place: int) -> RunRecord:
     return RunRecord(
         id=_first_id(record.head) + WRITTEN_MAX + place,
-        name=record.name,
+        name=run_name(record.name),
         head_sha=record.head,
         app=CI_APP,
         status="completed",

@@ -103,6 +103,11 @@ class ForgeClient(Pulls, Talk, Checks, Actions, Admin):
         """How many requests were sent, repeated ones too."""
         return self._transport.calls
 
+    @property
+    def served_at_s(self) -> float | None:
+        """When the forge says it answered last, epoch seconds; None before the first answer."""
+        return self._transport.served_at_s
+
     # -- git ------------------------------------------------------------------------------------
 
     @property

@@ -22,6 +22,7 @@ from autarch.repo.signing import CI_PRINCIPAL, Trust
 PUSH_BYTES_MAX = 64 * 1024 * 1024
 """Largest pack one push may send."""
 
+HOOK = "pre-receive"
 _CONFIG = f"""
 [transfer]
 \tfsckObjects = true
@@ -89,13 +90,18 @@ def install_hook(state: ForgeState) -> None:
     The hook is the forge's, not the repository's: it is run in Python's isolated mode, so that nothing
     a pusher sets in the environment is imported.
     """
-    code = str(Path(hook_file.__file__).resolve())
-    hook = state.repo / "hooks" / "pre-receive"
+    hook = state.repo / "hooks" / HOOK
     hook.parent.mkdir(exist_ok=True)
-    written = hook.with_name("pre-receive.new")
-    written.write_text(f"#!/bin/sh\nexec {shlex.quote(sys.executable)} -I -S {shlex.quote(code)}\n")
+    written = hook.with_name(f"{HOOK}.new")
+    written.write_text(hook_text())
     written.chmod(0o700)
     written.replace(hook)
+
+
+def hook_text() -> str:
+    """Return what the pre-receive hook holds when it is ours."""
+    code = str(Path(hook_file.__file__).resolve())
+    return f"#!/bin/sh\nexec {shlex.quote(sys.executable)} -I -S {shlex.quote(code)}\n"
 
 
 def check_policy_path(path: str) -> None:

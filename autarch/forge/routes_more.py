@@ -9,7 +9,7 @@ import msgspec
 
 from autarch.forge import check_runs, local_rules, releases, shapes
 from autarch.forge.bodies import ReviewersBody
-from autarch.forge.check_runs import NewRun, RunChange, RunRecord
+from autarch.forge.check_runs import NewRun, RunChange, RunRecord, run_name
 from autarch.forge.checks import CI_SIGNERS
 from autarch.forge.desk import DeniedError, need_role
 from autarch.forge.releases import NewRelease
@@ -125,7 +125,8 @@ def branch_rules(call: Call) -> Reply:
 
 def _rulesets(call: Call) -> tuple[dict[str, Any], ...]:
     desk = call.office.desk
-    return local_rules.local_rulesets(call.place, read_required(desk.book(call.account), desk.main()).strategy)
+    required = read_required(desk.book(call.account), desk.main()).strategy
+    return local_rules.local_rulesets(call.place, [run_name(name) for name in required])
 
 
 # -- refs and contents ------------------------------------------------------------------------

@@ -16,7 +16,7 @@ import httpx
 
 from autarch.errors import UndecidedError, UsageError
 from autarch.forge import wire
-from autarch.forge.answers import ForgeRefusedError, RateLimitedError, checked, decoded, is_limited, wait_s
+from autarch.forge.answers import ForgeRefusedError, RateLimitedError, checked, date_of, decoded, is_limited, wait_s
 from autarch.forge.credentials import Credential, wall_s
 
 TIMEOUT_S = 30.0  # a merge on the local forge checks every signature before it answers
@@ -70,6 +70,7 @@ class Transport:
         self.base_url = base_url.rstrip("/")
         self.repository = repository
         self.calls = 0
+        self.served_at_s: float | None = None
         self._credential = credential
         self._sleep = sleep
         self._clock = clock
@@ -228,6 +229,7 @@ class Transport:
             raise UndecidedError(
                 f"{method} {url} at {self.base_url} failed: {type(error).__name__}: {error}; next: {step}"
             ) from error
+        self.served_at_s = date_of(answer) or self.served_at_s
         if answer.status_code == httpx.codes.NOT_MODIFIED and known is not None:
             return known
         self._remember(method, url, answer)

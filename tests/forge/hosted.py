@@ -37,6 +37,7 @@ class Hosted:
     environments: dict[str, dict[str, Any]] = field(default_factory=dict)
     policies: dict[str, list[dict[str, str]]] = field(default_factory=dict)
     labels: list[dict[str, Any]] = field(default_factory=list)
+    kept: dict[str, list[dict[str, str]]] = field(default_factory=dict)
     secrets: list[str] = field(default_factory=list)
     actions: dict[str, Any] = field(default_factory=lambda: {"default_workflow_permissions": "write"})
     settings: dict[str, Any] = field(default_factory=dict)
@@ -84,6 +85,7 @@ class Hosted:
             (r"GET /environments/([a-z]+)", self.environment),
             (r"PUT /environments/([a-z]+)", self.put_environment),
             (r"GET /environments/([a-z]+)/deployment-branch-policies", self.branch_policies),
+            (r"GET /environments/([a-z]+)/secrets", lambda _, name: (200, {"secrets": self.kept.get(name, [])})),
             (r"POST /environments/([a-z]+)/deployment-branch-policies", self.add_policy),
             (
                 "GET /actions/secrets",
