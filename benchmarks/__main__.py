@@ -1,7 +1,7 @@
 """Run benchmarks: `python -m benchmarks [name ...]`, or one with its own arguments: `python -m benchmarks NAME --...`.
 
 Each runs in a process of its own; without a name all but `peers`, `referee`, `warmups`, `mutation`, `security`,
-`calibration` and `live.*`, which take long, write pages of the documentation or want an idle machine. `demo` builds
+`calibration`, `evolve` and `live.*`, which take long, write pages of the documentation or want an idle machine. `demo` builds
 a whole workspace and takes a minute or more.
 """
 
@@ -25,7 +25,17 @@ NAMES = (
     "ledger",
     "demo",
 )
-ALONE = ("peers", "referee", "warmups", "mutation", "security", "calibration", "live.latency", "live.throughput")
+ALONE = (
+    "peers",
+    "referee",
+    "warmups",
+    "mutation",
+    "security",
+    "calibration",
+    "evolve",
+    "live.latency",
+    "live.throughput",
+)
 ROOT = Path(__file__).resolve().parent.parent
 
 

@@ -162,7 +162,7 @@ def contrast(terms: Terms, after: StrategySource, before: StrategySource | None,
     return change_text(new, old, called=called)
 
 
-def _whole(place: _Place, source: StrategySource) -> Played:
+def _whole(place: Place, source: StrategySource) -> Played:
     market = place.market(source)
     decisions = decide_blocks(place.worker, source, market)
     return play_decisions(source, decisions, market, costs=place.costs, capital=place.terms.capital)
@@ -174,7 +174,7 @@ def _with(source: StrategySource, params: Mapping[str, ParamValue]) -> StrategyS
     return parse_source(slug=manifest.name, manifest_bytes=written, code=source.code)
 
 
-def _sketch_of(place: _Place, played: Played) -> Sketch:
+def _sketch_of(place: Place, played: Played) -> Sketch:
     digest = played.decisions.digest()
     if not played.result.fills.size:
         return Sketch(stopped="score", detail="it never trades on train", decisions=digest)
@@ -204,7 +204,7 @@ def _sketch_of(place: _Place, played: Played) -> Sketch:
 
 
 def _played(
-    place: _Place,
+    place: Place,
     source: StrategySource,
     market: Market,
     params: Mapping[str, ParamValue],
@@ -241,7 +241,7 @@ def _daily(played: list[Played | str], days: int) -> Floats:
     return rows
 
 
-class _Place:
+class Place:
     """One process's worker and markets for one set of terms."""
 
     def __init__(self, terms: Terms) -> None:
@@ -280,17 +280,22 @@ class _Process:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._places: dict[str, _Place] = {}
+        self._places: dict[str, Place] = {}
 
-    def place(self, terms: Terms) -> _Place:
+    def place(self, terms: Terms) -> Place:
         """Return the place for `terms`, made when it is first asked for."""
         stores = [terms.stores.root("train")]
         key = canonical_digest([terms.lock.decode("utf-8"), stores, terms.capital, terms.allow_weak, repr(terms)])
         with self._lock:
             if key not in self._places:
-                self._places[key] = _Place(terms)
+                self._places[key] = Place(terms)
                 atexit.register(self._places[key].worker.close)
             return self._places[key]
 
 
 _PROCESS = _Process()
+
+
+def place_of(terms: Terms) -> Place:
+    """Return this process's worker and markets for `terms`."""
+    return _PROCESS.place(terms)

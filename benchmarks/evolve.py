@@ -1,0 +1,358 @@
+"""The loop measured without a model: `python -m benchmarks evolve [planted|empty|pace] [--option N ...]`.
+
+planted  On markets with planted edges a blind grammar writes and edits strategies: the loop beside as many drawn anew
+         (IID). Paired differences with a bootstrap interval, on train and on bars neither saw.
+empty    On markets without any edge a scripted human asks the test for promotion about every finalist of every night.
+         All promotions are false; the share of epochs with one is held to the epoch's alpha.
+pace     How many candidates an hour are fully gated on 5 symbols x 70,000 bars, in one process and two, and by one Dask
+         worker and two. Wall time: an idle machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from agents.evolution.assessing import Terms, place_of
+from agents.evolution.blind import KIND, Grammar
+from agents.evolution.fields import Cluster, Field, Here, Processes
+from agents.evolution.journal import Journal
+from agents.evolution.looping import Evolution, Wanted, begin, candidates_on
+from agents.evolution.parties import Gate, Parties, Standing
+from agents.evolution.population import Candidate
+from agents.evolution.settings import Settings, parse_settings
+from autarch.cli.evolve_gate import WarmGate
+from autarch.errors import AutarchError
+from autarch.evaluation import decide_blocks
+from autarch.evaluation.playing import play_decisions
+from autarch.evidence.epoch import rule_of
+from autarch.manifest import StrategySource, parse_source
+from autarch.market import load_market, read_lock
+from autarch.market.build import build, write_blobs
+from autarch.market.lock_toml import lock_toml
+from autarch.market.stores import Stores
+from autarch.market.synth import SynthSymbol
+from autarch.market.synth_dataset import SYMBOLS, default_spec, synth_recipe
+from autarch.market.synth_edges import Edge
+from autarch.market.types import Floats
+from autarch.metrics import sharpe
+from autarch.numerics import pinned_environment, unpinned_variables
+from autarch.repo.git import GitRepo
+from autarch.repo.objects import Person
+from autarch.stats.online import Tested
+from ci.promotion.deciding import decide
+
+ROOT = Path(__file__).resolve().parent.parent
+WHO = Person(name="bench", email="bench@autarch.invalid", when_s=1_700_000_000)
+EDGES = ("trend", "reversion", "breakout", "funding")
+RESAMPLES = 10_000
+NIGHT = 25
+ASKED_A_NIGHT = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """One synthetic market: its lock as bytes, and where its bars are."""
+
+    lock: bytes
+    stores: Stores
+
+
+def ground(folder: Path, *, seed: int, edges: tuple[Edge, ...], bars: int, symbols: Sequence[SynthSymbol]) -> Ground:
+    """Make a market; half of it is train, most of the rest is holdout."""
+    spec = replace(default_spec(seed=seed, edges=edges, n_bars=bars), symbols=tuple(symbols))
+    built = build(synth_recipe(spec, name=f"world_{seed}", shares=(50, 45, 5)))
+    stores = Stores.under(folder)
+    write_blobs(built, stores)
+    return Ground(lock=lock_toml(built.lock), stores=stores)
+
+
+def settings_with(*, per_round: int, baseline: float, gated: bool) -> Settings:
+    """Return main's settings for a measurement: no end by stagnation; everything is gated, or nothing."""
+    found = parse_settings((ROOT / "agents/evolve.toml").read_bytes())
+    loop = msgspec.structs.replace(
+        found.loop, candidates_per_round=per_round, baseline_frac=baseline, stagnant_rounds_max=10_000
+    )
+    gate = msgspec.structs.replace(found.gate, score_min=-1e9 if gated else 1e9, minutes_per_day_max=1e9)
+    return msgspec.structs.replace(found, loop=loop, gate=gate)
+
+
+def run_loop(  # noqa: PLR0913  what a run is made of
+    repo: GitRepo,
+    where: Ground,
+    *,
+    settings: Settings,
+    rounds: int,
+    seed: int,
+    base: str,
+    standing: Sequence[Standing] = (),
+    field: Field | None = None,
+    gate: Gate | None = None,
+) -> tuple[tuple[Candidate, ...], Journal]:
+    """Run the loop with the grammar alone and return its candidates."""
+    lock = read_lock(where.lock)
+    terms = Terms(lock=where.lock, stores=where.stores, capital=100_000.0, bounds=settings.archive, sets=1, folds=2)
+    journal = Journal(repo)
+    parties = Parties(
+        repo=repo,
+        journal=journal,
+        settings=settings,
+        settings_digest="",
+        terms=terms,
+        field=field or Here(),
+        proposers={KIND: Grammar(symbols=lock.symbols, interval=lock.interval)},
+        numeric=frozenset(),
+        gate=gate,
+        publisher=None,
+        clock_s=lambda: WHO.when_s,
+        progress=lambda _line: None,
+    )
+    begun = begin(parties, Wanted(base=base, agents=(KIND,), rounds=rounds, seed=seed, nightly=False))
+    Evolution(parties, begun, standing).run()
+    return candidates_on(parties, begun.dataset), journal
+
+
+@contextmanager
+def scratch_repo(folder: Path) -> Iterator[tuple[GitRepo, str]]:
+    """Yield an empty repository with one commit."""
+    subprocess.run(["git", "init", "-q", "--bare", folder], check=True)
+    repo = GitRepo(folder)
+    yield repo, repo.commit_tree(repo.write_tree(()), parents=[], message="Begin\n", author=WHO)
+
+
+def source_of(one: Candidate, journal: Journal) -> StrategySource:
+    """Return a candidate as it would be proposed."""
+    files = [journal.attachment(one.newest, name) or b"" for name in ("manifest.toml", "strategy.py")]
+    return parse_source(slug=one.answered.slug, manifest_bytes=files[0], code=files[1])
+
+
+def unseen_returns(source: StrategySource, where: Ground) -> Floats | None:
+    """Return daily returns on bars that the loop never saw; None where it cannot be played there."""
+    terms = Terms(lock=where.lock, stores=where.stores, capital=100_000.0, bounds=_BOUNDS, sets=1, folds=2)
+    place = place_of(terms)
+    manifest = source.manifest
+    try:
+        market = load_market(
+            place.lock, split="holdout", symbols=manifest.symbols, interval=manifest.interval, stores=where.stores
+        )
+        played = play_decisions(
+            source, decide_blocks(place.worker, source, market), market, costs=place.costs, capital=100_000.0
+        )
+    except AutarchError:
+        return None
+    return played.daily_since(played.first_ms)
+
+
+_BOUNDS = parse_settings((ROOT / "agents/evolve.toml").read_bytes()).archive
+
+
+# -- planted ------------------------------------------------------------------------------------------------
+
+
+def planted(*, markets: int, evaluations: int, bars: int) -> None:
+    """Print the paired differences between the loop and IID."""
+    rows = []
+    for number in range(markets):
+        rng = np.random.default_rng(1_000 + number)
+        edges = (Edge(kind=EDGES[number % len(EDGES)], strength=float(rng.uniform(0.04, 0.10))),)
+        with tempfile.TemporaryDirectory() as name:
+            where = ground(Path(name) / "data", seed=1_000 + number, edges=edges, bars=bars, symbols=SYMBOLS[:2])
+            found = {arm: best_of(Path(name) / arm, where, arm, evaluations, seed=number) for arm in ("loop", "iid")}
+        rows.append([*found["loop"], *found["iid"]])
+        print(
+            f"market {number + 1:3d} {edges[0].kind:10s} {edges[0].strength:.3f}  train {rows[-1][0]:+6.2f} loop "
+            f"{rows[-1][2]:+6.2f} iid   unseen {rows[-1][1]:+6.2f} loop {rows[-1][3]:+6.2f} iid",
+            flush=True,
+        )
+    table = np.array(rows)
+    for label, mine, other in (("train score", 0, 2), ("unseen Sharpe", 1, 3)):
+        difference = table[:, mine] - table[:, other]
+        low, high = interval(difference)
+        wins = int((difference > 0).sum())
+        print(
+            f"{label:14s} loop - iid: mean {difference.mean():+.3f}, 95 % interval [{low:+.3f}, {high:+.3f}], "
+            f"{wins} of {markets} markets won, {evaluations} evaluations an arm"
+        )
+
+
+def best_of(folder: Path, where: Ground, arm: str, evaluations: int, *, seed: int) -> tuple[float, float]:
+    """Return the best train score of one arm, and the annual Sharpe ratio of whoever has it on unseen bars."""
+    settings = settings_with(per_round=4, baseline=1.0 if arm == "iid" else 0.0, gated=False)
+    with scratch_repo(folder) as (repo, base):
+        candidates, journal = run_loop(repo, where, settings=settings, rounds=evaluations // 4, seed=seed, base=base)
+        members = [c for c in candidates if c.is_member and c.score is not None]
+        if not members:
+            return 0.0, 0.0
+        best = max(members, key=lambda c: c.score or 0.0)
+        unseen = unseen_returns(source_of(best, journal), where)
+    return best.score or 0.0, 0.0 if unseen is None else sharpe(unseen) or 0.0
+
+
+def interval(differences: Floats) -> tuple[float, float]:
+    """Return a 95 % percentile bootstrap interval of the mean (Efron 1979), seeded."""
+    rng = np.random.default_rng(7)
+    means = rng.choice(differences, size=(RESAMPLES, differences.size)).mean(axis=1)
+    low, high = np.quantile(means, (0.025, 0.975))
+    return float(low), float(high)
+
+
+# -- empty --------------------------------------------------------------------------------------------------
+
+
+def empty(*, candidates: int, markets: int, bars: int) -> None:
+    """Print how many epochs without any edge saw a promotion."""
+    each = candidates // markets
+    asked = false = spoilt = tried = 0
+    alpha = 0.0
+    for number in range(markets):
+        with tempfile.TemporaryDirectory() as name:
+            where = ground(Path(name) / "data", seed=5_000 + number, edges=(), bars=bars, symbols=SYMBOLS[:2])
+            told = night_after_night(Path(name) / "loop", where, each, seed=number)
+        alpha = read_lock(where.lock).epoch.alpha
+        tried, asked, false = tried + told[0], asked + told[1], false + told[2]
+        spoilt += told[2] > 0
+        print(f"market {number + 1:3d}: {told[0]} candidates, {told[1]} asked, {told[2]} promoted", flush=True)
+    low, high = clopper_pearson(spoilt, markets)
+    print(
+        f"{tried} candidates, {asked} tests for promotion, {false} false promotions; epochs with one: {spoilt} of "
+        f"{markets} = {spoilt / markets:.3f}, 95 % interval [{low:.3f}, {high:.3f}], alpha {alpha}"
+    )
+
+
+def night_after_night(folder: Path, where: Ground, count: int, *, seed: int) -> tuple[int, int, int]:
+    """Return candidates tried, tests asked for and promotions: each night's best two are asked about."""
+    rule, so_far, promoted = rule_of(read_lock(where.lock).epoch), list[Tested](), 0
+    settings = settings_with(per_round=NIGHT, baseline=0.2, gated=False)
+    with scratch_repo(folder) as (repo, base):
+        found, journal = run_loop(repo, where, settings=settings, rounds=max(1, count // NIGHT), seed=seed, base=base)
+        for night in range(1, max(c.answered.round for c in found) + 1):
+            tonight = [c for c in found if c.answered.round == night and c.is_member and c.score is not None]
+            for one in sorted(tonight, key=lambda c: -(c.score or 0.0))[:ASKED_A_NIGHT]:
+                unseen = unseen_returns(source_of(one, journal), where)
+                if unseen is None or unseen.size < 2 or float(np.ptp(unseen)) == 0.0:
+                    continue
+                made = decide(unseen, None, rule=rule, so_far=so_far)
+                so_far.append(Tested(p=0.0, level=made.level, passed=made.passed))
+                promoted += made.passed
+    return len(found), len(so_far), promoted
+
+
+def clopper_pearson(hits: int, count: int) -> tuple[float, float]:
+    """Return the exact 95 % interval of a share (Clopper and Pearson 1934), by bisection."""
+
+    def tail(share: float, upto: int) -> float:
+        return sum(_binomial(count, k) * share**k * (1 - share) ** (count - k) for k in range(upto + 1))
+
+    low = 0.0 if hits == 0 else _bisect(lambda p: 1 - tail(p, hits - 1) - 0.025)
+    high = 1.0 if hits == count else _bisect(lambda p: 0.025 - tail(p, hits))
+    return low, high
+
+
+def _binomial(n: int, k: int) -> int:
+    return int(np.prod([Decimal(n - i) / Decimal(i + 1) for i in range(k)], initial=Decimal(1)).to_integral_value())
+
+
+def _bisect(rising: Callable[[float], float]) -> float:
+    low, high = 0.0, 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if rising(middle) < 0 else (low, middle)
+    return (low + high) / 2
+
+
+# -- pace ---------------------------------------------------------------------------------------------------
+
+
+def pace(*, candidates: int, bars: int, cluster: bool) -> None:
+    """Print candidates an hour, fully gated, in one process and two, and with `cluster` by Dask workers."""
+    more = [replace(SYMBOLS[2], symbol=name, price=price) for name, price in (("XRPUSDT", 0.6), ("ADAUSDT", 0.5))]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        where = ground(folder / "data", seed=42, edges=default_spec().edges, bars=2 * bars, symbols=(*SYMBOLS, *more))
+        speeds: dict[str, float] = {}
+        for label, field in fields(cluster=cluster):
+            with field as chosen:
+                warm = one_pace(folder / f"warm-{label}", where, chosen, 2, seed=9)
+                speeds[label] = one_pace(folder / label, where, chosen, candidates, seed=1)
+            print(f"{label:18s} {speeds[label]:8.1f} candidates/h gated  (warming up: {warm:.1f})", flush=True)
+    for kind in ("processes", "dask"):
+        if f"{kind}-2" in speeds:
+            print(f"{kind}: two are {speeds[f'{kind}-2'] / speeds[f'{kind}-1']:.2f} times one")
+
+
+def fields(*, cluster: bool) -> Iterator[tuple[str, object]]:
+    """Yield where to work, by name, each a context manager."""
+
+    @contextmanager
+    def here(count: int) -> Iterator[Field]:
+        yield Processes(count)
+
+    @contextmanager
+    def dask(count: int) -> Iterator[Field]:
+        import distributed  # noqa: PLC0415  only this part needs it
+
+        local = distributed.LocalCluster(
+            n_workers=count, threads_per_worker=1, processes=True, dashboard_address=None, memory_limit=None
+        )
+        with local:
+            field = Cluster(local.scheduler_address)
+            yield field
+            field.close()
+
+    for count in (1, 2):
+        yield f"processes-{count}", here(count)
+    for count in (1, 2) if cluster else ():
+        yield f"dask-{count}", dask(count)
+
+
+def one_pace(clone: Path, where: Ground, field: Field, count: int, *, seed: int) -> float:
+    """Return candidates that got a verdict an hour, in a fresh clone with this market on main."""
+    subprocess.run(["git", "clone", "--quiet", "--shared", str(ROOT), str(clone)], check=True)
+    repo, lock = GitRepo(clone), read_lock(where.lock)
+    head = repo.rev_parse("HEAD")
+    tree = repo.with_files(repo.tree_of(head), {f"ci/datasets/{lock.name}.toml": where.lock})
+    base = repo.commit_tree(tree, parents=[head], message="Add a market\n", author=WHO)
+    gate = WarmGate(root=clone, policy="ci/policy.toml", dataset=lock.name, stores=where.stores, allow_weak=False)
+    settings = settings_with(per_round=count, baseline=1.0, gated=True)
+    began = time.perf_counter()
+    found, _ = run_loop(repo, where, settings=settings, rounds=1, seed=seed, base=base, field=field, gate=gate)
+    gated = sum(c.judged is not None and c.judged.verdict != "" for c in found)
+    return gated * 3600 / (time.perf_counter() - began)
+
+
+def main(argv: list[str]) -> int:
+    """Run one part, or `planted` and `empty` at reduced sizes."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks evolve", description=__doc__)
+    parser.add_argument("part", nargs="?", choices=("planted", "empty", "pace", "all"), default="all")
+    parser.add_argument("--markets", type=int, default=6)
+    parser.add_argument("--evaluations", type=int, default=40)
+    parser.add_argument("--candidates", type=int, default=400)
+    parser.add_argument("--bars", type=int, default=24_000)
+    parser.add_argument("--dask", action="store_true")
+    told = parser.parse_args(argv)
+    if told.part in {"planted", "all"}:
+        planted(markets=told.markets, evaluations=told.evaluations, bars=told.bars)
+    if told.part in {"empty", "all"}:
+        empty(candidates=told.candidates, markets=told.markets, bars=told.bars)
+    if told.part == "pace":
+        pace(candidates=min(told.candidates, 40), bars=max(told.bars, 70_000), cluster=told.dask)
+    return 0
+
+
+if __name__ == "__main__":
+    if unpinned_variables():
+        own = [sys.executable, "-m", "benchmarks.evolve", *sys.argv[1:]]
+        os.execve(sys.executable, own, pinned_environment(os.environ))  # noqa: S606  becoming pinned is the point
+    raise SystemExit(main(sys.argv[1:]))
