@@ -28,6 +28,8 @@ VERBS = {
     "report": "Write the report of a verdict as one HTML file.",
     "policy": "Show the limits that judge, and choose another preset.",
     "waive": "Let a limit be missed, by a human's hand and for a while.",
+    "judge": "Test a strategy for promotion, at a price.",
+    "forward": "Score main's strategies on bars since then.",
     "ledger": "Show and verify the record of every attempt.",
     "leaderboard": "Rank every candidate, deflated by all tries.",
     "release": "Re-judge the portfolio and sign a tag.",

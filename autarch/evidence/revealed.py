@@ -6,7 +6,8 @@ A place's key opens that place alone, so closing one epoch says nothing of anoth
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -72,20 +73,35 @@ def seals_of(entries: Iterable[Sealed], *, dataset: str, epoch: str) -> Iterator
             yield Seal(entry=entry, place=place, sealed=entry.judgement.sealed)
 
 
-def reveal(entries: Iterable[Sealed], *, dataset: str, epoch: str, gate_key: bytes) -> bytes:
+def reveal(entries: Iterable[Sealed], *, dataset: str, epoch: str, gate_keys: Sequence[bytes]) -> bytes:
     """Return the file that closes an epoch.
 
+    Args:
+        entries: Of a verified ledger.
+        dataset: Name of the data set.
+        epoch: Its number.
+        gate_keys: Keys that seals of it were made with; each seal is tried with each.
+
     Raises:
-        RefusedError: a seal was made with another key than `gate_key`.
+        RefusedError: a seal was made with another key.
     """
     places = []
     for seal in seals_of(entries, dataset=dataset, epoch=epoch):
-        key = place_key(gate_key, seal.place)
-        numbers = opened(key, seal.sealed) if ":" in seal.sealed else None
+        key, numbers = _opened(seal, gate_keys)
         places.append(
             RevealedPlace(seq=seal.entry.seq, kind=seal.entry.kind, place=seal.place, key=key.hex(), numbers=numbers)
         )
     return canonical_json(msgspec.to_builtins(Revealed(schema=1, dataset=dataset, epoch=epoch, places=places)))
+
+
+def _opened(seal: Seal, gate_keys: Sequence[bytes]) -> tuple[bytes, dict[str, Any] | None]:
+    keys = [place_key(gate_key, seal.place) for gate_key in gate_keys]
+    if ":" not in seal.sealed:
+        return keys[0], None
+    for key in keys[:-1]:
+        with suppress(RefusedError):
+            return key, opened(key, seal.sealed)
+    return keys[-1], opened(keys[-1], seal.sealed)
 
 
 def closing_of(entries: Iterable[Sealed], *, dataset: str, epoch: str) -> LedgerEntry | None:

@@ -51,7 +51,8 @@ class TrustedGate:
         """
         argv = ["gate", "--pr", str(job.number), "--publish", "--json", "--policy", self._policy_path]
         report = ["--html", str(log.with_suffix(".html"))]
-        return read_answer(*self._ran([*argv, *report], base=job.base, log=log), log=log)
+        code = self._code(job.base)
+        return self._answer(_command(*argv, *report), code=code, log=log)
 
     def errand(self, arguments: Sequence[str], *, log: Path) -> tuple[int, bytes, bytes]:
         """Return what `autarch <arguments>` of main's code ends with: exit code, standard output, standard error.
@@ -60,7 +61,7 @@ class TrustedGate:
             UndecidedError: as `run`.
         """
         base = self._repo.rev_parse("refs/heads/main")
-        return self._ran([*arguments, "--policy", self._policy_path], base=base, log=log)
+        return self._ran(_command(*arguments, "--policy", self._policy_path), code=self._code(base), log=log)
 
     def stop(self) -> None:
         """End the running gate and its workers."""
@@ -69,12 +70,17 @@ class TrustedGate:
             if self._running is not None:
                 _end_group(self._running)
 
-    def _ran(self, arguments: Sequence[str], *, base: str, log: Path) -> tuple[int, bytes, bytes]:
+    def _code(self, base: str) -> Path:
         code = write_tree_from(self._repo, base)
         problems = environment_problems((code / "requirements.lock").read_bytes())
         if problems:
             raise UndecidedError(f"main's code cannot run here: {' '.join(problems)}")
-        command = [sys.executable, "-P", "-m", "autarch", *arguments]
+        return code
+
+    def _answer(self, command: list[str], *, code: Path, log: Path) -> GateAnswer:
+        return read_answer(*self._ran(command, code=code, log=log), log=log)
+
+    def _ran(self, command: list[str], *, code: Path, log: Path) -> tuple[int, bytes, bytes]:
         answer_file = log.with_suffix(".json")
         with log.open("wb") as told, answer_file.open("wb") as answered:
             with self._lock:
@@ -103,6 +109,10 @@ class TrustedGate:
         inherited = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "GIT_"))}
         own = {"PYTHONPATH": str(code), "AUTARCH_WORKSPACE": str(self._workspace)}
         return pinned_environment({**inherited, **own})  # from the start, or the gate would have to exec itself again
+
+
+def _command(*arguments: str) -> list[str]:
+    return [sys.executable, "-P", "-m", "autarch", *arguments]
 
 
 def read_answer(exit_code: int, answered: bytes, told: bytes, *, log: Path) -> GateAnswer:

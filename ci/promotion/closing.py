@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -22,9 +23,20 @@ class Closed:
     seq: int
     revealed: str
 
+    def to_json(self) -> dict[str, object]:
+        """Return the object of `autarch ledger close --json`."""
+        found: dict[str, object] = msgspec.to_builtins(self)
+        return found
 
-def close_epoch(desk: PromotionDesk, dataset: str, epoch: str) -> Closed:
-    """Reveal what was sealed in epoch `epoch` of data set `dataset` (a name) and append its closing.
+
+def close_epoch(desk: PromotionDesk, dataset: str, number: int | None, also: Sequence[bytes] = ()) -> Closed:
+    """Reveal what was sealed in epoch `number` of data set `dataset` (a name) and append its closing.
+
+    Args:
+        desk: The trusted side.
+        dataset: Its name.
+        number: Of the epoch; None: the one of main's lock.
+        also: Other keys than the desk's that seals may have been made with.
 
     Killed before the numbers are published, it publishes them when it is run again.
 
@@ -34,10 +46,12 @@ def close_epoch(desk: PromotionDesk, dataset: str, epoch: str) -> Closed:
         LedgerError, PushRefusedError: the closing cannot be recorded.
     """
     now = present(desk)
+    epoch = str(now.inputs.lock.epoch.number if number is None else number)
+    keys = (desk.key.read_bytes(), *also)
     terms = terms_in(now.entries, dataset=dataset, epoch=epoch)
     if terms is None:
         raise UsageError(f"epoch {epoch} of {dataset} never began: nothing was asked of its holdout")
-    content = reveal(now.entries, dataset=dataset, epoch=epoch, gate_key=desk.key.read_bytes())
+    content = reveal(now.entries, dataset=dataset, epoch=epoch, gate_keys=keys)
     digest = sha256_hex(content)
     ref = f"{PREFIX}{digest}"
     is_there = ref in desk.repo.ls_remote(desk.remote, ref)
@@ -45,7 +59,8 @@ def close_epoch(desk: PromotionDesk, dataset: str, epoch: str) -> Closed:
     if known is None:
 
         def entry(entries: tuple[Sealed, ...]) -> LedgerEntry:
-            return _entry(desk, entries, content, Closing(dataset=dataset, epoch=epoch, terms=terms[1], digest=digest))
+            _require_unchanged(entries, content, dataset=dataset, epoch=epoch, keys=keys)
+            return _entry(desk, entries, Closing(dataset=dataset, epoch=epoch, terms=terms[1], digest=digest))
 
         added = now.ledger.derive(entry, key=desk.key)
         known = None if added is None else added.entry
@@ -71,12 +86,18 @@ class Closing:
     digest: str
 
 
-def _entry(desk: PromotionDesk, entries: tuple[Sealed, ...], content: bytes, closing: Closing) -> LedgerEntry:
-    """Return the entry, if `content` is still all that was sealed."""
-    dataset, epoch = closing.dataset, closing.epoch
+def _require_unchanged(
+    entries: tuple[Sealed, ...], content: bytes, *, dataset: str, epoch: str, keys: Sequence[bytes]
+) -> None:
+    """Refuse unless the epoch is open, and `content` is still all that was sealed in it."""
     is_closed = closing_of(entries, dataset=dataset, epoch=epoch) is not None
-    if is_closed or reveal(entries, dataset=dataset, epoch=epoch, gate_key=desk.key.read_bytes()) != content:
+    if is_closed or reveal(entries, dataset=dataset, epoch=epoch, gate_keys=keys) != content:
         raise RefusedError(f"somebody asked epoch {epoch} of {dataset}, or closed it, meanwhile; look again")
+
+
+def _entry(desk: PromotionDesk, entries: tuple[Sealed, ...], closing: Closing) -> LedgerEntry:
+    """Return the entry that closes an epoch."""
+    dataset, epoch = closing.dataset, closing.epoch
     newest = next(s.entry for s in reversed(entries) if s.entry.epoch == epoch and _name(s.entry) == dataset)
     return LedgerEntry(
         schema=SCHEMA,
