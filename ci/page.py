@@ -67,6 +67,11 @@ def _word(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
+def library() -> str:
+    """Return the charts' vendored source."""
+    return _asset(LIBRARY)
+
+
 def inline_json(value: object) -> Markup:
     """Return `value` as JSON for a script element: no < survives, NaN and infinity are refused."""
     text = json.dumps(value, separators=(",", ":"), allow_nan=False)

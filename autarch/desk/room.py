@@ -1,0 +1,26 @@
+"""Everything one running desk is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from autarch.desk.commands import Commands
+from autarch.desk.forge_view import ForgeView
+from autarch.desk.guard import Doors
+from autarch.desk.jobs import Jobs
+from autarch.desk.sessions import Codes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """The parts that pages are made from. `wall` is epoch seconds; `host_folder` the live host's folder."""
+
+    forge: ForgeView
+    commands: Commands
+    codes: Codes
+    jobs: Jobs
+    doors: Doors
+    host_folder: Path
+    wall: Callable[[], float]
