@@ -15,6 +15,7 @@ from live.simulator.core.rows import ExecutionRow, OrderRow
 
 from .fates import CREATE, misjudged, misquoted
 from .faults import STRANGE
+from .lasting import BARE_MS, EXIT_MS, Lasting, is_by_hand, is_too_large, stop_of
 from .scenario import CAPITAL
 from .targets import TICK, close_of, stop_due, target_of, won
 from .tracing import short
@@ -29,8 +30,6 @@ ZERO: Final = Decimal(0)
 LEVERAGE: Final = Decimal(3)  # max_leverage of the manifest and one more
 MINUTE_MS: Final = 57_000  # an order leaves up to some seconds after it was counted
 SILENT_MS: Final = 800_000  # ten minutes of silence, and time for a bar or two after it
-BARE_MS: Final = 100_000
-"""How long a position may be without its stop while everything works: two looks at the whole account."""
 
 
 class Watch:
@@ -59,7 +58,7 @@ class Watch:
         self._stop_due: dict[str, bool] = {}
         self._foreign = False
         self._strange: dict[str, Decimal] = {}  # by symbol, coins that a stranger has traded
-        self._bare_since: dict[str, int] = {}
+        self._lasting = Lasting()
         self._afresh: dict[str, str] = {}  # by symbol, the release that decides anew once it is flat
         self._parted = False
 
@@ -86,13 +85,12 @@ class Watch:
         self._read_disk()
         self._read_wire()
         self._read_venue()
-        self._look_at_stops()
+        self._look_at_what_lasts()
 
     def at_end(self) -> None:
         """Look at where the life has led: the newest target, or a halt that somebody was told of."""
         self.look()
-        for symbol in self.life.scenario.symbols:
-            self.ended[symbol] = self._end_of(symbol)
+        self.ended = {symbol: self._end_of(symbol) for symbol in self.life.scenario.symbols}
 
     @property
     def _account(self) -> Any:
@@ -177,6 +175,8 @@ class Watch:
             return
         facts = (row.symbol, row.side, row.exec_qty, row.exec_price, row.exec_fee, row.time_ms)
         said = (body["symbol"], body["side"], *(Decimal(body[k]) for k in ("qty", "price", "fee")), event.time_ms)
+        if event.kind == "execution" and is_by_hand(row, row.order_link_id in self._intents):
+            self.found(f"execution {known} was made by hand and is booked as our own")
         if facts != said:
             self.found(f"execution {known} is booked as {said}, it was {facts}")
         if row.exec_type != "Funding" and event.kind == "execution":
@@ -211,6 +211,8 @@ class Watch:
             self.found(f"entry {link} was sent while {symbol} is REDUCING")
         if not intent["reduce_only"]:
             self._check_entry(link, intent)
+            if self._held.get(symbol, ZERO) * (1 if intent["side"] == "Buy" else -1) < 0:
+                self.found(f"order {link} goes against what is held and is not reduce-only")
 
     def _check_entry(self, link: str, intent: Mapping[str, Any]) -> None:
         life, symbol = self.life, intent["symbol"]
@@ -220,8 +222,7 @@ class Watch:
             self.found(f"entry {link} went out {late_ms} ms after its bar's close")
         limits = life.scenario.limits
         close = self._close(symbol)
-        notional = Decimal(intent["qty"]) * close
-        if notional > limits.max_order_notional:
+        if (notional := Decimal(intent["qty"]) * close) > limits.max_order_notional:
             self.found(f"entry {link} of {notional:.0f} USDT is above max_order_notional")
         gross = notional + sum(abs(held) * self._close(one) for one, held in self._held.items())
         if gross > CAPITAL * Decimal(str(limits.max_gross_leverage)) * Decimal("1.0001"):
@@ -271,27 +272,25 @@ class Watch:
                 f"{row.symbol}: entries of bar {intent['bar']} filled {self._entered[key]}, wanted {intent['qty']}"
             )
 
-    def _look_at_stops(self) -> None:
-        life = self.life
-        now = life.house.site.now_ms
+    def _look_at_what_lasts(self) -> None:
+        """No position is long without its stop, or larger than its target, while everything works."""
+        life, now = self.life, self.life.house.site.now_ms
+        works = life.process is not None and life.process.alive and life.process.held is None and not life.house.is_dark
+        odd = bool({kind for _, _, kind in life.menace.struck} & STRANGE) or self._silenced()
         for symbol, held in self._held.items():
-            alive = life.process is not None and life.process.alive and life.process.held is None
-            fine = held == 0 or not self._stop_due.get(symbol, False) or self._stop_of(symbol, held) is not None
-            if fine or not alive or life.house.is_dark or self.own_state(symbol) != "ACTIVE":
-                self._bare_since.pop(symbol, None)
-                continue
-            since = max(self._bare_since.setdefault(symbol, now), life.trouble_ms)
-            if now - since > BARE_MS:
-                self.found(f"{symbol}: {held} have had no stop for {now - since} ms, and the state is ACTIVE")
+            active = works and self.own_state(symbol) == "ACTIVE"
+            bare = active and held != 0 and self._stop_due.get(symbol, False) and self._stop_of(symbol, held) is None
+            lasts = self._lasting.lasts_ms(("bare", symbol), so=bare, now_ms=now, from_ms=life.trouble_ms)
+            if lasts > BARE_MS:
+                self.found(f"{symbol}: {held} have had no stop for {lasts} ms, and the state is ACTIVE")
                 self._stop_due[symbol] = False
+            large = active and not odd and is_too_large(held, self._wanted(symbol), self._close(symbol))
+            lasts = self._lasting.lasts_ms(("large", symbol), so=large, now_ms=now, from_ms=life.trouble_ms)
+            if lasts > EXIT_MS:
+                self.found(f"{symbol}: {held} are held for {lasts} ms; the target is {self._wanted(symbol)}")
 
     def _stop_of(self, symbol: str, held: Decimal) -> OrderRow | None:
-        side = "Sell" if held > 0 else "Buy"
-        for order in self._account.orders_of(symbol):
-            if order.stop_order_type == "StopLoss" and order.side == side and order.qty == abs(held):
-                found: OrderRow = order
-                return found
-        return None
+        return stop_of(self._account.orders_of(symbol), held)
 
     def _end_of(self, symbol: str) -> str:
         """Return how a symbol ended, and note what is wrong with it."""
@@ -304,13 +303,16 @@ class Watch:
             if not told:
                 self.found(f"{symbol} ended {state} and nobody was told")
             if not struck & STRANGE and state == "HALTED":
-                self.found(f"{symbol} ended {state} although nothing strange happened: {self._why(symbol)}")
+                _, why = self._states.get(symbol, self._states.get("", ("", "")))
+                self.found(f"{symbol} ended {state} although nothing strange happened: {why}")
             if state == "REDUCING" and held * target <= 0 and held != 0:
                 self.found(f"{symbol} ended REDUCING and still holds {held}; the newest target is {target}")
             return state.lower() if self._opened() else "refused"
         if self._silenced():
             return "silenced"
         self._check_drift(symbol)
+        if not life.house.is_heard(life.process):
+            self.found(f"{symbol} ended without a private stream")
         if held != target and not self._may_differ(symbol, held):
             self.found(f"{symbol} ended with {held}; the newest target is {target}")
         self._check_books(symbol, held)
@@ -382,9 +384,6 @@ class Watch:
             for event in self.life.disk.kept.events("rejected")
         )
         return held == 0 and (forced or refused)
-
-    def _why(self, symbol: str) -> str:
-        return self._states.get(symbol, self._states.get("", ("", "")))[1]
 
     def _opened(self) -> bool:
         """Return whether the executor runs at the end."""

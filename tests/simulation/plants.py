@@ -48,7 +48,8 @@ PLANTS: Final[tuple[Plant, ...]] = (
     _plant("reuse an order's name", f"{BOOKS}._plan", "before + 1 if", "0 if"),
     _plant("enter before the close has filled", f"{SENDING}._sendable",
            "queue = core.books.owed[symbol]", "return list(core.books.owed[symbol])\n    queue = []"),
-    _plant("enter however late", f"{SENDING}.drop_late", "core.now_ms > planned.due_ms", "False"),
+    _plant("take the whole bar for an entry's deadline", "live.trading.sleeves:entry_deadline_ms",
+           "return min(ENTRY_DEADLINE_MS, interval_ms // 10)", "return interval_ms"),
     _plant("close without reduce-only", f"{SENDING}._intent_body",
            '"reduce_only": planned.leg != "enter"', '"reduce_only": False'),
     _plant("round up the quantity", f"{SENDING}._intent_body",
@@ -66,10 +67,12 @@ PLANTS: Final[tuple[Plant, ...]] = (
            "if found is not None:", "if True:"),
     # limits and states
     _plant("ignore the limits", f"{SENDING}._intend", "core.books.gate.refuse(", "(lambda _order: None)("),
+    _plant("count a leg as one order", f"{SENDING}._proposed", "orders=len(leg)", "orders=1"),
     _plant("forget to count orders", f"{BOOKS}._intend", "self.gate.note_sent(time_ms)", "pass"),
     _plant("halt without a word", f"{CORE}.tell", "self.world.alerts.tell(", "(lambda *_: None)("),
     # facts
-    _plant("book what was booked", f"{HEARING}._is_new", "if execution.exec_id in self._seen", "if False"),
+    _plant("book what was booked", f"{HEARING}._is_new", "if execution.exec_id in self._seen",
+           "return True\n    if execution.exec_id in self._seen"),
     _plant("forget what an earlier process booked", f"{HEARING}._is_new", "return not any(", "return True or any("),
     _plant("take funding for a fill", f"{BOOKS}._book", 'if body["exec_type"] == "Funding":', "if False:"),
     _plant("take funding for a fill of the wire", f"{PARSING}:execution_of", "exec_type=kind", 'exec_type="Trade"'),
@@ -86,8 +89,8 @@ PLANTS: Final[tuple[Plant, ...]] = (
     _plant("take the stop away", f"{GUARDING}._set", "stop_loss=stop", "stop_loss=None"),
     _plant("believe that a stop stands for ever", f"{GUARDING}.found",
            "if position.size == 0", "return\n    if position.size == 0"),
-    _plant("set a stop and never look whether it was taken", f"{GUARDING}._set",
-           "return await self._refused(symbol, wanted, error)", "str(error)"),
+    # bars and releases
+    _plant("take over a release without its positions", f"{BOOKS}.handed", "sleeve.take(", "repr("),
     # comparing
     _plant("never compare", f"{RECONCILING}.reconcile", "self._believe(", "(lambda _found: None)("),
     _plant("believe the first contradiction", f"{RECONCILING}._believe",

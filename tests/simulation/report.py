@@ -1,6 +1,7 @@
 """Write docs/reliability.md: `python -m tests.simulation.report --date 2026-11-22 --write docs/reliability.md`.
 
-Lives seeds, dies everywhere, hunts every plant, and writes what it found; half an hour on two idle cores.
+Lives seeds, dies everywhere, hunts every plant, and writes what it found; an hour on two idle cores. The parts may be
+measured one by one (`--part`); what was measured is kept in a folder, and the page is written from it.
 """
 
 # ruff: noqa: T201  a command prints
@@ -8,89 +9,169 @@ Lives seeds, dies everywhere, hunts every plant, and writes what it found; half 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from statistics import median
+from typing import Any
 
-from .crashes import LIVES, Cut, awaits_of_code, die_at, points_of, summed
+from .crashes import LIVES, awaits_of_code, die_at, points_of, summed
+from .faults import PAIRS
 from .planting import Hunt, hunt
 from .plants import PLANTS
-from .running import Summary, many, spread
+from .running import many, spread
 
 PAGE = Path(__file__).with_name("reliability.md.in")
+KEPT = Path(".autarch/reliability")
+Rows = list[tuple[str, str]]
 
 
 def main(argv: list[str]) -> int:
     """Measure and write; exit code 1 when a life broke or a plant was not found."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--part", choices=sorted(PARTS), action="append", help="measure this alone; default: all")
     parser.add_argument("--seeds", type=int, default=2000)
+    parser.add_argument("--start", type=int, default=0, help="the first seed")
     parser.add_argument("--each", type=int, default=2, help="visits to each place at which a process dies")
     parser.add_argument("--rounds", type=int, default=3, help="hunts for each plant")
     parser.add_argument("--most", type=int, default=300, help="seeds that one hunt may take")
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--date", required=True)
-    parser.add_argument("--write", type=Path, required=True)
+    parser.add_argument("--kept", type=Path, default=KEPT, help="folder of what was measured")
+    parser.add_argument("--date", help="of the page")
+    parser.add_argument("--write", type=Path, help="the page; without it nothing is written")
     asked = parser.parse_args(argv)
-    print("lives", file=sys.stderr)
-    lives = many(range(asked.seeds), jobs=asked.jobs)
-    print("crashes", file=sys.stderr)
-    points = [point for name in LIVES for point in points_of(name, each=asked.each)]
-    cut = summed(points, spread(die_at, points, jobs=asked.jobs))
-    print("plants", file=sys.stderr)
-    hunts = list(_hunts(rounds=asked.rounds, most=asked.most, jobs=asked.jobs))
+    asked.kept.mkdir(parents=True, exist_ok=True)
+    if asked.part or asked.write is None:
+        parts = asked.part or sorted(PARTS)
+    else:
+        parts = [name for name in sorted(PARTS) if not (asked.kept / f"{name}.json").exists()]
+    for name in parts:
+        print(name, file=sys.stderr)
+        measured = PARTS[name](asked)
+        (asked.kept / f"{name}.json").write_text(json.dumps(measured), encoding="utf-8")
+    if asked.write is not None:
+        asked.write.write_text(page(asked.kept, date=asked.date), encoding="utf-8")
+    return 0
+
+
+def page(kept: Path, *, date: str) -> str:
+    """Return the page that tells what is kept."""
+    found = {name: json.loads((kept / f"{name}.json").read_text(encoding="utf-8")) for name in PARTS}
+    tables = {
+        "date": date,
+        "lives": _table(("", ""), lives_told(found["lives"])),
+        "crashes": _table(("", ""), crashes_told(found["crashes"])),
+        "plants": _table(("planted fault", "median seeds to find it"), plants_told(found["plants"])),
+        "found": _summed(found["plants"]),
+    }
     text = PAGE.read_text(encoding="utf-8")
-    tables = {"date": asked.date, "lives": _lives(lives), "crashes": _crashes(cut), "plants": _plants(hunts)}
     for name, table in tables.items():
         text = text.replace("{" + name + "}", table)
-    asked.write.write_text(text, encoding="utf-8")
-    return 1 if lives.broken or cut.broken or any(found.median is None for found in hunts) else 0
+    return text
+
+
+def _lives(asked: argparse.Namespace) -> Mapping[str, Any]:
+    seeds = range(asked.start, asked.start + asked.seeds)
+    found = many(seeds, jobs=asked.jobs, told=lambda one: print(one.seed, *one.broken[:1]) if one.broken else None)
+    return {
+        "first": asked.start, "lives": found.lives, "broken": {str(k): v for k, v in found.broken.items()},
+        "starts": found.starts, "decisions": found.decisions, "orders": found.orders, "dropped": found.dropped,
+        "ended": dict(found.ended), "met": sorted(found.met & set(PAIRS)),
+    }  # fmt: skip
+
+
+def lives_told(found: Mapping[str, Any]) -> Rows:
+    """Return what lives showed, row by row."""
+    ended = ", ".join(f"{name} {count}" for name, count in sorted(found["ended"].items()))
+    met = len(found["met"]) / len(PAIRS)
+    share = found["dropped"] / max(1, found["decisions"])
+    return [
+        ("lives, of seeds that follow one another", f"{found['lives']} from {found['first']}"),
+        ("of which showed what no life may show", f"{len(found['broken'])}"),
+        ("processes started", f"{found['starts']}"),
+        ("decisions", f"{found['decisions']}"),
+        ("orders sent", f"{found['orders']}"),
+        ("decisions of a bar or its entry dropped for being late", f"{found['dropped']} ({share:.1%})"),
+        ("symbols ended", ended),
+        ("pairs of state and fault that met, of those possible", f"{len(found['met'])} of {len(PAIRS)} ({met:.1%})"),
+    ]
+
+
+def _crashes(asked: argparse.Namespace) -> Mapping[str, Any]:
+    points = [point for name in LIVES for point in points_of(name, each=asked.each)]
+    cut = summed(points, spread(die_at, points, jobs=asked.jobs))
+    for point, broken in cut.broken.items():
+        print(point, broken)
+    ours = awaits_of_code()
+    appends = sum(1 for point in points if point.append >= 0)
+    return {
+        "points": cut.points, "appends": appends, "broken": len(cut.broken), "awaits": len(ours),
+        "met": len(ours & cut.awaits), "each": asked.each,
+    }  # fmt: skip
+
+
+def crashes_told(found: Mapping[str, Any]) -> Rows:
+    """Return what dying everywhere showed, row by row."""
+    return [
+        ("places at which a process died, one life each", f"{found['points']}"),
+        ("of which just before or after an append of the journal", f"{found['appends']}"),
+        ("lives that then showed what no life may show", f"{found['broken']}"),
+        ("awaits in executor and venue", f"{found['awaits']}"),
+        ("of which a process died waiting there", f"{found['met']} ({found['met'] / found['awaits']:.0%})"),
+    ]
+
+
+def _plants(asked: argparse.Namespace) -> Mapping[str, Any]:
+    hunts = []
+    for found in _hunts(rounds=asked.rounds, most=asked.most, jobs=asked.jobs):
+        hunts.append({"name": found.plant.name, "seeds": found.seeds, "shown": found.shown})
+        print(found.seeds, found.plant.name, found.shown[:100], file=sys.stderr, flush=True)
+    return {"rounds": asked.rounds, "most": asked.most, "hunts": hunts}
 
 
 def _hunts(*, rounds: int, most: int, jobs: int) -> Iterator[Hunt]:
+    if jobs == 1:
+        yield from (hunt(plant, rounds=rounds, most=most) for plant in PLANTS)
+        return
     with ProcessPoolExecutor(jobs, mp_context=get_context("forkserver")) as pool:
         yield from pool.map(partial(hunt, rounds=rounds, most=most), PLANTS)
 
 
-def _lives(found: Summary) -> str:
-    ended = ", ".join(f"{name} {count}" for name, count in sorted(found.ended.items()))
-    rows = (
-        ("lives", f"{found.lives}"),
-        ("of which showed what no life may show", f"{len(found.broken)}"),
-        ("processes started", f"{found.starts}"),
-        ("decisions", f"{found.decisions}"),
-        ("orders sent", f"{found.orders}"),
-        ("decisions of a bar or its entry dropped for being late", f"{found.dropped} ({found.dropped_share:.1%})"),
-        ("symbols ended", ended),
-        ("pairs of state and fault that met, of those possible", f"{found.coverage:.1%}"),
+def plants_told(found: Mapping[str, Any]) -> Rows:
+    """Return each plant with the median number of seeds that found it."""
+    return [(one["name"], _median(one["seeds"], most=found["most"])) for one in found["hunts"]]
+
+
+def _median(seeds: list[int | None], *, most: int) -> str:
+    numbers = [most + 1 if one is None else one for one in seeds]
+    found = median(numbers)
+    return f"more than {most}" if found > most else f"{found:g}"
+
+
+def _summed(found: Mapping[str, Any]) -> str:
+    every = [one for one in found["hunts"] if None not in one["seeds"]]
+    numbers = [one for each in found["hunts"] for one in each["seeds"] if one is not None]
+    hunts = "one hunt" if found["rounds"] == 1 else f"{found['rounds']} hunts"
+    return (
+        f"{len(every)} of {len(found['hunts'])} were found, each in {hunts} over fresh seeds, "
+        f"of at most {found['most']}; the median over all that were found is {median(numbers):g}."
     )
-    return _table(("", ""), rows)
 
 
-def _crashes(cut: Cut) -> str:
-    ours = awaits_of_code()
-    rows = (
-        ("places at which a process died, one life each", f"{cut.points}"),
-        ("lives that then showed what no life may show", f"{len(cut.broken)}"),
-        ("awaits in executor and venue", f"{len(ours)}"),
-        ("of which a process died waiting there", f"{len(ours & cut.awaits)}"),
-    )
-    return _table(("", ""), rows)
-
-
-def _plants(hunts: list[Hunt]) -> str:
-    def said(found: Hunt) -> str:
-        return "not found" if found.median is None else f"{found.median:g}"
-
-    return _table(("planted fault", "median seeds to find it"), [(found.plant.name, said(found)) for found in hunts])
-
-
-def _table(head: tuple[str, str], rows: tuple[tuple[str, str], ...] | list[tuple[str, str]]) -> str:
+def _table(head: tuple[str, str], rows: Rows) -> str:
     lines = [f"| {head[0]} | {head[1]} |", "|---|---:|", *(f"| {name} | {value} |" for name, value in rows)]
     return "\n".join(lines)
 
+
+PARTS: dict[str, Callable[[argparse.Namespace], Mapping[str, Any]]] = {
+    "crashes": _crashes,
+    "lives": _lives,
+    "plants": _plants,
+}
 
 if __name__ == "__main__":
     raise SystemExit(main(sys.argv[1:]))

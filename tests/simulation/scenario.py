@@ -8,13 +8,20 @@ from random import Random
 
 from live.portfolio import Limits
 
-from .faults import ALL, HELD, PAIRS, REQUESTS, WRITING, Aim
+from .faults import ALL, FILLS, HELD, PAIRS, REQUESTS, WRITING, Aim
 from .market import START_MS, SYMBOLS, Drawn, draw
 
 CALM_BARS = 6
 CRASHES = 0.25  # share of the faults at any time: what a restart forgets shows only after one
-LED = 0.6  # share of the lives whose decisions lead to the state that is aimed at
-LEADS = {"held": (0.3, 0.8), "closing": (0.8, 0.3), "flipping": (0.6, -0.6), "flat": (0.0,)}
+LED = 0.75  # share of the lives whose decisions lead to the state that is aimed at
+LEADS = {
+    "held": (0.3, 0.8),
+    "closing": (0.8, 0.3, 0.3, 0.3),
+    "flipping": (0.6, -0.6),
+    "flat": (0.0,),
+    "still": (0.5,),
+}
+FILLING = ("entering", "closing", "flipping")
 WAYS = {"halted": "margin_mode", "reducing": "disk_full", "starting": "crash"}
 """What brings a state about that decisions do not."""
 CAPITAL = Decimal(100_000)
@@ -88,6 +95,8 @@ def scenario_of(seed: int, *, kinds: tuple[str, ...] = ALL, faults: bool = True)
             )
         if rng.random() < 0.5:
             aims.append(Aim(state=rng.choice(WRITING), kind=rng.choice(REQUESTS), skip=rng.choice((0, 0, 1, 3))))
+        if rng.random() < 0.25:
+            aims.append(Aim(state=rng.choice(FILLING), kind=rng.choice(sorted(FILLS)), skip=rng.choice((0, 0, 1))))
         for _ in range(rng.choice((0, 0, 1, 1, 2, 3))):
             when = START_MS + rng.randrange(interval_ms // 2, calm_ms - START_MS)
             noise += [(when, "crash" if rng.random() < CRASHES else rng.choice(kinds))]
@@ -117,7 +126,7 @@ def _aimed(rng: Random, seed: int, interval_ms: int) -> tuple[Aim, tuple[float, 
     skip = 0 if state in WAYS else skip
     return (
         Aim(state=state, kind=kind, after_ms=max(after_ms, before) if before else 0, skip=skip),
-        LEADS.get(state, LEADS["held"]),
+        LEADS["still" if kind == "lose_stop" and state not in FILLING else state if state in LEADS else "held"],
         noise,
     )
 

@@ -165,6 +165,10 @@ class House:
         if connection in self._connections:
             self._connections.remove(connection)
 
+    def is_heard(self, process: Process | None) -> bool:
+        """Return whether a process has an open private stream."""
+        return any(one.process is process and one.channel == "private" for one in self._connections)
+
     def _push(self, rows: list[Any]) -> None:
         for connection in tuple(self._connections):
             connection.push(rows)
@@ -281,7 +285,7 @@ class InProcessStreams:
         if unknown or house.menace.for_subscription(channel, now_ms=house.now_ms()) is not None:
             raise StreamDown(f"subscription refused: {', '.join(unknown) or 'not now'}")
         session.topics = dict.fromkeys(topics)
-        connection = InProcessConnection(house, session, channel)
+        connection = InProcessConnection(house, session, channel, self._process)
         house.join(connection)
         await asyncio.sleep(house.latency_s())
         self._process.must_live()
@@ -291,8 +295,9 @@ class InProcessStreams:
 class InProcessConnection:
     """One stream. Messages keep their order on the way, as on a socket."""
 
-    def __init__(self, house: House, session: PrivateSession | PublicSession, channel: str) -> None:
+    def __init__(self, house: House, session: PrivateSession | PublicSession, channel: str, process: Process) -> None:
         """Be open."""
+        self.process, self.channel = process, channel
         self._house = house
         self._session = session
         self._faulty = FaultyStream(channel=channel, plan=house.menace)  # it asks for stream faults only
