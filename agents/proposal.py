@@ -93,6 +93,24 @@ def _pushed_before(proposal: Proposal, head: str, *, repo: GitRepo, remote: Remo
     return found[0] if found else None
 
 
+def push_onto(proposal: Proposal, *, branch: str, repo: GitRepo, remote: Remote, when_s: int) -> str:
+    """Go on with a branch that names `proposal.base`, and return its new head; its pull request is judged anew.
+
+    Raises:
+        RefusedError: nothing changes, or the forge refuses.
+        StaleRefError: the branch has moved meanwhile.
+    """
+    head = write_commit(proposal, repo=repo, author=Person(name=proposal.agent, email=_EMAIL, when_s=when_s))
+    ref = f"refs/heads/{branch}"
+    moves: dict[str, str | None] = {ref: head}
+    if proposal.study is not None:
+        study = f"refs/autarch/studies/{sha256_hex(proposal.study)}"
+        if study not in repo.ls_remote(remote, study):
+            moves[study] = repo.write_blob(proposal.study)
+    repo.push(remote, moves, leases={ref: proposal.base})
+    return head
+
+
 _EMAIL = "agent@autarch.invalid"
 
 

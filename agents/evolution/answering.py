@@ -88,7 +88,7 @@ def answered_by(  # noqa: PLR0913  who is asked what for, when, and where it com
         return _with(blank, told), packed_trials(error.trials)
     told = _told(made)
     files = {name: bytes(content) for name, content in made.files.items()}
-    problem = _problem(files)
+    problem = problem_of(files)
     if problem is not None:
         return _with(blank, told | {"stopped": "outside its folder", "detail": problem}), packed_trials(made.trials)
     try:
@@ -161,7 +161,7 @@ def _told(made: Proposal) -> dict[str, object]:
     }
 
 
-def _problem(files: Mapping[str, bytes]) -> str | None:
+def problem_of(files: Mapping[str, bytes]) -> str | None:
     """Return what keeps these files from being one strategy's folder."""
     strange = sorted(name for name in files if name not in BYTES_MAX)
     if strange:

@@ -66,7 +66,7 @@ def evolve(
         stack.enter_context(desks.only_loop(workspace))
         loop = _desk(workspace, policy=policy, dataset=dataset, allow_weak=local_dev)
         field = _field(stack, jobs=jobs, scheduler=scheduler)
-        makes = _Proposers(workspace, loop, stack, unconfined=unconfined)
+        makes = Proposers(workspace, loop, stack, unconfined=unconfined)
         parties = _parties(workspace, loop, field, {} if abandon or brief else makes.all(agents), policy=policy)
         _recover(parties, workspace)
         if abandon:
@@ -80,7 +80,7 @@ def evolve(
     return _told(workspace, came, json_=json_)
 
 
-class _Proposers:
+class Proposers:
     """Makes proposers by name; a household is opened when a model is asked for."""
 
     def __init__(self, workspace: Any, loop: Any, stack: ExitStack, *, unconfined: bool) -> None:
@@ -118,9 +118,16 @@ class _Proposers:
 
 def _desk(workspace: Any, *, policy: str, dataset: str | None, allow_weak: bool) -> Any:
     from autarch.cli.main import load
-    from autarch.forge.connect import open_forge
 
     desk = load("agents.desk").AgentDesk.at(workspace, policy_path=policy, dataset=dataset, allow_weak=allow_weak)
+    return evolve_desk(workspace, desk)
+
+
+def evolve_desk(workspace: Any, desk: Any) -> Any:
+    """Return the loop's desk for an agent's desk."""
+    from autarch.cli.main import load
+    from autarch.forge.connect import open_forge
+
     return load("agents.evolution.desk").EvolveDesk.at(desk, connect=lambda: open_forge(workspace, "agent"))
 
 

@@ -72,6 +72,11 @@ class Talk(Endpoints):
                 return comment if comment.body == text else self.edit_comment(comment.id, text)
         return self.add_comment(number, text)
 
+    def issue_text(self, number: int) -> tuple[str, str, str]:
+        """Return title, body and author of an issue: text of a stranger. A forge without issues answers 404."""
+        raw = self._json("GET", f"/issues/{number}")
+        return str(raw["title"]), str(raw.get("body") or ""), str(raw["user"]["login"])
+
     def labels(self, number: int) -> tuple[str, ...]:
         """Return the labels of a pull request."""
         return tuple(str(raw["name"]) for raw in self._pages(f"/issues/{number}/labels"))
