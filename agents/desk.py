@@ -11,7 +11,7 @@ from agents.study import Study
 from agents.tuning import propose_tuning
 from autarch.canonical import parse_toml
 from autarch.errors import ConfigError
-from autarch.forge.client import ForgeClient
+from autarch.forge.connect import open_forge
 from autarch.forge.wire import Pull
 from autarch.market import load_market
 from autarch.market.lock import read_lock
@@ -67,10 +67,8 @@ class AgentDesk:
     def open(self, proposal: Proposal, *, when_s: int) -> tuple[Pull, str]:
         """Push the proposal and open its pull request; return it and the head commit."""
         where = self.workspace
-        with ForgeClient(where.forge_url, where.forge_repository, where.token("agent")) as forge:
-            return open_pull_request(
-                proposal, repo=where.repo, remote=where.remote("agent"), forge=forge, when_s=when_s
-            )
+        with open_forge(where, "agent") as forge:
+            return open_pull_request(proposal, repo=where.repo, remote=forge.git_remote(), forge=forge, when_s=when_s)
 
 
 def _terms(policy: bytes | None, path: str) -> tuple[str, float]:

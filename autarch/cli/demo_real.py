@@ -106,7 +106,7 @@ def commit_lock(workspace: Path) -> None:
 
 def name_in_portfolio(walk: Walk, slug: str) -> str:
     """Open, as the human, a platform pull request that makes `slug` the only sleeve; return its number."""
-    from autarch.forge.client import ForgeClient
+    from autarch.forge.connect import open_forge
     from autarch.repo.mainline import fetch_main
     from autarch.repo.objects import Person
     from autarch.workspace import Workspace
@@ -121,7 +121,7 @@ def name_in_portfolio(walk: Walk, slug: str) -> str:
     commit = repo.commit_tree(tree, parents=[main], message=f"{title}\n", author=person)
     branch = f"human/portfolio-{slug.replace('_', '-')}"
     repo.push(remote, {f"refs/heads/{branch}": commit}, leases={f"refs/heads/{branch}": None})
-    with ForgeClient(workspace.forge_url, workspace.forge_repository, workspace.token("human")) as forge:
+    with open_forge(workspace, "human") as forge:
         pull = forge.create_pull(head=branch, title=title, body=f"Names `{slug}` as the account's only sleeve.")
     walk.say(f"pull request {pull.number}: {title}  (a platform change, by the human)")
     return str(pull.number)

@@ -95,7 +95,7 @@ def _judge(
 def _publish(pr: int, *, policy: str, dataset: str | None) -> Any:
     """Judge as CI does: with main's code, whatever this process was started from."""
     from autarch.cli.main import load
-    from autarch.forge.client import ForgeClient
+    from autarch.forge.connect import open_forge
     from autarch.repo.mainline import fetch_main
     from autarch.repo.trusted import ensure_trusted
 
@@ -105,7 +105,7 @@ def _publish(pr: int, *, policy: str, dataset: str | None) -> Any:
     _pin()
     with (
         _workers(allow_weak=False) as workers,
-        ForgeClient(workspace.forge_url, workspace.forge_repository, workspace.token("ci")) as forge,
+        open_forge(workspace, "ci") as forge,
     ):
         publishing, inputs = load("ci.publish"), load("ci.inputs")
         desk = publishing.GateDesk(

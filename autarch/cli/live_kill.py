@@ -215,10 +215,10 @@ async def _listen(workspace: Workspace, host: Any, phone: Any, listener: Any, *,
 
 def _labelled(workspace: Workspace) -> Any:
     """Return a function that asks the forge; each time anew, since it may not be there yet."""
-    from autarch.forge.client import ForgeClient
+    from autarch.forge.connect import open_forge
 
     def ask(label: str) -> tuple[int, ...]:
-        with ForgeClient(workspace.forge_url, workspace.forge_repository, workspace.token("deployer")) as forge:
+        with open_forge(workspace, "deployer") as forge:
             return forge.labelled(label)
 
     return ask

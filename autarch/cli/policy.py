@@ -75,13 +75,13 @@ def use(
 
 def _proposed(preset: str, path: str, reason: str, *, json_: bool) -> int:
     from autarch.forge.by_hand import need_human, open_by_hand
-    from autarch.forge.client import ForgeClient
+    from autarch.forge.connect import open_forge
     from autarch.repo.mainline import fetch_main
     from autarch.workspace import Workspace
 
     changing, workspace = _load("ci.policy_change"), Workspace.find()
     repo, remote = workspace.repo, workspace.remote("human")
-    with ForgeClient(workspace.forge_url, workspace.forge_repository, workspace.token("human")) as forge:
+    with open_forge(workspace, "human") as forge:
         need_human(forge)
         main = fetch_main(repo, remote)
         was = _blob(repo, main, PATH)

@@ -138,11 +138,12 @@ def sync() -> int:
 
 
 def _follow_main() -> str:
+    from autarch.forge.connect import open_remote
     from autarch.repo.worktree import fast_forward_main
     from autarch.workspace import Workspace
 
     workspace = Workspace.find()
-    return fast_forward_main(workspace.repo, workspace.remote("human"))
+    return fast_forward_main(workspace.repo, open_remote(workspace, "human"))
 
 
 def close(number: Number, *, role: Role = "human", json_: Json = False) -> int:
@@ -157,7 +158,7 @@ def close(number: Number, *, role: Role = "human", json_: Json = False) -> int:
 
 
 def rerun(number: Number, *, json_: Json = False) -> int:
-    """Judge the present head again, after an undecided run whose cause is cured. Local forge only.
+    """Judge the present head again, after an undecided run whose cause is cured.
 
     Example: autarch pr rerun 3
     """
@@ -168,11 +169,10 @@ def rerun(number: Number, *, json_: Json = False) -> int:
 
 
 def _client(role: str) -> ForgeClient:
-    from autarch.forge.client import ForgeClient
+    from autarch.forge.connect import open_forge
     from autarch.workspace import Workspace
 
-    workspace = Workspace.find()
-    return ForgeClient(workspace.forge_url, workspace.forge_repository, workspace.token(_role(role)))
+    return open_forge(Workspace.find(), _role(role))
 
 
 def _role(named: str) -> TokenRole:

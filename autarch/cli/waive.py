@@ -66,11 +66,11 @@ def _propose(
 ) -> tuple[Pull, Waiver]:
     from autarch.evidence.waiver import day_of, grant, parse_waivers, render_waivers, waiver_path
     from autarch.forge.by_hand import need_human, open_by_hand
-    from autarch.forge.client import ForgeClient
+    from autarch.forge.connect import open_forge
     from autarch.repo.mainline import fetch_main
 
     now_s, repo, remote = time.time_ns() // 1_000_000_000, workspace.repo, workspace.remote("human")
-    with ForgeClient(workspace.forge_url, workspace.forge_repository, workspace.token("human")) as forge:
+    with open_forge(workspace, "human") as forge:
         who = need_human(forge)
         main = fetch_main(repo, remote)
         found = _newest(workspace, main, slug) if claim is None else _read(claim, slug)

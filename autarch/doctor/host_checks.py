@@ -6,8 +6,12 @@ import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from autarch.doctor.registry import Finding, Patient, check
+
+if TYPE_CHECKING:
+    from autarch.sandbox import SandboxLevel
 
 FREE_BYTES_MIN = 2 * 1024**3
 """A gate writes a tree, its caches and a report; half of this is one bad day's worth."""
@@ -16,11 +20,16 @@ FREE_BYTES_MIN = 2 * 1024**3
 @check("sandbox", area="host")
 def sandbox(_patient: Patient) -> Iterator[Finding]:
     """Strategy code can be confined here as the policy demands."""
+    from autarch.sandbox.worker import sandbox_report  # noqa: PLC0415  it starts processes
+
+    yield from confined(sandbox_report())
+
+
+def confined(level: SandboxLevel) -> Iterator[Finding]:
+    """Yield what a reached level lacks."""
     from autarch.sandbox.layers import REMEDIES  # noqa: PLC0415  only this check needs the sandbox
     from autarch.sandbox.level import warnings_of  # noqa: PLC0415  likewise
-    from autarch.sandbox.worker import sandbox_report  # noqa: PLC0415  likewise
 
-    level = sandbox_report()
     for layer in level.missing:
         told = f"layer {layer.name} is missing on {level.kernel}: {layer.detail}"
         yield Finding.drift(told, fix=REMEDIES[layer.name])

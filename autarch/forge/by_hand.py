@@ -16,10 +16,14 @@ ATTEMPTS_MAX = 20
 def need_human(forge: ForgeClient) -> str:
     """Return the login behind the client's token.
 
+    A platform that knows no roles is asked whether the login may administer the repository.
+
     Raises:
         RefusedError: it is not a human's.
     """
     account = forge.user()
+    if account.role is None and forge.permission_of(account.login) == "admin":
+        return account.login
     if account.role != "human":
         raise RefusedError(
             f"{account.login} has role {account.role or 'none'}; only a human does this: use a human's token"

@@ -24,12 +24,14 @@ from autarch.forge.client_pulls import Pulls
 from autarch.forge.client_talk import Talk
 from autarch.forge.credentials import Credential, Token, wall_s
 from autarch.forge.transport import PATIENCE_S, Transport
+from autarch.forge.wire import Pull
 from autarch.repo.runner import Remote
 from autarch.workspace import git_url_of
 
 __all__ = ["ForgeClient", "ForgeRefusedError", "RateLimitedError"]
 
 CONTENT_BYTES_MAX = 1024 * 1024
+GATE_WORKFLOW = "gate.yml"
 
 
 class ForgeClient(Pulls, Talk, Checks, Actions, Admin):
@@ -107,6 +109,28 @@ class ForgeClient(Pulls, Talk, Checks, Actions, Admin):
     def served_at_s(self) -> float | None:
         """When the forge says it answered last, epoch seconds; None before the first answer."""
         return self._transport.served_at_s
+
+    # -- the gate -------------------------------------------------------------------------------
+
+    def rerun_gate(self, number: int) -> Pull:
+        """Have the present head judged again: by a local forge itself, elsewhere by its newest run of the gate.
+
+        Raises:
+            ForgeRefusedError: 403 the token may not ask, 404 no run of the gate has seen this head.
+        """
+        try:
+            return wire.parse_pull(self._json("POST", f"/pulls/{number}/autarch/rerun", {}))
+        except ForgeRefusedError as error:
+            if error.status != httpx.codes.NOT_FOUND:
+                raise
+        pull = self.pull(number)
+        runs = self.workflow_runs(GATE_WORKFLOW, most=1, head_sha=pull.head_sha)
+        if not runs:
+            raise ForgeRefusedError(
+                httpx.codes.NOT_FOUND, f"no run of {GATE_WORKFLOW} has seen {pull.head_sha[:12]}; push the head again"
+            )
+        self.rerun_workflow(runs[0].id)
+        return pull
 
     # -- git ------------------------------------------------------------------------------------
 

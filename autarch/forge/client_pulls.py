@@ -45,10 +45,6 @@ class Pulls(Endpoints):
         """Close a pull request without merging; its branch stays."""
         return wire.parse_pull(self._json("PATCH", f"/pulls/{number}", {"state": "closed"}))
 
-    def rerun_gate(self, number: int) -> Pull:
-        """Have the local forge judge the present head again; github.com answers 404."""
-        return wire.parse_pull(self._json("POST", f"/pulls/{number}/autarch/rerun", {}))
-
     def begin_errand(self, **fields: object) -> dict[str, Any]:
         """Ask the local forge's trusted side for an errand, and return how it stands; github.com answers 404.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib.util
 import json
 import sys
@@ -14,6 +15,7 @@ import pytest
 
 from autarch.cli.main import main as autarch
 from autarch.doctor import forge_checks, registry
+from autarch.doctor.host_checks import confined
 from autarch.doctor.registry import Examined, Patient, examine
 from autarch.forge.client import ForgeClient
 from autarch.forge.create import create_forge
@@ -25,6 +27,7 @@ from autarch.repo import signing
 from autarch.repo.git import GitRepo
 from autarch.repo.objects import Person
 from autarch.repo.signers import signers_file
+from autarch.sandbox import Layer, SandboxLevel
 from autarch.workspace import Config, ForgeSection, Workspace, render_config
 
 ROOT = Path(__file__).parents[2]
@@ -81,6 +84,12 @@ class Clinic:
         return next(examine(patient, only=[name]))
 
 
+def own_files() -> dict[str, bytes | None]:
+    """Return this project's own protection."""
+    found = [*(ROOT / ".github").glob("*/*.json"), ROOT / ".github/labels.json"]
+    return {str(file.relative_to(ROOT)): file.read_bytes() for file in sorted(found)}
+
+
 def private(path: Path, content: str) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.touch(mode=0o600)
@@ -106,10 +115,8 @@ def clinic(tmp_path: Path, keys: Path) -> Clinic:
     for name in ("ci", "release"):
         private(root / ".autarch" / "keys" / name, (keys / name).read_text())
         private(root / ".autarch" / "keys" / f"{name}.pub", (keys / f"{name}.pub").read_text())
-    own = {str(f.relative_to(ROOT)): f.read_bytes() for f in (ROOT / ".github").glob("*/*.json")}
     files: dict[str, bytes | None] = {
-        **own,
-        ".github/labels.json": (ROOT / ".github/labels.json").read_bytes(),
+        **own_files(),
         ".github/CODEOWNERS": CODEOWNERS,
         "ci/policy.toml": POLICY,
         "requirements.lock": (ROOT / "requirements.lock").read_bytes(),
@@ -243,12 +250,18 @@ def test_a_full_disk_is_seen(clinic: Clinic, monkeypatch) -> None:
     assert "GiB free" in told(clinic.look("disk"))
 
 
-def test_a_sandbox_that_confines_is_well_or_names_the_layer(clinic: Clinic) -> None:
-    from autarch.sandbox.worker import sandbox_report
+def test_a_layer_that_is_missing_is_seen_with_its_remedy_and_a_wanted_one_is_a_note() -> None:
+    layers = (
+        Layer(name="landlock", required=True, reached=False, detail="the kernel has none"),
+        Layer(name="pid namespace", required=False, reached=False, detail="not allowed"),
+        Layer(name="seccomp", required=True, reached=True, detail=""),
+    )
 
-    found = clinic.look("sandbox")
+    found = list(confined(SandboxLevel(layers=layers, kernel="Linux 4")))
 
-    assert (found.word == "drift") is (not sandbox_report().is_full)
+    assert [each.word for each in found] == ["drift", "note"]
+    assert "layer landlock is missing on Linux 4: the kernel has none" in found[0].told
+    assert found[0].fix
 
 
 def test_a_check_that_cannot_be_done_is_unknown_and_others_go_on(clinic: Clinic) -> None:
@@ -273,17 +286,26 @@ def test_other_packages_add_checks_of_their_own(clinic: Clinic, monkeypatch) -> 
 # -- GitHub ---------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def github(clinic: Clinic) -> Iterator[tuple[Clinic, Any, ForgeClient]]:
-    """A platform on which everything is in force."""
+@pytest.fixture(scope="module")
+def in_force(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """What a platform holds after everything was put in force."""
+    repo = GitRepo(tmp_path_factory.mktemp("wanted"))
+    repo.run("init", "--quiet", "--bare")
+    commit = repo.commit_tree(repo.with_files(None, own_files()), parents=[], message="Begin\n", author=PERSON)
+    order = Order(protection=read_protection(repo, commit), profile="pro", gate_app=APP, reviewers=(4242,))
     with serving_hosted(Hosted()) as platform, ForgeClient(platform.url, platform.name, TOKEN) as forge:
+        list(put_in_force(forge, order, told=lambda _: None))
+    return platform
+
+
+@pytest.fixture
+def github(clinic: Clinic, in_force: Any) -> Iterator[tuple[Clinic, Any, ForgeClient]]:
+    """A platform on which everything is in force."""
+    with serving_hosted(copy.deepcopy(in_force)) as platform, ForgeClient(platform.url, platform.name, TOKEN) as forge:
         section = ForgeSection(repository=platform.name, url=platform.url, kind="github", profile="pro", gate_app=APP)
         clinic.configure(section)
         private(clinic.root / ".autarch/tokens/human", TOKEN)
         private(clinic.root / ".autarch/tokens/agent", TOKEN)
-        wanted = read_protection(clinic.repo, clinic.repo.rev_parse("refs/heads/main"))
-        order = Order(protection=wanted, profile="pro", gate_app=APP, reviewers=(4242,))
-        list(put_in_force(forge, order, told=lambda _: None))
         yield clinic, platform, forge
 
 
