@@ -4,7 +4,8 @@
         proposal = house.proposer("claude").propose(brief)
 
 Names: `claude`, `codex`, `scripted-claude`, `scripted-codex`, each with `:MODEL` after it where another model than the
-default is meant, and `command:RECIPE` for a command-line agent of agents/recipes.toml.
+default is meant, and `command:RECIPE` for a command-line agent of agents/recipes.toml, with `:subscription` after it
+where it is to use your login instead of a key.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from agents.conversing import ModelProposer, Seat, ask, conversation
 from agents.models import Models, read_models
 from agents.paying import Answers, Till
 from agents.ports import Brief, Budget, Proposer
+from agents.scripted.talking import Script
 from agents.secrets import redactor_of
 from agents.spending.caps import narrower, read_budget
 from agents.spending.purse import FILE, Purse
@@ -58,6 +60,7 @@ class Household:
         redactor: Takes this host's secrets out of texts.
         progress: Told what goes on.
         unconfined: Run command-line agents with the caller's own rights.
+        script: What scripted agents play; their author by default.
     """
 
     repo: GitRepo
@@ -77,6 +80,7 @@ class Household:
     bounds: Bounds = field(default_factory=Bounds)
     sleep: Callable[[float], None] = time.sleep
     unconfined: bool = False
+    script: Script | None = None
     _closing: ExitStack = field(default_factory=ExitStack)
     _scripted: dict[str, str] = field(default_factory=dict)
 
@@ -166,7 +170,12 @@ class Household:
             SandboxError: a command-line agent cannot be confined here, and `unconfined` was not said.
         """
         kind, _, rest = name.partition(":")
-        till, wire = self._till(kind, rest)
+        if kind == "command":
+            from agents.commanding import command_proposer  # noqa: PLC0415  the others need none of it
+
+            recipe, _, login = rest.partition(":")
+            return command_proposer(self, recipe, subscription=login == "subscription")
+        till, wire = self._seated(kind, rest)
         return ModelProposer(
             Seat(
                 kind=kind,
@@ -187,7 +196,7 @@ class Household:
             BudgetError, VendorError: as `agents.conversing.ask`.
         """
         kind, _, rest = name.partition(":")
-        till, wire = self._till(kind, rest)
+        till, wire = self._seated(kind, rest)
         return ask(till, wire, system=system, prompt=prompt, schema=schema)
 
     def furnish(self, brief: Brief, *, kind: str, model: str) -> Toolbox:
@@ -208,19 +217,16 @@ class Household:
             bounds=self.bounds,
         )
 
-    def _till(self, kind: str, rest: str) -> tuple[Till, Wire]:
-        if kind not in KINDS:
-            raise UsageError(f"there is no agent {kind!r}; there are: {', '.join(KINDS)}, command:RECIPE and tuner")
-        chosen = rest or self.models.default.get(kind, kind)
-        model = self.models.get(chosen)
-        if model.scripted != kind.startswith("scripted-"):
-            raise UsageError(
-                f"{chosen} is {'' if model.scripted else 'not '}a script; {kind} asks another kind of model"
-            )
-        till = Till(
+    def till(self, *, kind: str, model: str) -> Till:
+        """Return who pays for a kind of agent that asks `model`.
+
+        Raises:
+            UnknownModelError: the model is not listed.
+        """
+        return Till(
             agent=kind,
-            name=chosen,
-            model=model,
+            name=model,
+            model=self.models.get(model),
             priced=self.models.as_of.isoformat(),
             purse=self.purse,
             answers=self.answers,
@@ -230,43 +236,58 @@ class Household:
             sleep=self.sleep,
             progress=self.progress,
         )
-        url = self._script(kind) if model.scripted else None
-        return till, self._wire(model.vendor, chosen, url)
+
+    def key_of(self, variable: str, upstream: str) -> str:
+        """Return the key in a variable, or the script's where there is no vendor upstream.
+
+        Raises:
+            ConfigError: it is not set.
+        """
+        from agents.scripted.server import KEY  # noqa: PLC0415  for scripts alone
+
+        key = self.environment.get(variable, "") if upstream else KEY
+        if not key:
+            raise ConfigError(
+                f"{variable} is not set, and without a key nobody answers; export it, or choose a scripted agent, "
+                "which needs none"
+            )
+        return key
+
+    def script_url(self, name: str, model: str) -> str:
+        """Return the address of the server that plays `model` for the agent `name`, started when first asked for."""
+        if name not in self._scripted:
+            from agents.scripted.author import Author  # noqa: PLC0415  for scripts alone
+            from agents.scripted.server import ScriptedServer  # noqa: PLC0415
+
+            server = ScriptedServer(self.script or Author(model))
+            self._closing.callback(server.close)
+            self._scripted[name] = server.url
+            self.progress(f"{name} is a script behind a local server, no model: its code is drawn from a grammar")
+        return self._scripted[name]
+
+    def _seated(self, kind: str, rest: str) -> tuple[Till, Wire]:
+        if kind not in KINDS:
+            raise UsageError(f"there is no agent {kind!r}; there are: {', '.join(KINDS)}, command:RECIPE and tuner")
+        till = self.till(kind=kind, model=rest or self.models.default.get(kind, kind))
+        if till.model.scripted != kind.startswith("scripted-"):
+            raise UsageError(f"{kind} does not ask {till.name}: one is a script, the other a vendor's model")
+        url = self.script_url(kind, till.name) if till.model.scripted else None
+        return till, self._wire(till.model.vendor, till.name, url)
 
     def _budgeted(self, till: Till, brief: Brief) -> Till:
         return replace(till, budget=narrower(self.budget, brief.budget))
 
     def _wire(self, vendor: str, model: str, url: str | None) -> Wire:
-        from agents.scripted.server import KEY  # noqa: PLC0415  for scripts alone
-        from agents.vendors.anthropic_wire import AnthropicWire  # noqa: PLC0415
+        from agents.vendors.anthropic_wire import AnthropicWire  # noqa: PLC0415  a vendor's library is asked for late
         from agents.vendors.openai_wire import OpenAIWire  # noqa: PLC0415
 
-        key = KEY if url is not None else self.environment.get(KEYS[vendor], "")
-        if not key:
-            raise ConfigError(
-                f"{model} needs a key, and {KEYS[vendor]} is not set; export it, or choose a scripted agent, "
-                "which needs none"
-            )
+        key = self.key_of(KEYS[vendor], "" if url is not None else vendor)
         if vendor == "anthropic":
             wire: Wire = AnthropicWire(model=model, key=key, base_url=url)
         else:
             wire = OpenAIWire(model=model, key=key, base_url=None if url is None else f"{url}/v1")
         self._closing.callback(wire.close)
         return wire
-
-    def _script(self, kind: str) -> str:
-        """Return the address of the server that plays `kind`, started when it is first asked for."""
-        if kind not in self._scripted:
-            from agents.scripted.author import Author  # noqa: PLC0415  for scripts alone
-            from agents.scripted.server import ScriptedServer  # noqa: PLC0415
-
-            server = ScriptedServer(Author(kind))
-            self._closing.callback(server.close)
-            self._scripted[kind] = server.url
-            self.progress(
-                f"{kind} is a script behind a local server, not a model: what it writes is drawn from a grammar"
-            )
-        return self._scripted[kind]
 
 
 def store_transcript(root: Path, content: bytes) -> Sha256:

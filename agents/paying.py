@@ -110,6 +110,39 @@ class Till:
         into = math.ceil(size / BYTES_A_TOKEN) + OVERHEAD_TOKENS
         return self.model.at_most(input_tokens=into, output_tokens=int(asked))
 
+    def passing(self, body: Mapping[str, Any], *, brief: str, turn: int) -> Passing:
+        """Book a call that somebody else makes.
+
+        Raises:
+            BudgetError: a cap would be passed.
+        """
+        at_most = self.worst(body)
+        booked = self.purse.reserve(self._asking(brief, turn, 1), at_most, self.budget)
+        return Passing(till=self, brief=brief, turn=turn, booked=booked, at_most=at_most)
+
+    def settle_passed(self, passing: Passing, error: WireError | None, tokens: Tokens, status: int) -> None:
+        """Record what a call that was booked did cost; one that was cut costs what was told and what may have come."""
+        end: AttemptEnd = "answered" if status == 200 else "failed"
+        usage = self._priced(tokens, turns=int(status == 200))
+        if error is not None:
+            end, usage = "cut", self._lost(error, passing.at_most)
+        told = (usage, end, "", status or None, "")
+        self.purse.settle(passing.booked, self._attempt(passing.brief, passing.turn, 1, told))
+
+    def begin_run(self, brief: str, *, turns: int) -> int:
+        """Book a whole run of a program with a subscription of its own, at all the turns it may take.
+
+        Raises:
+            BudgetError: a cap would be passed.
+        """
+        turn = len(self.purse.attempts(brief)) + 1
+        return self.purse.reserve(self._asking(brief, turn, 1), Usage(turns=turns, is_estimate=True), self.budget)
+
+    def end_run(self, booked: int, brief: str, tokens: Tokens, *, turns: int, is_whole: bool) -> None:
+        """Record what the program reports of it: tokens and turns, and no dollars of ours."""
+        usage = replace(tokens.used(is_estimate=not is_whole), turns=turns)
+        self.purse.settle(booked, self._attempt(brief, 1, 1, (usage, "answered", "", None, "a subscription's quota")))
+
     def _wait(self, failed: WireError, number: int, jitter: random.Random) -> None:
         backoff = min(WAIT_MAX_S, WAIT_FIRST_S * 2 ** (number - 2)) * (0.5 + jitter.random())
         seconds = backoff if failed.after_s is None else failed.after_s
@@ -169,6 +202,22 @@ class Till:
             f"{self.name} gave no answer in {number} attempt{'s' if number > 1 else ''}: {said}. "
             "What was answered before is kept; run the same again to go on"
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passing:
+    """A call of somebody else's that was booked and has to be settled."""
+
+    till: Till
+    brief: str
+    turn: int
+    booked: int
+    at_most: Usage
+
+    def settle(self, tokens: Tokens, *, is_whole: bool, status: int, size: int) -> None:
+        """Record what it did cost: `tokens` as they were told, `size` the bytes that came."""
+        cut = WireError("", may_retry=False, was_cut=True, usage=tokens, text_bytes=size)
+        self.till.settle_passed(self, None if is_whole else cut, tokens, status)
 
 
 def answer_name(brief: str, turn: int) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agents.vendors.http_faults import of_status
+from agents.vendors.metering import anthropic_tokens, flat_usage
 from agents.vendors.wire import STREAM_BYTES_MAX, Answer, Stop, Talk, Tokens, ToolCall, WireError
 
 CONNECT_SECONDS, SILENT_SECONDS = 10.0, 120.0
@@ -144,20 +145,10 @@ class _Gathered:
         )
 
     def counts(self) -> Tokens:
-        written = self.usage.get("cache_creation_input_tokens", 0)
-        long = self.usage.get("ephemeral_1h_input_tokens", 0)
-        return Tokens(
-            input_tokens=self.usage.get("input_tokens", 0),
-            cache_read=self.usage.get("cache_read_input_tokens", 0),
-            cache_write=max(0, written - long),
-            cache_write_long=long,
-            output_tokens=self.usage.get("output_tokens", 0),
-        )
+        return anthropic_tokens(self.usage)
 
     def _use(self, usage: Any) -> None:
-        told = usage.to_dict()
-        flat = {**told, **(told.get("cache_creation") or {})}
-        self.usage |= {name: value for name, value in flat.items() if isinstance(value, int)}
+        self.usage |= flat_usage(usage.to_dict())
 
     def _extend(self, block: dict[str, Any], delta: Any) -> None:
         told = delta.to_dict()

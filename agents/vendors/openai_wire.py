@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from agents.vendors.http_faults import of_status
-from agents.vendors.wire import STREAM_BYTES_MAX, Answer, Stop, Talk, Tokens, ToolCall, WireError
+from agents.vendors.metering import openai_tokens
+from agents.vendors.wire import STREAM_BYTES_MAX, Answer, Stop, Talk, ToolCall, WireError
 
 CONNECT_SECONDS, SILENT_SECONDS = 10.0, 120.0
 
@@ -89,7 +90,7 @@ class OpenAIWire:
 
 
 def _answer(response: dict[str, Any], request: str) -> Answer:
-    usage = _counts(response.get("usage") or {})
+    usage = openai_tokens(response.get("usage") or {})
     if response.get("status") == "failed":
         error = response.get("error") or {}
         told = f"the vendor failed: {error.get('code')}: {error.get('message')}"
@@ -127,18 +128,3 @@ def _call(item: Mapping[str, Any]) -> ToolCall:
 def _echoed(item: Mapping[str, Any]) -> dict[str, Any]:
     """Return an output item as an input item: `status` is the vendor's to say."""
     return {key: value for key, value in item.items() if key != "status" and value is not None}
-
-
-def _counts(usage: Mapping[str, Any]) -> Tokens:
-    """Return the tokens by price; `input_tokens` includes those of the cache here."""
-    details = usage.get("input_tokens_details") or {}
-    read = int(details.get("cached_tokens") or 0)
-    written = int(details.get("cache_write_tokens") or 0)
-    longer = int((details.get("cache_write_tokens_details") or {}).get("ttl_12h_tokens") or 0)
-    return Tokens(
-        input_tokens=max(0, int(usage.get("input_tokens") or 0) - read - written),
-        cache_read=read,
-        cache_write=max(0, written - longer),
-        cache_write_long=longer,
-        output_tokens=int(usage.get("output_tokens") or 0),
-    )

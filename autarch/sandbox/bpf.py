@@ -23,6 +23,7 @@ _PROT_EXEC, _MAP_ANONYMOUS = 0x4, 0x20
 
 _READ, _WRITE, _CLOSE, _MMAP, _MPROTECT, _SOCKET, _PRCTL, _TGKILL = 0, 1, 3, 9, 10, 41, 157, 234
 _PR_SET_SECCOMP, _SIGABRT = 22, 6
+_AF_INET, _AF_INET6, _SOCK_STREAM, _SOCKET_KIND, _IPPROTO_TCP = 2, 10, 1, 0xF, 6
 _PLAIN = {
     "munmap": 11,
     "brk": 12,
@@ -103,6 +104,37 @@ def without_sockets() -> tuple[Instruction, ...]:
     return (
         *_entry(),
         *_rules((_SOCKET, _FATAL["io_uring_setup"]), _REFUSE),
+        (_RETURN, 0, 0, _ALLOW),
+    )
+
+
+def tcp_sockets_only() -> tuple[Instruction, ...]:
+    """Return a program that lets a process do anything but make a socket other than TCP's, or a ring that could.
+
+    Those of other families reach what no rule of Landlock names: an agent's socket by its path, a name server by
+    datagrams. Multipath TCP is another protocol to Landlock. Pairs of connected sockets stay: they reach nobody.
+    """
+    refuse = (_RETURN, 0, 0, _REFUSE)
+    decided = [
+        (_LOAD_WORD, 0, 0, _OFFSET_ARGS),
+        (_JUMP_EQUAL, 2, 0, _AF_INET),
+        (_JUMP_EQUAL, 1, 0, _AF_INET6),
+        refuse,
+        (_LOAD_WORD, 0, 0, _OFFSET_ARGS + 8),
+        (_AND, 0, 0, _SOCKET_KIND),
+        (_JUMP_EQUAL, 1, 0, _SOCK_STREAM),
+        refuse,
+        (_LOAD_WORD, 0, 0, _OFFSET_ARGS + 16),
+        (_JUMP_EQUAL, 2, 0, 0),
+        (_JUMP_EQUAL, 1, 0, _IPPROTO_TCP),
+        refuse,
+        (_RETURN, 0, 0, _ALLOW),
+    ]
+    return (
+        *_entry(),
+        *_rules((_FATAL["io_uring_setup"],), _REFUSE),
+        (_JUMP_EQUAL, 0, len(decided), _SOCKET),
+        *decided,
         (_RETURN, 0, 0, _ALLOW),
     )
 

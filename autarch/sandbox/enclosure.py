@@ -6,7 +6,9 @@ here is what a pull request is not trusted with: keys, tokens, hidden bars, the 
     python -P -m autarch.sandbox.enclosure ORDER.json
 
 Landlock grants the paths of the order and nothing else, and denies TCP, signals and tracing beyond itself; a filter
-refuses every socket. The process that enters has a parent here, which ends all its descendants when it ends.
+refuses every socket. An order may name one port: then TCP to it alone is granted, in a network where nothing else is
+(`autarch.sandbox.room`) wherever the host allows one. The process that enters has a parent here, which ends all its
+descendants when it ends.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import os
 import platform
 import resource
 import signal
+import socket
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -23,7 +26,7 @@ from typing import NoReturn
 
 import msgspec
 
-from autarch.sandbox import bpf, kernel
+from autarch.sandbox import bpf, kernel, room
 
 NOT_FOUND_EXIT = 127
 FILE_BYTES_MAX = 1 << 30
@@ -33,12 +36,17 @@ _CHILDREN = "/proc/self/task/{thread}/children"
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What to run, as what, and the paths it may read and write; a path that does not exist is left out."""
+    """What to run, as what, and the paths it may read and write; a path that does not exist is left out.
+
+    `port`, where it is not 0, may be connected to; `room_fd` is a socket over which whoever serves it is told of it.
+    """
 
     command: tuple[str, ...]
     environment: dict[str, str]
     reads: tuple[str, ...]
     writes: tuple[str, ...]
+    port: int = 0
+    room_fd: int = -1
 
 
 def lacking() -> str | None:
@@ -79,8 +87,13 @@ def _become(order: Order) -> NoReturn:
 
 def _enter(order: Order) -> None:
     abi = kernel.landlock_abi()
+    if order.port:
+        with socket.socket(fileno=order.room_fd) as outside:
+            room.enter(outside, order.port)
     kernel.no_new_privileges()
     ruleset = kernel.landlock_deny_all(abi)
+    if order.port:
+        kernel.landlock_allow_connecting(ruleset, order.port)
     for path in order.reads:
         with suppress(FileNotFoundError):
             kernel.landlock_allow(ruleset, path, abi=abi)
@@ -91,7 +104,7 @@ def _enter(order: Order) -> None:
     kernel.drop_capabilities()
     kernel.landlock_restrict(ruleset)
     kernel.close_all_but((0, 1, 2))
-    kernel.install_filter(bpf.encode(bpf.without_sockets()))
+    kernel.install_filter(bpf.encode(bpf.tcp_sockets_only() if order.port else bpf.without_sockets()))
 
 
 def _end(_signal: int, _frame: FrameType | None) -> NoReturn:

@@ -17,7 +17,8 @@ from contextlib import contextmanager
 
 _SYS_CAPSET, _SYS_PERSONALITY, _SYS_TGKILL, _SYS_CLOSE_RANGE = 126, 135, 234, 436
 _SYS_LANDLOCK_CREATE, _SYS_LANDLOCK_ADD_RULE, _SYS_LANDLOCK_RESTRICT = 444, 445, 446
-_LANDLOCK_PATH_BENEATH = 1
+_LANDLOCK_PATH_BENEATH, _LANDLOCK_NET_PORT = 1, 2
+_CONNECT_TCP = 0b10
 _FILE_READING, _FOLDER_READING = 0b101, 0b1101
 _FILE_WRITING = 0b10 | 1 << 14 | 1 << 15
 _LANDLOCK_VERSION_FLAG = 1
@@ -75,6 +76,17 @@ def landlock_allow(ruleset_fd: int, path: str, *, abi: int, writing: bool = Fals
         _checked(_call(_SYS_LANDLOCK_ADD_RULE, *rule), "landlock_add_rule")
     finally:
         os.close(place)
+
+
+def landlock_allow_connecting(ruleset_fd: int, port: int) -> None:
+    """Grant a ruleset that denies TCP connecting to one port, of whatever host: Landlock knows no addresses.
+
+    Raises:
+        OSError: the kernel refused the rule.
+    """
+    attributes = struct.pack("<QQ", _CONNECT_TCP, port)
+    rule = (ctypes.c_int(ruleset_fd), ctypes.c_int(_LANDLOCK_NET_PORT), attributes, ctypes.c_uint(0))
+    _checked(_call(_SYS_LANDLOCK_ADD_RULE, *rule), "landlock_add_rule")
 
 
 def landlock_restrict(ruleset_fd: int) -> None:
