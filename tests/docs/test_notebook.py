@@ -10,7 +10,7 @@ import pytest
 from nbclient import NotebookClient
 
 from autarch import notebook
-from autarch.errors import UsageError
+from autarch.errors import DataError, UsageError
 from autarch.market.stores import Stores
 from tests.docs.test_pages import clone, run_page
 
@@ -31,7 +31,7 @@ def test_the_notebook_runs_from_top_to_bottom_and_shows_what_it_says(
     environment = clone(root, tmp_path / "autarch")
     (tmp_path / "synth.md").write_text("```sh\nautarch data synth\n```\n")
     run_page(tmp_path / "synth.md", folder=tmp_path / "autarch", environment=environment)
-    for name, value in environment.items():
+    for name, value in {**environment, "PYTHONSAFEPATH": "1"}.items():  # the installed package, as in a user's venv
         monkeypatch.setenv(name, value)
     book = nbformat.read(root / PAGE, as_version=4)
     expected = shown(book)
@@ -52,11 +52,16 @@ def test_a_strategy_that_is_not_there_is_told_with_its_neighbours(root: Path) ->
         notebook.backtest("ema_trent", folder=root)
 
 
-def test_bars_come_from_train_alone(root: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    asked = []
-    monkeypatch.setattr(Stores, "read", lambda _, split, *args, **kwargs: asked.append(split) or b"")
+def test_bars_come_from_train_alone(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
 
-    with pytest.raises(Exception, match=r"(?s)."):
+    def refuse(_: Stores, split: str, digest: str, *, label: str) -> bytes:
+        asked.append(split)
+        raise DataError(f"{label} {digest} was asked for")
+
+    monkeypatch.setattr(Stores, "read", refuse)
+
+    with pytest.raises(DataError, match="was asked for"):
         notebook.bars("BTCUSDT", folder=root)
 
     assert set(asked) == {"train"}
