@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from typing import TYPE_CHECKING, Annotated
@@ -64,6 +65,7 @@ def desk(
             uvicorn.Server(config).run(sockets=[listener])
         finally:
             room.forge.close()
+            room.live.close()
     return 0
 
 
@@ -72,6 +74,7 @@ def _room(workspace: Workspace, place: str) -> Room:
     from autarch.desk.forge_view import ForgeView
     from autarch.desk.guard import Doors
     from autarch.desk.jobs import Jobs
+    from autarch.desk.live_feed import LiveFeed, starter
     from autarch.desk.room import Room
     from autarch.desk.sessions import Bucket, Codes, Sessions, new_secret
     from autarch.paths import cache_root, private_directory
@@ -80,6 +83,7 @@ def _room(workspace: Workspace, place: str) -> Room:
     return Room(
         forge=ForgeView(workspace=workspace, clock=clock),
         commands=Commands(run=runner(workspace.root), clock=clock),
+        live=LiveFeed(start=starter(workspace.root, dict(os.environ)), clock=clock),
         codes=Codes(clock=clock, tell=_tell),
         jobs=Jobs(folder=private_directory(cache_root() / "desk")),
         doors=Doors(

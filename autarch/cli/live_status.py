@@ -48,14 +48,26 @@ def status(
     def look() -> list[dict[str, Any]]:
         return [one.look(time.time_ns() // 1_000_000) for one in each]
 
-    if watch is not None and not json_:
+    if watch is not None and json_:
+        _print_on(look, watch)
+    elif watch is not None:
         _refresh(look, watch)
     elif json_:
-        found = look()
-        print(json.dumps(found[0] if len(found) == 1 else {"accounts": found}))
+        print(_object(look()))
     else:
         print("\n\n".join(status_text(one) for one in look()))
     return 0
+
+
+def _object(found: list[dict[str, Any]]) -> str:
+    return json.dumps(found[0] if len(found) == 1 else {"accounts": found})
+
+
+def _print_on(look: Any, seconds: float) -> None:
+    """Print one object a line, for a program that reads along, until it is ended."""
+    while True:
+        print(_object(look()), flush=True)
+        time.sleep(seconds)
 
 
 def _refresh(look: Any, seconds: float) -> None:

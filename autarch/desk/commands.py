@@ -74,10 +74,6 @@ class Commands:
         """Return every entry of the ledger."""
         return self._ask("ledger", "ls", "--json", keep_s=20.0)
 
-    def live(self) -> dict[str, Any]:
-        """Return how accounts stand."""
-        return self._ask("live", "status", "--json", keep_s=1.5)
-
     def drift(self, account: str) -> dict[str, Any] | None:
         """Return an account beside its paper twin and its bands as last compared; None while that is done beside.
 

@@ -91,7 +91,7 @@ def account_look(room: Room, request: Request) -> Look:
     name = account_name(request)
 
     def look() -> dict[str, Any]:
-        stands = next((one for one in accounts_in(room.commands.live()) if one.get("account") == name), {})
+        stands = next((one for one in accounts_in(room.live.newest()) if one.get("account") == name), {})
         keys = ("state", "reason", "tag", "next_tag", "positions", "account_equity", "day_change", "running", "latch")
         seen = {key: stands.get(key) for key in keys}
         try:

@@ -20,6 +20,11 @@ STRATEGY: Final = re.compile(r"[a-z][a-z0-9_]{2,39}(@[A-Za-z0-9][\w./-]{0,99})?\
 JOB: Final = re.compile(r"(report|compare)-[0-9a-zA-Z_.-]{1,180}\Z", re.ASCII)
 ACCOUNT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z", re.ASCII)
 QUESTION: Final = re.compile(r"[A-Za-z0-9][\w@:.+-]{0,127}\Z", re.ASCII)
+UNKNOWN: Final[Mapping[str, Any]] = {
+    "state": "unknown", "reason": "", "tag": None, "next_tag": None, "running": None, "account_equity": None,
+    "day_change": None, "drawdown_frac": None, "positions": {}, "holdings": {}, "orders": [], "alerts": [], "latch": {},
+}  # fmt: skip
+"""What an account's page shows of whatever its status does not tell."""
 LEDGER_SHOWN: Final = 300
 REPORT_POLICY: Final = "sandbox allow-scripts; frame-ancestors 'self'"
 """A report is another's page: it may draw, and knows neither our cookie nor our pages."""
@@ -113,21 +118,21 @@ def releases(room: Room, _request: Request, session: Session) -> Response:
         if name.startswith("v") and repo.kind_of(oid) == "tag":
             tag = repo.read_tag(oid)
             tags.append({"name": name, "text": tag.message, "time_s": tag.tagger.when_s})
-    accounts = accounts_in(room.commands.live())
+    accounts = accounts_in(room.live.newest())
     tags.sort(key=lambda tag: (tag["time_s"], tag["name"]), reverse=True)
     return page("releases", session, title="Releases", tags=tags, accounts=accounts, now=room.wall())
 
 
 def live(room: Room, _request: Request, session: Session) -> Response:
     """Return how every account stands."""
-    found = room.commands.live()
+    found = room.live.newest()
     return page("live", session, title="Live", accounts=accounts_in(found), problem=found.get("problem", ""))
 
 
 def account(room: Room, request: Request, session: Session, *, asked: bool = False) -> Response:
     """Return one account: state, positions, orders, fills, equity beside its twin and bands, alerts."""
     name = account_name(request)
-    found = room.commands.live()
+    found = room.live.newest()
     stands = next((one for one in accounts_in(found) if one.get("account") == name), None)
     problem, past = str(found.get("problem", "")), None
     try:
@@ -160,9 +165,8 @@ def why(room: Room, request: Request, session: Session) -> Response:
 def accounts_in(found: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the accounts of `live status --json`, whose object is the account itself where there is one."""
     many = found.get("accounts")
-    if isinstance(many, list):
-        return [one for one in many if isinstance(one, dict)]
-    return [dict(found)] if "account" in found else []
+    accounts = many if isinstance(many, list) else [found] if "account" in found else []
+    return [{**UNKNOWN, **one} for one in accounts if isinstance(one, Mapping)]
 
 
 def facts(found: object, prefix: str = "") -> list[tuple[str, str]]:

@@ -10,6 +10,7 @@ from autarch.desk.commands import Commands
 from autarch.desk.forge_view import ForgeView
 from autarch.desk.guard import Doors
 from autarch.desk.jobs import Jobs
+from autarch.desk.live_feed import LiveFeed
 from autarch.desk.sessions import Codes
 
 
@@ -19,6 +20,7 @@ class Room:
 
     forge: ForgeView
     commands: Commands
+    live: LiveFeed
     codes: Codes
     jobs: Jobs
     doors: Doors
