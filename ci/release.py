@@ -17,7 +17,9 @@ import msgspec
 from autarch.errors import RefusedError, UndecidedError, UsageError
 from autarch.evidence.attestation import evidence_ref, sign_attestation, store_evidence
 from autarch.evidence.ledger import Ledger
+from autarch.evidence.ledger_entry import Sealed, Tier
 from autarch.evidence.released import VERSION, Released, ReleasedStrategy, render_release
+from autarch.evidence.tiers import ORDER, Identity, same_trees, tier_earned
 from autarch.evidence.waiver import day_of
 from autarch.repo.engine import engine_digest_at
 from autarch.repo.git import GitRepo, Remote
@@ -114,7 +116,8 @@ def release(desk: ReleaseDesk, tag: str, commit: str, sleeves: Sequence[NamedSle
     head = ledger.sync()
     if head is None:
         raise RefusedError("the forge has no ledger, so no trial was counted; make the workspace with: autarch init")
-    inputs = inputs_at_commit(desk.repo, commit, desk.choice, counted=counted_at(ledger, head))
+    counted = counted_at(ledger, head)
+    inputs = inputs_at_commit(desk.repo, commit, desk.choice, counted=counted)
     engine = engine_digest_at(desk.repo, commit)
     if inputs.engine != engine:
         raise UndecidedError(
@@ -122,6 +125,7 @@ def release(desk: ReleaseDesk, tag: str, commit: str, sleeves: Sequence[NamedSle
             "judged by main's own code: run autarch from an up-to-date clone of main"
         )
     outcomes = _judged(desk, commit, tuple(dict.fromkeys(s.strategy for s in sleeves)), inputs)
+    require_tiers(desk.repo, counted.entries, sleeves, outcomes, dataset=inputs.lock.name)
     released = _released(tag, commit, sleeves, inputs, outcomes)
     moves = {evidence_ref(str(o.evidence)): _evidence(desk, o) for o in outcomes.values()}
     return ReleaseOutcome(released=released, tag_object=_push(desk, released, moves))
@@ -167,6 +171,42 @@ def _require_in_time(slug: str, outcome: GateOutcome, today: dt.date) -> None:
             f"{slug} cannot be released: its waiver of {late.check} ended {late.expires}, and this is {today}; "
             f"cure what it waives, or make a new one with: autarch waive {slug} --check {late.check}"
         )
+
+
+def require_tiers(
+    repo: GitRepo,
+    entries: Sequence[Sealed],
+    sleeves: Sequence[NamedSleeve],
+    outcomes: Mapping[str, GateOutcome],
+    *,
+    dataset: str,
+) -> None:
+    """Refuse a sleeve that stands higher than its evidence has bought: a line in the portfolio buys nothing by itself.
+
+    Raises:
+        RefusedError: naming the sleeve, the tier that the ledger allows, and how it rises.
+    """
+    for sleeve in sleeves:
+        outcome = outcomes[sleeve.strategy]
+        tree, decisions = outcome.candidate.tree, None if outcome.decisions is None else outcome.decisions.digest()
+        if tree is None or decisions is None:
+            raise UndecidedError(f"{sleeve.strategy} was judged without decisions; nothing can be released on it")
+        trees = same_trees(repo, entries, slug=sleeve.strategy, tree=tree)
+        identity = Identity(slug=sleeve.strategy, trees=trees, decisions=decisions, dataset=dataset)
+        earned = tier_earned(entries, identity)
+        if ORDER.index(_tier(sleeve)) > ORDER.index(earned.tier):
+            raise RefusedError(
+                f"{sleeve.account}: {sleeve.strategy} is {sleeve.tier} in live/portfolio.toml, and the ledger allows "
+                f"{earned.tier}: {earned.why}. Write {earned.tier}; what may rise is told by: autarch forward, and a "
+                f"test is asked with: autarch judge {sleeve.strategy}"
+            )
+
+
+def _tier(sleeve: NamedSleeve) -> Tier:
+    found = next((tier for tier in ORDER if tier == sleeve.tier), None)
+    if found is None:
+        raise UsageError(f"{sleeve.strategy} is {sleeve.tier!r}; a tier is one of {', '.join(ORDER)}")
+    return found
 
 
 def _released(

@@ -42,7 +42,7 @@ def release_of(
         DataError: a market lacks a symbol.
     """
     limits = host.limits(account.limits)
-    capitals = sleeve_capitals(account, installed.policy)
+    capitals = sleeve_capitals(account, installed.policy, installed.ceilings)
     sleeves = {
         sleeve.strategy: SleeveTerms(
             strategy=sleeve.strategy,

@@ -27,10 +27,11 @@ from autarch.repo.signers import trust_at
 from autarch.repo.signing import SignatureError, verify_tag
 from autarch.repo.signing import Trust as SigningTrust
 from autarch.repo.strategies import read_strategy, strategy_tree
+from live.ceilings import ceilings_of, require_tiers
 from live.evidence_check import Expected, check_claim, is_paper_only
 from live.host import Host
 from live.installed import RECORD, SCHEMA, Installed, InstalledRecord, install, read_installed, release_content
-from live.portfolio import PORTFOLIO_PATH, Portfolio, check_portfolio, parse_portfolio
+from live.portfolio import PORTFOLIO_PATH, Portfolio, Tier, check_portfolio, parse_portfolio
 from live.trust import Signer, Trust
 
 Rederive = Callable[[Sequence[str], bytes], None]
@@ -87,6 +88,7 @@ class Deployer:
         commit = tag.target
         self.progress("checking ledger, data and policy")
         head = self._ledger(released, trust)
+        require_tiers(released, self._ceilings(released, trust, released.ledger_head))
         lock = self._dataset(released, trust)
         portfolio, sources = self._portfolio(released)
         policy = self.repo.blob_at(released.commit, released.policy_path)
@@ -107,11 +109,12 @@ class Deployer:
         install(self.host.releases / name, record, release_content(self.repo, tag.oid))
         self.host.save_trust(self.host.trust().with_ledger_floor(head))
         self.progress(f"{name} verified: commit {commit[:12]}")
-        return read_installed(self.host.releases / name)
+        return replace(read_installed(self.host.releases / name), ceilings=self._ceilings(released, trust, head))
 
     def _verify_again(self, known: Installed, trust: Trust) -> Installed:
         """Check all but the re-derivation once more: bars here, history, ledger and evidence wherever they are."""
-        released, missing = known.bound.released, []
+        released, missing = known.bound.released, list[str]()
+        ceilings: dict[str, Tier] = {}
         self.progress(f"{released.tag} was verified by this runtime before; reading ledger, evidence and data again")
         self._verify_bars(known.lock, tuple(known.sources.values()))
         if self.remote is None and self.repo.resolve(released.commit) is None:
@@ -121,10 +124,12 @@ class Deployer:
             if self.remote is None and self.repo.read_ref(LEDGER_REF) is None:
                 missing.append("ledger")
             else:
-                self.host.save_trust(trust.with_ledger_floor(self._ledger(released, trust)))
+                head = self._ledger(released, trust)
+                self.host.save_trust(trust.with_ledger_floor(head))
+                ceilings = self._ceilings(released, trust, head)
             if not self._evidence(released, trust, known.policy, again=True):
                 missing.append("evidence")
-        return replace(known, unread=tuple(missing))
+        return replace(known, unread=tuple(missing), ceilings=ceilings)
 
     def _fetch(self, name: str) -> str:
         """Bring the tag here and return its object id; a tag that moved since it was last seen is refused."""
@@ -221,6 +226,10 @@ class Deployer:
             return self.repo.is_ancestor(older, head)
         except GitError:
             return False  # a head that nobody here has is not an ancestor
+
+    def _ceilings(self, released: Released, trust: Trust, head: str) -> dict[str, Tier]:
+        entries = Ledger(self.repo, trust=self._ci(released, trust)).entries(head)
+        return ceilings_of(self.repo, entries, released)
 
     def _ci(self, released: Released, trust: Trust) -> SigningTrust:
         """Return who may write the ledger: keys typed on this host, else those the tagged commit lists."""

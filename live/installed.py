@@ -13,7 +13,7 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 import msgspec
@@ -27,7 +27,7 @@ from autarch.paths import private_directory
 from autarch.repo.git import GitRepo
 from autarch.repo.objects import OBJECT_ID, ObjectKind, object_id
 from live.bound import DATASET, POLICY, PORTFOLIO, Bound, follow, opened, stored_form
-from live.portfolio import Portfolio, parse_portfolio
+from live.portfolio import Portfolio, Tier, parse_portfolio
 
 RECORD, OBJECTS = "release.json", "objects"
 SCHEMA = 2
@@ -51,6 +51,7 @@ class Installed:
     """A release read back from the host's folder, every byte hashed again.
 
     `unread` names what a repeated verification could not read again, because nobody who has it answered.
+    `ceilings` are the highest tiers that the newest ledger read allows, by strategy: they only lower what the tag says.
     """
 
     record: InstalledRecord
@@ -61,6 +62,7 @@ class Installed:
     lock: DatasetLock
     sources: Mapping[str, StrategySource]
     unread: tuple[str, ...] = ()
+    ceilings: Mapping[str, Tier] = field(default_factory=dict)
 
     @property
     def tag(self) -> str:

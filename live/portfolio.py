@@ -301,10 +301,6 @@ def _sleeve(where: str, account: _Account, wire: _Sleeve) -> Sleeve:
     _require(where, f"weight of {wire.strategy}", wire.weight, low=0, high=1)
     if wire.tier == "T0" and account.venue != "paper":
         raise ConfigError(f"{where}: {wire.strategy} is T0, which is paper only; venue is {account.venue!r}")
-    if wire.tier not in ("T0", "T1"):
-        raise ConfigError(
-            f"{where}: {wire.strategy} is {wire.tier}, but nothing promotes a strategy above T1 yet; write T1"
-        )
     return Sleeve(
         strategy=wire.strategy,
         weight=Decimal(str(wire.weight)),

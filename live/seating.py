@@ -43,7 +43,9 @@ class Room:
         """
         account = self.account_at(installed)
         manifests = {name: source.manifest for name, source in installed.sources.items()}
-        return holdings_of(account, installed.tag, manifests, sleeve_capitals(account, installed.policy))
+        return holdings_of(
+            account, installed.tag, manifests, sleeve_capitals(account, installed.policy, installed.ceilings)
+        )
 
     def laid(self, present: Installed, seats: Sequence[Seat], releases: Mapping[str, Installed], more: Any) -> Release:
         """Return `present` laid out for these seats.

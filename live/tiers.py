@@ -7,6 +7,7 @@ when the tag is switched to. Paper is uncapped: it costs nothing to be wrong the
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -14,6 +15,7 @@ import msgspec
 
 from autarch.canonical import parse_toml
 from autarch.errors import ConfigError
+from autarch.evidence.tiers import lower
 from live.portfolio import Account, Tier
 
 
@@ -59,12 +61,13 @@ def parse_caps(policy: bytes) -> TierCaps:
     )
 
 
-def sleeve_capitals(account: Account, policy: bytes) -> dict[str, Decimal]:
+def sleeve_capitals(account: Account, policy: bytes, ceilings: Mapping[str, Tier] | None = None) -> dict[str, Decimal]:
     """Return the USDT each sleeve of `account` is sized from, by strategy.
 
     Args:
         account: As the signed tag holds it; its tiers are what the tag lists.
         policy: The bytes of the policy the tag names.
+        ceilings: Highest tiers that the newest known ledger allows, by strategy; they only lower.
 
     Raises:
         ConfigError: a venue wants caps and the policy has none.
@@ -73,12 +76,13 @@ def sleeve_capitals(account: Account, policy: bytes) -> dict[str, Decimal]:
     if account.venue == "paper":
         return wanted
     caps = parse_caps(policy)
-    probes = [sleeve.strategy for sleeve in account.sleeves if sleeve.tier == "T1"]
+    tiers = {s.strategy: lower(s.tier, (ceilings or {}).get(s.strategy, s.tier)) for s in account.sleeves}
+    probes = [name for name, tier in tiers.items() if tier == "T1"]
     found = {
-        sleeve.strategy: min(wanted[sleeve.strategy], account.capital * caps.probe_frac)
-        if sleeve.tier == "T1"
-        else wanted[sleeve.strategy] * caps.share_of_sleeve(sleeve.tier)
-        for sleeve in account.sleeves
+        name: min(wanted[name], account.capital * caps.probe_frac)
+        if tier == "T1"
+        else wanted[name] * caps.share_of_sleeve(tier)
+        for name, tier in tiers.items()
     }
     together, limit = sum((found[name] for name in probes), Decimal(0)), account.capital * caps.probe_together_frac
     shrink = limit / together if together > limit else Decimal(1)

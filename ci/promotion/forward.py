@@ -23,6 +23,14 @@ E_VALUE_TOLD_MAX = 1e12
 """More than this is told as this: it decides nothing any more, and JSON's whole numbers end soon after."""
 
 
+LOSS_DEVIATIONS = 8.0
+"""The largest loss of a day that the evidence allows for, in train's deviations, if the policy's worst day is not less.
+
+Bets may be half of what such a day would cost: a bound of 15 % would keep a calm strategy from ever showing its edge.
+A day beyond it voids the evidence for good, so that the bound is no promise of ours.
+"""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weighed:
     """What forward days amount to. `e_value` is 0 where their evidence is void."""
@@ -54,7 +62,9 @@ def weigh(daily: Floats, *, is_ruined: bool, deviation: float, policy: Policy) -
     breach = _breach(daily, is_ruined=is_ruined, policy=policy)
     if breach is not None:
         return Weighed(e_value=0.0, days=days, tier="T0", why=breach)
-    found = min(E_VALUE_TOLD_MAX, e_value(daily, loss_max=policy.risk.worst_day_frac_max, prior_deviation=deviation))
+    bound = min(policy.risk.worst_day_frac_max, LOSS_DEVIATIONS * deviation, 1.0)
+    is_void = bool((daily < -bound).any())
+    found = 0.0 if is_void else min(E_VALUE_TOLD_MAX, e_value(daily, loss_max=bound, prior_deviation=deviation))
     limits = policy.promotion
     p_loss = _p_of_losses(daily) if days >= limits.forward_days_min else 1.0
     if p_loss <= limits.forward_loss_p_max:
@@ -62,6 +72,9 @@ def weigh(daily: Floats, *, is_ruined: bool, deviation: float, policy: Policy) -
         return Weighed(e_value=found, days=days, tier="T1", why=why)
     if found >= limits.forward_e_value_min:
         return Weighed(e_value=found, days=days, tier="T3", why=f"forward e-value {found:.1f}")
+    if is_void:
+        why = f"a forward day lost more than {LOSS_DEVIATIONS:g} of train's deviations, which voids its evidence"
+        return Weighed(e_value=found, days=days, tier="T2", why=why)
     why = f"forward e-value {found:.2f} of the {limits.forward_e_value_min:g} that T3 asks for"
     return Weighed(e_value=found, days=days, tier="T2", why=why)
 

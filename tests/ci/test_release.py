@@ -16,6 +16,7 @@ import ci.inputs
 from autarch.errors import RefusedError, UndecidedError, UsageError
 from autarch.evidence.attestation import load_evidence, read_attestation
 from autarch.evidence.ledger import Ledger
+from autarch.evidence.ledger_entry import Forward, Judgement, LedgerEntry
 from autarch.evidence.released import parse_release
 from autarch.evidence.waiver import Waiver
 from autarch.market.build import build, write_blobs
@@ -28,6 +29,7 @@ from autarch.repo.engine import running_root
 from autarch.repo.git import GitRepo, Remote
 from autarch.repo.runner import SAFE_ENVIRONMENT
 from autarch.repo.signers import signers_file, trust_at
+from autarch.repo.strategies import strategy_tree
 from autarch.verdict import CheckResult
 from ci.claiming import claim_of
 from ci.inputs import Choice
@@ -162,6 +164,37 @@ def test_a_required_check_that_is_not_green_is_named_and_nothing_is_pushed(desk,
 
     assert on_forge(desk) == before
     assert desk.repo.read_ref("refs/tags/v0.1.0") is None
+
+
+def said(desk, commit, **what):
+    (kind,) = what
+    entry = LedgerEntry(
+        schema=1, seq=0, prev=None, kind=kind, recorded_ms=1, slug="ema_trend", decisions="4" * 64, epoch="1",
+        tree=strategy_tree(desk.repo, commit, "ema_trend"), dataset="synthetic@0", **what,
+    )  # fmt: skip
+    trust = trust_at(desk.repo, commit, "ci")
+    Ledger(desk.repo, trust=trust, remote=desk.remote).append(entry, key=desk.key.with_name("ci"))
+
+
+def test_a_tier_is_released_only_where_a_judgement_bought_it(desk):
+    commit = releasable_commit(desk, "v0.1.0")
+    raised = [replace(SLEEVES[0], tier="T2")]
+
+    with pytest.raises(RefusedError, match=r"ema_trend is T2 in live/portfolio\.toml, and the ledger allows T1"):
+        release(desk, "v0.1.0", commit, raised)
+    assert on_forge(desk) == {}
+
+    bought = Judgement(test=1, level=0.1, wealth=0.1, word="may be promoted", sealed="", asked_by="ann")
+    said(desk, commit, judgement=bought)
+    assert release(desk, "v0.1.0", commit, raised).released.strategies[0].tier == "T2"
+
+
+def test_forward_evidence_takes_a_released_tier_back(desk):
+    commit = releasable_commit(desk, "v0.1.0")
+    said(desk, commit, forward=Forward(e_value=0.0, days=40, from_ms=0, to_ms=1, tier="T0"))
+
+    with pytest.raises(RefusedError, match="40 forward days leave it T0"):
+        release(desk, "v0.1.0", commit, SLEEVES)
 
 
 def test_a_key_that_main_does_not_list_releases_nothing(desk):

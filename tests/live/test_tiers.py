@@ -26,12 +26,13 @@ max_drawdown_frac = 0.2
 """
 
 
-def capitals(*weights, venue="bybit", policy=POLICY):
+def capitals(*weights, venue="bybit", policy=POLICY, tiers=("T1",) * 9, ceilings=None):
     sleeves = "".join(
-        f'[[account.sleeves]]\nstrategy = "s_{n}"\nweight = {weight}\ntier = "T1"\n' for n, weight in enumerate(weights)
+        f'[[account.sleeves]]\nstrategy = "s_{n}"\nweight = {weight}\ntier = "{tier}"\n'
+        for n, (weight, tier) in enumerate(zip(weights, tiers, strict=False))
     )
     account = parse_portfolio((HEAD.format(venue=venue) + sleeves).encode()).account()
-    return [str(capital.normalize()) for capital in sleeve_capitals(account, policy).values()]
+    return [str(capital.normalize()) for capital in sleeve_capitals(account, policy, ceilings).values()]
 
 
 def test_paper_is_uncapped_whatever_the_policy():
@@ -45,6 +46,19 @@ def test_a_probe_trades_with_two_percent_of_the_account_or_its_weight():
 def test_probes_shrink_in_proportion_to_five_percent_together():
     # 200 + 200 + 200 + 25 = 625 > 500, so each by 500 / 625 = 0.8
     assert capitals(0.3, 0.3, 0.3, 0.0025) == ["1.6E+2", "1.6E+2", "1.6E+2", "2E+1"]
+
+
+def test_a_promoted_strategy_trades_with_a_quarter_of_its_sleeve_and_one_proven_forward_with_all():
+    # 10 000 x 0.4 x 0.25 and 10 000 x 0.3; the probe keeps its 2 %
+    assert capitals(0.4, 0.3, 0.1, tiers=("T2", "T3", "T1")) == ["1E+3", "3E+3", "2E+2"]
+    assert capitals(0.4, tiers=("T2",), policy=POLICY + b"promoted_frac = 0.1\n") == ["4E+2"]
+
+
+def test_what_the_ledger_says_since_lowers_a_tier_and_never_raises_one():
+    # T3's 3 000 becomes a quarter, T2's becomes a probe of 200, T1 stays one whatever the ledger allows
+    ceilings = {"s_0": "T2", "s_1": "T1", "s_2": "T3"}
+    assert capitals(0.3, 0.4, 0.1, tiers=("T3", "T2", "T1"), ceilings=ceilings) == ["7.5E+2", "2E+2", "2E+2"]
+    assert capitals(0.3, tiers=("T3",), ceilings={"s_0": "T0"}) == ["0"]
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,7 @@ IDLE = "    return Targets(exposure=np.zeros(bars.close.size))\n"
 PEEKS = "    return Targets(exposure=np.where(np.roll(bars.close, -1) > bars.close, 0.5, -0.5))\n"
 BODIES = {"honest": HONEST, "loser": LOSER, "idle": IDLE, "peeks": PEEKS}
 DAY_MS = 86_400_000
+DECIDED: dict[str, str] = {}
 
 
 @dataclasses.dataclass
@@ -113,6 +114,12 @@ class Bench:
         return moved
 
     def decisions(self, slug: str) -> str:
+        tree = str(strategy_tree(self.forge, self.main, slug))
+        if tree not in DECIDED:
+            DECIDED[tree] = self._asked(slug)
+        return DECIDED[tree]
+
+    def _asked(self, slug: str) -> str:
         source = read_strategy(self.forge, self.main, slug)
         market = load_market(
             self.lock, split="train", symbols=source.manifest.symbols, interval="1h", stores=self.desk.choice.stores
@@ -136,6 +143,10 @@ class Bench:
     def said(self, slug: str, **what: Judgement | Forward) -> Sealed:
         """Append an entry about a strategy on main as if it had been asked or scored."""
         (kind,) = what
+        return self.appended(slug, kind, **what)
+
+    def appended(self, slug: str, kind: str, **what: object) -> Sealed:
+        """Append an entry of any kind about a strategy on main."""
         entry = LedgerEntry(
             schema=1, seq=0, prev=None, kind=kind, recorded_ms=self.now_ms, slug=slug, dataset=self.lock.ref,
             tree=strategy_tree(self.forge, self.main, slug), decisions=self.decisions(slug),
