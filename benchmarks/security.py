@@ -30,13 +30,13 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks security", description=__doc__)
     parser.add_argument("--write", type=Path, help="the page whose tables are replaced; else they are printed")
     parser.add_argument("--mutants", type=Path, help="what `python -m benchmarks mutation --json` wrote")
-    parser.add_argument("--only", default="", help="measure this table alone: escapes, canaries or honest")
+    parser.add_argument("--only", default="", help="measure this table alone: escapes, canaries, honest or forge")
     asked = parser.parse_args(argv)
     if not is_pinned():
         again = [sys.executable, "-m", "benchmarks.security", *argv]
         os.execve(sys.executable, again, pinned_environment(os.environ))  # noqa: S606  the same again, pinned
     tables, faults = {}, []
-    for name, measure in (("escapes", _escapes), ("canaries", _canaries), ("honest", _honest)):
+    for name, measure in (("escapes", _escapes), ("canaries", _canaries), ("honest", _honest), ("forge", _forge)):
         if asked.only in {"", name}:
             sys.stderr.write(f"measuring {name}\n")
             tables[name], found = measure()
@@ -72,6 +72,21 @@ def markdown(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
     lines += ["| " + " | ".join(str(cell).replace("|", "¦").replace("\n", " ") for cell in row) + " |" for row in rows]
     return "\n".join(lines)
+
+
+def _forge() -> tuple[str, list[str]]:
+    """Try every attack on a forge made for it, and return the table with what each was told."""
+    from tests.forge import attacks, yards  # noqa: PLC0415  it serves forges
+
+    rows, faults = [], []
+    for attack in attacks.ATTACKS:
+        try:
+            told = yards.tried(attack)
+        except attacks.HoleError as hole:
+            told = f"NOT STOPPED: {hole}"
+            faults.append(f"{attack.name}: nothing stopped it")
+        rows.append((attack.name, attack.by, attack.wall, told[:MESSAGE_MAX], attack.github))
+    return markdown(("attempt", "with whose token", "stopped by", "told", "on GitHub"), rows), faults
 
 
 def mutants_table(tried: Sequence[dict[str, Any]]) -> tuple[str, list[str]]:

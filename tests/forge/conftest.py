@@ -58,7 +58,10 @@ class Keys:
 
 @pytest.fixture(scope="session")
 def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
-    folder = tmp_path_factory.mktemp("keys")
+    return make_keys(tmp_path_factory.mktemp("keys"))
+
+
+def make_keys(folder: Path) -> Keys:
     made = Keys(ci=folder / "ci", release=folder / "release", stranger=folder / "stranger")
     for path in (made.ci, made.release, made.stranger):
         signing.generate_key(path, comment=path.name)
@@ -68,7 +71,11 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory, keys: Keys) -> GitRepo:
     """A project whose main lists the signers, a policy, and one strategy."""
-    path = tmp_path_factory.mktemp("project") / "project.git"
+    return make_project(tmp_path_factory.mktemp("project"), keys)
+
+
+def make_project(folder: Path, keys: Keys) -> GitRepo:
+    path = folder / "project.git"
     plain_git("init", "--quiet", "--bare", "--initial-branch=main", str(path))
     repo = GitRepo(path)
     files: dict[str, bytes | None] = {
