@@ -22,7 +22,7 @@ Folder = Annotated[Path, typer.Option(help="Folder of the artifact: what is in i
 
 def register(app: typer.Typer) -> None:
     """Add the verb `ci` with a command for each step."""
-    from autarch.cli import ci_errand, ci_release
+    from autarch.cli import ci_errand, ci_release, ci_staged
 
     steps = typer.Typer(help="Run a step of a workflow; not for a terminal.", no_args_is_help=True)
     for name, step in (
@@ -36,6 +36,7 @@ def register(app: typer.Typer) -> None:
         ("open", open_),
         ("minutes", minutes),
         ("errand", ci_errand.errand),
+        ("staged", ci_staged.staged),
     ):
         steps.command(name)(step)
     ci_release.add(steps)

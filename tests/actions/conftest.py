@@ -1,4 +1,4 @@
-"""The stage of workflows, made once, and a fresh forge on it for each test."""
+"""Two stages of workflows, each made once, and a fresh forge on one for each test."""
 
 from __future__ import annotations
 
@@ -12,10 +12,16 @@ from .stage import Ground, Stage, make_ground, staged
 
 @pytest.fixture(scope="session")
 def ground(tmp_path_factory: pytest.TempPathFactory) -> Ground:
-    return make_ground(tmp_path_factory.mktemp("ground"))
+    return make_ground(tmp_path_factory.mktemp("ground"), whole=False)
 
 
 @pytest.fixture
 def stage(ground: Ground, tmp_path: Path) -> Iterator[Stage]:
     with staged(ground, tmp_path) as made:
         yield made
+
+
+@pytest.fixture(scope="session")
+def theatre(tmp_path_factory: pytest.TempPathFactory) -> Ground:
+    """A ground with all of the project's code, for workflows that run it."""
+    return make_ground(tmp_path_factory.mktemp("theatre"), whole=True)

@@ -14,6 +14,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import yaml
+
 from autarch.evidence.ledger import Ledger
 from autarch.evidence.ledger_count import count_trials
 from autarch.forge.client import ForgeClient
@@ -26,7 +28,6 @@ from autarch.market.lock_toml import lock_toml
 from autarch.market.stores import Stores
 from autarch.market.synth_dataset import default_spec, synth_recipe
 from autarch.repo import signing
-from autarch.repo.engine import JUDGING, is_judging
 from autarch.repo.git import GitRepo
 from autarch.repo.objects import Person
 from autarch.repo.signers import signers_file, trust_at
@@ -124,27 +125,12 @@ def opened_policy() -> bytes:
     return text.encode()
 
 
-def copy_code(folder: Path) -> Path:
+def copy_code(folder: Path) -> None:
     """Copy what steps run, so that who edits the project meanwhile does not change what is running."""
     ignore = shutil.ignore_patterns("__pycache__")
-    for package in ("autarch", "ci", "agents", "live"):
+    for package in ("autarch", "ci", "agents", "live", ".github"):
         shutil.copytree(ROOT / package, folder / package, ignore=ignore)
     shutil.copy(ROOT / "requirements.lock", folder)
-    return folder
-
-
-def project_files(code: Path) -> dict[str, bytes]:
-    """Return what main holds of this project: its judging code and lock, and its workflows."""
-    found = {
-        path.relative_to(code).as_posix(): path.read_bytes()
-        for package in JUDGING
-        for path in (code / package).rglob("*.py")
-        if is_judging(path.relative_to(code).as_posix())
-    }
-    for path in (ROOT / ".github").rglob("*"):
-        if path.is_file():
-            found[path.relative_to(ROOT).as_posix()] = path.read_bytes()
-    return found | {"requirements.lock": (code / "requirements.lock").read_bytes()}
 
 
 @dataclass(frozen=True)
@@ -158,31 +144,48 @@ class Ground:
     tools: Path
 
 
-def make_ground(folder: Path) -> Ground:
-    """Make bars, keys, a project, and stubs of the actions that others wrote."""
+def make_ground(folder: Path, *, whole: bool) -> Ground:
+    """Make bars, keys, a project, and stubs of the actions that others wrote.
+
+    `whole`: with all code, so that its own steps can judge by it; else with a line in its place.
+    """
     stores = Stores.under(folder / "bars")
     built = build(synth_recipe(default_spec(seed=11, n_bars=N_BARS), name="hills"))
     write_blobs(built, stores)
     keys = {name: folder / name for name in ("ci", "release")}
     lines = {name: signing.generate_key(path, comment=name) for name, path in keys.items()}
-    code = copy_code(folder / "code")
-    files = project_files(code) | {
+    code = folder / "code"
+    code.mkdir()
+    if whole:
+        copy_code(code)
+    files = {
         "ci/policy.toml": opened_policy(),
         "ci/datasets/hills.toml": lock_toml(built.lock),
         "ci/signers/ci": signers_file("ci", (lines["ci"],)),
         "ci/signers/release": signers_file("release", (lines["release"],)),
         ".github/CODEOWNERS": b"* @human\n/strategies/\n",
         "README.md": b"a project\n",
+    } | ({} if whole else {"ci/gate.py": b"x = 1\n", "requirements.lock": b"a==1\n"})
+    for name, content in files.items():
+        (code / name).parent.mkdir(parents=True, exist_ok=True)
+        (code / name).write_bytes(content)
+    tools = make_tools(folder / "tools", code)
+    return Ground(repo=_committed(code), key=keys["ci"], release_key=keys["release"], stores=stores, tools=tools)
+
+
+def _committed(code: Path) -> GitRepo:
+    env = clean_environment(code.parent) | {
+        "GIT_AUTHOR_DATE": "1700000000 +0000",
+        "GIT_COMMITTER_DATE": "1700000000 +0000",
     }
-    path = folder / "project.git"
-    path.mkdir()
-    repo = GitRepo(path)
-    repo.run("init", "--quiet", "--bare", "--initial-branch=main", ".")
-    commit = repo.commit_tree(repo.with_files(None, files), parents=[], message="Begin\n", author=SOMEBODY)
-    repo.update_ref("refs/heads/main", commit, old=None)
-    return Ground(
-        repo=repo, key=keys["ci"], release_key=keys["release"], stores=stores, tools=make_tools(folder / "tools", code)
-    )
+    who = ("-c", "user.name=Somebody", "-c", "user.email=somebody@example.invalid")
+    for command in (
+        ("init", "--quiet", "--initial-branch=main"),
+        ("add", "--all"),
+        ("commit", "--quiet", "-m", "Begin"),
+    ):
+        subprocess.run(["git", *who, *command], cwd=code, env=env, check=True)
+    return GitRepo(code)
 
 
 def make_tools(folder: Path, code: Path) -> Path:
@@ -328,7 +331,13 @@ class Stage:
 
     # -- act ------------------------------------------------------------------------------------
 
-    def act(self, workflow: str, name: str, event: Mapping[str, object], *, login: str = "ci") -> Acted:
+    def act_job(self, workflow: str, job: str, name: str, event: Mapping[str, object], *, login: str = "ci") -> Acted:
+        """Run one job of a workflow as if those it needs had ended well: their needs are taken out of the file."""
+        return self.act(workflow, name, event, login=login, alone=job)
+
+    def act(
+        self, workflow: str, name: str, event: Mapping[str, object], *, login: str = "ci", alone: str | None = None
+    ) -> Acted:
         """Run a workflow of main for real, on this host, with the local forge as its platform."""
         where = self.folder / "checkout"
         git = ("git", "-c", f"safe.directory={where}")
@@ -350,6 +359,11 @@ class Stage:
             env=env,
             check=True,
         )
+        if alone is not None:
+            file = where / ".github/workflows" / workflow
+            whole = yaml.safe_load(file.read_text())
+            whole["jobs"] = {alone: {k: v for k, v in whole["jobs"][alone].items() if k != "needs"}}
+            file.write_text(yaml.safe_dump({"on" if key is True else key: value for key, value in whole.items()}))
         told = self.folder / "event.json"
         told.write_text(json.dumps(event))
         answer = subprocess.run(
