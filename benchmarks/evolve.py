@@ -114,6 +114,7 @@ def run_loop(  # noqa: PLR0913  what a run is made of
         field=field or Here(),
         proposers={KIND: Grammar(symbols=lock.symbols, interval=lock.interval)},
         numeric=frozenset(),
+        own_numbers=frozenset({KIND}),
         gate=gate,
         publisher=None,
         clock_s=lambda: WHO.when_s,

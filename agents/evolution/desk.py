@@ -139,6 +139,7 @@ class EvolveDesk:
             field=field,
             proposers=proposers,
             numeric=frozenset({TUNER}),
+            own_numbers=frozenset(OWN),
             gate=gate,
             publisher=publisher,
             clock_s=clock_s,

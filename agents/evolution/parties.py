@@ -68,7 +68,8 @@ class Publisher(Protocol):
 class Parties:
     """All that a run needs beside what was asked for.
 
-    `numeric` are proposers that only move numbers: their structure may be known and nothing is tuned after them.
+    `numeric` are proposers that only move numbers: nothing is tuned after them. `own_numbers` are those whose numbers
+    are part of what they propose, so that a known structure alone makes no copy.
     `clock_s` gives epoch seconds for records. `gate` None: nothing is judged, for measurements of the loop itself.
     """
 
@@ -80,6 +81,7 @@ class Parties:
     field: Field
     proposers: Mapping[str, Proposer]
     numeric: frozenset[str]
+    own_numbers: frozenset[str]
     gate: Gate | None
     publisher: Publisher | None
     clock_s: Callable[[], int]

@@ -109,7 +109,7 @@ class Steps:
                     yield other.name, Signature.unpacked(packed)
 
     def _copied_code(self, one: Candidate, candidates: Sequence[Candidate]) -> str | None:
-        if one.answered.agent in self._with.numeric:
+        if one.answered.agent in self._with.own_numbers:
             return None
         earlier = [
             (c.name, c.answered.structure)

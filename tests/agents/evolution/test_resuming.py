@@ -7,10 +7,10 @@ import random
 from pathlib import Path
 
 import pytest
-from world import World, killing_after
-
 from agents.evolution.journal import Journal
 from agents.evolution.records import Answered, Opened
+
+from world import World, killing_after
 
 POINTS = 51
 """Moments of one run at which it may die: before and after each move of a reference, each answer, each request."""
@@ -56,10 +56,10 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def drawn(count: int, seed: int) -> list[int]:
-    return sorted(random.Random(seed).sample(range(1, POINTS + 1), count))  # noqa: S311  which moments, not a secret
+    return sorted(random.Random(seed).sample(range(1, POINTS + 1), count))
 
 
-@pytest.mark.parametrize("point", drawn(3, seed=1))
+@pytest.mark.parametrize("point", drawn(2, seed=1))
 def test_a_killed_run_goes_on_to_the_same_end(tmp_path: Path, undisturbed: str, point: int) -> None:
     assert killed_at(tmp_path / "world", point)
 
@@ -67,13 +67,14 @@ def test_a_killed_run_goes_on_to_the_same_end(tmp_path: Path, undisturbed: str, 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("point", range(1, POINTS + 1, 3))
+@pytest.mark.parametrize("point", range(1, POINTS + 1, 5))
 def test_wherever_it_is_killed_it_goes_on_to_the_same_end(tmp_path: Path, undisturbed: str, point: int) -> None:
     assert killed_at(tmp_path / "world", point)
 
     check_whole(tmp_path / "world", undisturbed)
 
 
+@pytest.mark.slow
 def test_a_run_that_dies_again_and_again_still_comes_to_the_same_end(tmp_path: Path, undisturbed: str) -> None:
     deaths = sum(killed_at(tmp_path / "world", point) for point in (2, 9, 5, 7))
 
@@ -81,6 +82,7 @@ def test_a_run_that_dies_again_and_again_still_comes_to_the_same_end(tmp_path: P
     check_whole(tmp_path / "world", undisturbed)
 
 
+@pytest.mark.slow
 def test_the_points_are_as_many_as_a_run_has(tmp_path: Path) -> None:
     seen: list[None] = []
 

@@ -18,7 +18,6 @@ from typing import Any
 
 import msgspec
 import numpy as np
-
 from agents.evolution.assessing import Sketch, Terms, Tuned
 from agents.evolution.behaviour import SAMPLES, Signature
 from agents.evolution.blind import Grammar
@@ -213,6 +212,7 @@ class World:
             field=FakeField(),
             proposers=self.vendors,
             numeric=frozenset(),
+            own_numbers=frozenset(),
             gate=FakeGate(),
             publisher=ForgePublisher(
                 repo=self.repo,
