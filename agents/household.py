@@ -27,6 +27,7 @@ from agents.scripted.talking import Script
 from agents.secrets import redactor_of
 from agents.spending.caps import narrower, read_budget
 from agents.spending.purse import FILE, Purse
+from agents.tools.boarding import LocalBoard
 from agents.tools.box import Bounds, Toolbox
 from agents.tools.counted import Counter
 from agents.tools.library import Library
@@ -114,7 +115,7 @@ class Household:
             unconfined: Run command-line agents with the caller's own rights, and say so on what they propose.
             answers: Where paid-for answers are kept.
             keep_transcript: Stores a redacted transcript and returns its digest.
-            board: Answers `leaderboard` and `rejections`.
+            board: Answers `leaderboard` and `rejections`; by default from the ledger of this clone.
             bounds: What one proposal's tools may do.
 
         Raises:
@@ -140,7 +141,7 @@ class Household:
             clock_ms=clock_ms,
             progress=progress,
             keep_transcript=keep_transcript or (lambda content: store_transcript(workspace.root, content)),
-            board=board,
+            board=board or LocalBoard(workspace.repo, base, dataset),
             bounds=bounds or Bounds(),
             unconfined=unconfined,
         )

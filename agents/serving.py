@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from agents.vendors.wire import Tool
@@ -18,39 +20,42 @@ INSTRUCTIONS = (
 )
 
 
-def make_server(tools: Sequence[Tool], call: CallTool) -> Server[Any]:
-    """Return a server that offers `tools` and runs them by `call`, one at a time."""
-    import anyio  # noqa: PLC0415  comes with mcp
+def make_server(
+    tools: Sequence[Tool], call: CallTool, hands: ThreadPoolExecutor, *, instructions: str = INSTRUCTIONS
+) -> Server[Any]:
+    """Return a server that offers `tools` and runs them by `call`, in the one thread of `hands`.
+
+    One thread, since a worker ends with the thread that began it.
+    """
     from mcp import types  # noqa: PLC0415  a second of imports, and absent where money is
     from mcp.server.lowlevel import Server  # noqa: PLC0415
 
     offered = [types.Tool(name=t.name, description=t.description, input_schema=dict(t.schema)) for t in tools]
     names = {tool.name for tool in tools}
-    turn = anyio.Lock()
 
     async def list_tools(_context: Any, _params: Any) -> types.ListToolsResult:
         return types.ListToolsResult(tools=offered)
 
     async def call_tool(_context: Any, params: types.CallToolRequestParams) -> types.CallToolResult:
-        async with turn:
-            if params.name in names:
-                text, failed = await anyio.to_thread.run_sync(call, params.name, params.arguments or {})
-            else:
-                text, failed = f"there is no tool {params.name[:80]!r}; there are: {', '.join(sorted(names))}", True
+        if params.name in names:
+            running = asyncio.get_running_loop().run_in_executor(hands, call, params.name, params.arguments or {})
+            text, failed = await running
+        else:
+            text, failed = f"there is no tool {params.name[:80]!r}; there are: {', '.join(sorted(names))}", True
         return types.CallToolResult(content=[types.TextContent(type="text", text=text)], is_error=failed)
 
-    return Server("autarch", instructions=INSTRUCTIONS, on_list_tools=list_tools, on_call_tool=call_tool)
+    return Server("autarch", instructions=instructions, on_list_tools=list_tools, on_call_tool=call_tool)
 
 
-def serve_stdio(tools: Sequence[Tool], call: CallTool) -> None:
+def serve_stdio(tools: Sequence[Tool], call: CallTool, *, instructions: str = INSTRUCTIONS) -> None:
     """Serve until the client leaves."""
-    import anyio  # noqa: PLC0415  comes with mcp
-    from mcp.server.stdio import stdio_server  # noqa: PLC0415
+    from mcp.server.stdio import stdio_server  # noqa: PLC0415  as above
 
-    server = make_server(tools, call)
+    with ThreadPoolExecutor(1) as hands:
+        server = make_server(tools, call, hands, instructions=instructions)
 
-    async def serve() -> None:
-        async with stdio_server() as (read, write):
-            await server.run(read, write, server.create_initialization_options())
+        async def serve() -> None:
+            async with stdio_server() as (read, write):
+                await server.run(read, write, server.create_initialization_options())
 
-    anyio.run(serve)
+        asyncio.run(serve())

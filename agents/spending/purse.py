@@ -73,7 +73,7 @@ class Purse:
             db.execute("BEGIN IMMEDIATE")
             require(budget.call, spent=Usage(), next_one=at_most, of="call")
             require(budget.proposal, spent=_sum(db, "brief = ?", asking.brief), next_one=at_most, of="proposal")
-            day, month = _starts_ms(now)
+            day, month = day_and_month_ms(now)
             real = "scripted = ? AND when_ms >= ?"
             require(budget.day, spent=_sum(db, real, asking.scripted, day), next_one=at_most, of="day")
             require(budget.month, spent=_sum(db, real, asking.scripted, month), next_one=at_most, of="month")
@@ -193,7 +193,7 @@ def _sum(db: sqlite3.Connection, where: str, *values: object) -> Usage:
     return total
 
 
-def _starts_ms(now_ms: int) -> tuple[int, int]:
+def day_and_month_ms(now_ms: int) -> tuple[int, int]:
     """Return when the UTC day and the UTC month of a moment began, epoch ms."""
     now = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=now_ms)
     day = now.replace(hour=0, minute=0, second=0, microsecond=0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -88,11 +87,3 @@ def show_files(files: dict[str, bytes], *, where: str) -> str:
         for name, content in files.items()
     ]
     return "\n".join(shown)
-
-
-def find_board() -> object | None:
-    """Return the module that knows the leaderboard and the rejections, or None in a build without it."""
-    try:
-        return importlib.import_module("autarch.evidence.board")
-    except ModuleNotFoundError:
-        return None

@@ -21,6 +21,8 @@ VERBS = {
     "verify": "Re-derive a verdict bit for bit.",
     "propose": "Let an agent open a pull request.",
     "evolve": "Let agents try many strategies and open the best.",
+    "mcp": "Give your own agent session the loop's tools.",
+    "costs": "Show what agents have spent, and for what.",
     "review": "Have a second model read a pull request.",
     "pr": "Read, wait for, merge and close pull requests.",
     "doctor": "Compare what is in force with what should be.",
