@@ -32,12 +32,17 @@ def demo(
     seed: Annotated[int, typer.Option(min=0, help="Of the studies.")] = 7,
     tune: Annotated[str, typer.Option(help="Seeds to tune, comma-separated; a pull request each.")] = TUNED,
     real: Annotated[Path | None, typer.Option(help="Folder of real bars to walk through instead.")] = None,
+    promotion: Annotated[
+        bool, typer.Option("--promotion", help="Walk through a promotion instead: luck refused, an edge promoted.")
+    ] = False,
 ) -> int:
     """Walk the whole path on paper, without account, key or network: a synthetic market, or real bars.
 
     Example: autarch demo --trials 60 --tune ema_trend,donchian_breakout
 
     Example: autarch demo --real bars --dir .autarch-real
+
+    Example: autarch demo --promotion
     """
     from autarch.cli.walk import begin
     from autarch.sandbox import sandbox_report
@@ -50,6 +55,8 @@ def demo(
     if real is None:
         require_seeds(walk.workspace, tune)
     walk.title("1. A market and a forge")
+    if promotion:
+        return _promotion(walk, ("--trials", str(trials), "--seed", str(seed)), seed)
     policy, tuned = _set_up(walk, tune, real)
     walk.run("init", "--demo", "--policy", policy)
     study = ("--trials", str(trials), "--seed", str(seed), "--policy", policy)
@@ -63,6 +70,17 @@ def demo(
         else:
             _walk_one(walk, tuned, study)
         _release_and_trade(walk)
+    return 0
+
+
+def _promotion(walk: Walk, study: tuple[str, ...], seed: int) -> int:
+    from autarch.cli import demo_promotion
+
+    demo_promotion.set_up(walk, seed)
+    walk.run("init", "--demo")
+    with walk.serving("forge", "serve", "--port", "0") as url:
+        _say(url)
+        demo_promotion.promote(walk, study, VERSION)
     return 0
 
 

@@ -87,6 +87,7 @@ def portfolio(bench):
 
 def test_every_strategy_is_scored_and_appended_once(bench) -> None:
     bench.proposed("honest")
+    bench.now_ms = 1_800_000_000_000  # after the market's last bar
 
     first, again = score_main(bench.desk), score_main(bench.desk)
 
