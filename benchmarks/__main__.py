@@ -36,6 +36,8 @@ ALONE = (
     "evolve",
     "live.latency",
     "live.throughput",
+    "live.deaths",
+    "live.month",
 )
 ROOT = Path(__file__).resolve().parent.parent
 

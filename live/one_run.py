@@ -124,9 +124,7 @@ class Run:
                 brains=brains,
                 clock=clock,
                 alerts=office.watchman,
-                observer=WithVitals(office.watchman, venue.health)
-                if isinstance(venue, BybitVenue)
-                else office.watchman,
+                observer=_observer(venue, feed, office.watchman),
                 latch=FileLatch(path=places.latch, account=account.name),
                 reserve=ReserveFile(office.journal.path.with_suffix(".reserve")),
                 keeper=office.keeper,
@@ -259,6 +257,6 @@ def _listed(installed: Installed) -> tuple[Instrument, ...]:
     return tuple(installed.lock.instrument(symbol) for symbol in installed.lock.symbols)
 
 
-def _observer(venue: Venue, watchman: Observer) -> Observer:
-    """Return the watchman, told also how a real venue's connection and clock are."""
-    return WithVitals(watchman, venue.health) if isinstance(venue, BybitVenue) else watchman
+def _observer(venue: Venue, feed: BybitPublicBars, watchman: Observer) -> Observer:
+    """Return the watchman, told also how old the feed's news is, and how a real venue's connection and clock are."""
+    return WithVitals(watchman, feed.stale_ms, venue.health if isinstance(venue, BybitVenue) else None)

@@ -92,12 +92,18 @@ class Paced:
         closes = int(any_market.ts[row]) + INTERVAL_MS
         await asyncio.sleep(max(0, closes - wall_ms()) / 1000)
         self.handed.append(time.time_ns() / 1e6)
+        late = wall_ms() - closes > INTERVAL_MS // 10
         return Instant(
-            time_ms=EpochMs(closes),
+            time_ms=wall_ms() if late else EpochMs(closes),
             closing=tuple((key, row) for key in self.markets),
             opening=tuple((key, row + 1) for key in self.markets),
             traded={},
         )
+
+    def behind(self) -> bool:
+        """See `live.ports.bars.Bars`."""
+        any_market = next(iter(self.markets.values()))
+        return self.row + 1 < any_market.n_bars and int(any_market.ts[self.row]) + INTERVAL_MS <= wall_ms()
 
     async def close(self) -> None:
         """See `live.ports.bars.Bars`."""

@@ -129,6 +129,7 @@ class BybitPublicBars:
         self._prices = None if options.tape is None else LivePrices(options.tape)
         self._stream = Supervisor(wire.streams, self._wanted(), self, options=options.patience, rng=wire.rng)
         self._next: dict[str, int] = {}
+        self._heard_s: dict[str, float] = {}
         self._arrived = asyncio.Event()
         self._fault: DataError | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -187,6 +188,8 @@ class BybitPublicBars:
 
     def heard(self, _generation: int, message: StreamMessage) -> None:
         """Take a message of the stream."""
+        if message.topic:
+            self._heard_s[message.topic] = asyncio.get_running_loop().time()
         if message.topic.startswith("kline."):
             _, wire, symbol = message.topic.split(".", 2)
             try:
@@ -195,6 +198,11 @@ class BybitPublicBars:
                 self._end(error)
         elif self._prices is not None:
             self._prices.heard(message.topic, message.message)
+
+    def stale_ms(self) -> dict[str, int]:
+        """Return how long ago each topic last said anything, ms."""
+        now_s = asyncio.get_running_loop().time()
+        return {topic: round(1000 * (now_s - heard_s)) for topic, heard_s in sorted(self._heard_s.items())}
 
     def told(self, change: Up | Down) -> None:
         """Take a change of the stream's state."""

@@ -1,8 +1,8 @@
-"""A pulse with what only the venue's client knows: its connection, and how far the clocks are apart."""
+"""A pulse with what only feed and client know: how old their news is, the connection, how far clocks are apart."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -26,10 +26,14 @@ class Vitals(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WithVitals:
-    """An observer whose pulses also carry `vitals`. Implements `Observer`."""
+    """An observer whose pulses also carry how old the feed's news is, and a client's vitals. Implements `Observer`.
+
+    `vitals` is None where no client speaks to the venue, as on paper.
+    """
 
     observer: Observer
-    vitals: Callable[[], Vitals]
+    stale_ms: Callable[[], Mapping[str, int]]
+    vitals: Callable[[], Vitals] | None = None
 
     def observe(self, events: Sequence[Event]) -> None:
         """See `Observer`."""
@@ -37,5 +41,8 @@ class WithVitals:
 
     def beat(self, pulse: Pulse) -> None:
         """See `Observer`."""
-        now = self.vitals()
-        self.observer.beat(replace(pulse, generation=now.generation, clock_offset_ms=-float(now.clock_off_ms)))
+        told = replace(pulse, stale_ms=dict(self.stale_ms()))
+        if self.vitals is not None:
+            now = self.vitals()
+            told = replace(told, generation=now.generation, clock_offset_ms=-float(now.clock_off_ms))
+        self.observer.beat(told)

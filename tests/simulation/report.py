@@ -23,10 +23,11 @@ from .crashes import LIVES, awaits_of_code, die_at, points_of, summed
 from .faults import PAIRS
 from .planting import Hunt, hunt
 from .plants import PLANTS
-from .running import many, spread
+from .running import Summary, live, spread
 
 PAGE = Path(__file__).with_name("reliability.md.in")
 KEPT = Path(".autarch/reliability")
+EACH = 50
 Rows = list[tuple[str, str]]
 
 
@@ -75,10 +76,19 @@ def page(kept: Path, *, date: str) -> str:
 
 
 def _lives(asked: argparse.Namespace) -> Mapping[str, Any]:
-    seeds = range(asked.start, asked.start + asked.seeds)
-    found = many(seeds, jobs=asked.jobs, told=lambda one: print(one.seed, *one.broken[:1]) if one.broken else None)
+    found = Summary()
+    for outcome in spread(live, range(asked.start, asked.start + asked.seeds), jobs=asked.jobs):
+        found.add(outcome)
+        if outcome.broken:
+            print(outcome.seed, outcome.broken[0], flush=True)
+        if found.lives % EACH == 0:  # what was lived is kept, however it ends
+            (asked.kept / "lives.json").write_text(json.dumps(_said(found, asked.start)), encoding="utf-8")
+    return _said(found, asked.start)
+
+
+def _said(found: Summary, first: int) -> Mapping[str, Any]:
     return {
-        "first": asked.start, "lives": found.lives, "broken": {str(k): v for k, v in found.broken.items()},
+        "first": first, "lives": found.lives, "broken": {str(k): v for k, v in found.broken.items()},
         "starts": found.starts, "decisions": found.decisions, "orders": found.orders, "dropped": found.dropped,
         "ended": dict(found.ended), "met": sorted(found.met & set(PAIRS)),
     }  # fmt: skip

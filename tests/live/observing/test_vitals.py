@@ -1,4 +1,4 @@
-"""A pulse carries the connection's generation and the clocks' difference, as the venue's client knows them."""
+"""A pulse carries the age of the feed's news, the connection's generation and the clocks' difference."""
 
 from __future__ import annotations
 
@@ -23,11 +23,21 @@ class Noted:
 def test_a_wall_clock_ahead_of_the_venue_is_a_negative_offset():
     noted = Noted()
     health = Health(generation=3, connected=True, clock_off_ms=40, trouble="")
-    observer = WithVitals(noted, lambda: health)
+    observer = WithVitals(noted, lambda: {"kline.1.BTCUSDT": 900}, lambda: health)
 
     observer.beat(Pulse(time_ms=CLOSE, seq=7, exposed=True))
     observer.observe(["an event"])
 
     (pulse,) = noted.pulses
     assert (pulse.generation, pulse.clock_offset_ms, pulse.seq, pulse.exposed) == (3, -40.0, 7, True)
+    assert pulse.stale_ms == {"kline.1.BTCUSDT": 900}
     assert noted.events == ["an event"]
+
+
+def test_on_paper_a_pulse_carries_the_feeds_age_and_no_clock():
+    noted = Noted()
+
+    WithVitals(noted, lambda: {"tickers.BTCUSDT": 20}).beat(Pulse(time_ms=CLOSE, seq=1))
+
+    (pulse,) = noted.pulses
+    assert (pulse.stale_ms, pulse.clock_offset_ms, pulse.generation) == ({"tickers.BTCUSDT": 20}, None, 0)
