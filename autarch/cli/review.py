@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
+from autarch.errors import UsageError
+
 
 def register(app: typer.Typer) -> None:
     """Add the verb `review`."""
@@ -16,10 +18,15 @@ def register(app: typer.Typer) -> None:
 
 
 def review(
-    number: Annotated[int, typer.Argument(min=1, help="The pull request.")],
+    number: Annotated[int | None, typer.Argument(min=1, help="The pull request.")] = None,
     *,
     agent: Annotated[str, typer.Option(help="Who reads: claude, codex, scripted-claude, scripted-codex.")] = "claude",
     policy: Annotated[str, typer.Option(help="Policy whose data set is used.")] = "ci/policy.toml",
+    red_team: Annotated[
+        bool, typer.Option("--red-team", help="Instead: try to pass the gate on a market without an edge.")
+    ] = False,
+    tries: Annotated[int, typer.Option(min=1, help="Of the red team.")] = 3,
+    seed: Annotated[int, typer.Option(min=1, help="Of the red team's market.")] = 1,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the review, post nothing.")] = False,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> int:
@@ -28,12 +35,23 @@ def review(
     A review is a comment. It approves, judges, merges, waives and tags nothing, and the forge takes no more from it.
 
     Example: autarch review 3 --agent codex
+
+    Example: autarch review --red-team --agent claude --tries 5
     """
     from autarch.cli.main import load
     from autarch.forge.connect import open_forge
     from autarch.workspace import Workspace
 
     workspace = Workspace.find()
+    if red_team == (number is not None):
+        raise UsageError("name a pull request to review, or --red-team; see: autarch review --help")
+    if number is None:
+        from autarch.cli.review_red import red_team as attack
+        from autarch.numerics import ensure_pinned
+
+        ensure_pinned(sys.argv[1:])
+        desk = load("agents.desk").AgentDesk.at(workspace, policy_path=policy, dataset=None, allow_weak=False)
+        return attack(workspace, desk, agent, tries=tries, seed=seed, policy=policy, dry_run=dry_run, json_=json_)
     desk = load("agents.desk").AgentDesk.at(workspace, policy_path=policy, dataset=None, allow_weak=True)
     settings = load("agents.evolution.settings")
     content = workspace.repo.blob_at(desk.base, settings.DEFAULT_PATH) or b""
