@@ -18,6 +18,7 @@ from autarch.evaluation import decide_blocks
 from autarch.manifest import StrategySource, parse_source
 from autarch.market.build import build, write_blobs
 from autarch.market.load import load_market
+from autarch.market.lock_types import DatasetLock
 from autarch.market.stores import Stores
 from autarch.market.synth_dataset import default_spec, synth_recipe
 from autarch.market.types import Market
@@ -94,11 +95,21 @@ def main() -> None:
 @contextmanager
 def bars() -> Iterator[Market]:
     """Yield the train bars of a synthetic data set kept in a temporary folder."""
+    with dataset() as (_, market):
+        yield market
+
+
+@contextmanager
+def dataset() -> Iterator[tuple[DatasetLock, Market]]:
+    """Yield the lock and the train bars of a synthetic data set kept in a temporary folder."""
     with tempfile.TemporaryDirectory() as folder:
         stores = Stores.under(Path(folder))
         built = build(synth_recipe(default_spec(n_bars=BARS), name="bench"))
         write_blobs(built, stores)
-        yield load_market(built.lock, split="train", symbols=built.lock.symbols, interval="15m", stores=stores)
+        yield (
+            built.lock,
+            load_market(built.lock, split="train", symbols=built.lock.symbols, interval="15m", stores=stores),
+        )
 
 
 def evaluated_of(source: StrategySource, market: Market, workers: Workers) -> Evaluated:
@@ -111,6 +122,7 @@ def evaluated_of(source: StrategySource, market: Market, workers: Workers) -> Ev
         main=workers.main,
         other=workers.other,
         referee=workers.referee,
+        rehearsal=workers.rehearsal,
     )
 
 

@@ -20,8 +20,8 @@ from autarch.market.lock_types import Epoch
 from autarch.market.types import Floats
 from autarch.stats.online import Tested
 from benchmarks.calibration.pool import Pool
-from benchmarks.calibration.proposals import word_on, world_of
-from ci.promotion.deciding import measure, settle
+from benchmarks.calibration.proposals import measured, word_on, world_of
+from ci.promotion.deciding import settle
 
 FIRSTS: Final = 100
 LEGS: Final = 8
@@ -143,7 +143,7 @@ class _Judged:
         self._so_far: list[Tested] = []
 
     def ask(self, daily: Floats) -> None:
-        answer = settle(self._rule, self._so_far, measure(daily))
+        answer = settle(self._rule, self._so_far, measured(daily))
         self._so_far.append(Tested(p=1.0, level=answer.level, passed=answer.passed))
 
     @property

@@ -19,9 +19,9 @@ from autarch.stats.forward import e_process
 from autarch.stats.online import Tested
 from autarch.stats.resampling import stationary_rows
 from benchmarks.calibration.pool import Pool
-from benchmarks.calibration.proposals import BLOCK_DAYS, Proposal
+from benchmarks.calibration.proposals import BLOCK_DAYS, Proposal, measured
 from ci.policy import Policy, load_policy
-from ci.promotion.deciding import measure, settle
+from ci.promotion.deciding import settle
 from ci.promotion.forward import weigh
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -107,12 +107,12 @@ def waited(pool: Pool, policy: Policy, *, seed: int, edge: float, holdout_days: 
         loss_max=policy.risk.worst_day_frac_max,
         prior_deviation=VOLATILITY / math.sqrt(365.0),
     )
-    rule, so_far, measured = rule_of(Epoch()), list[Tested](), measure(kept)
+    rule, so_far, found = rule_of(Epoch()), list[Tested](), measured(kept)
     seen = 0.0
     for day, e_value in enumerate([1.0, *e_values.tolist()]):
         if e_value < ASKED_AT * seen:
             continue
-        answer, seen = settle(rule, so_far, measured, e_value=e_value), e_value
+        answer, seen = settle(rule, so_far, found, e_value=e_value), e_value
         if answer.passed:
             return Waited(edge=edge, holdout_days=holdout_days, days=day)
         so_far.append(Tested(p=1.0, level=answer.level, passed=False))

@@ -125,7 +125,17 @@ def passes_train(tried: Floats, held: Floats, *, trials: int, seed: int) -> bool
 def heard(hidden: Floats, deviation: float, *, seed: int) -> Heard:
     """Return what a holdout (T,) says: a word on its first part, the test's measure on the rest and on the whole."""
     part = looked_until_ms(0, hidden.size * DAY_MS) // DAY_MS
-    return Heard(word=word_on(hidden[:part], deviation, seed=seed), kept=measure(hidden[part:]), whole=measure(hidden))
+    return Heard(
+        word=word_on(hidden[:part], deviation, seed=seed), kept=measured(hidden[part:]), whole=measured(hidden)
+    )
+
+
+def measured(daily: Floats) -> Measured:
+    """Return what the test of promotion measures on days (T,); p is 1 where it cannot: that test is spent as well."""
+    try:
+        return measure(daily)
+    except UndecidedError:
+        return Measured(p=1.0, ratio=0.0, days=daily.size, days_effective=daily.size)
 
 
 def word_on(days: Floats, deviation: float, *, seed: int, incumbent: Floats | None = None, other: float = 1.0) -> str:
