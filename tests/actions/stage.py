@@ -144,13 +144,14 @@ class Ground:
     tools: Path
 
 
-def make_ground(folder: Path, *, whole: bool) -> Ground:
+def make_ground(folder: Path, *, whole: bool, n_bars: int = N_BARS, policy: bytes | None = None) -> Ground:
     """Make bars, keys, a project, and stubs of the actions that others wrote.
 
-    `whole`: with all code, so that its own steps can judge by it; else with a line in its place.
+    `whole`: with all code, so that its own steps can judge by it; else with a line in its place. `policy`: default the
+    opened one that asks little.
     """
     stores = Stores.under(folder / "bars")
-    built = build(synth_recipe(default_spec(seed=11, n_bars=N_BARS), name="hills"))
+    built = build(synth_recipe(default_spec(seed=11, n_bars=n_bars), name="hills"))
     write_blobs(built, stores)
     keys = {name: folder / name for name in ("ci", "release")}
     lines = {name: signing.generate_key(path, comment=name) for name, path in keys.items()}
@@ -159,7 +160,7 @@ def make_ground(folder: Path, *, whole: bool) -> Ground:
     if whole:
         copy_code(code)
     files = {
-        "ci/policy.toml": opened_policy(),
+        "ci/policy.toml": policy or opened_policy(),
         "ci/datasets/hills.toml": lock_toml(built.lock),
         "ci/signers/ci": signers_file("ci", (lines["ci"],)),
         "ci/signers/release": signers_file("release", (lines["release"],)),
