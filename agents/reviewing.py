@@ -6,14 +6,16 @@ from that role a review of the kind COMMENT alone.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from agents.describing import one_line, quoted
 from agents.ports import Quoted
 from agents.quoting import RULE, quote
-from autarch.canonical import Sha256
+from autarch.canonical import Sha256, sha256_hex
 from autarch.errors import RefusedError, UndecidedError, UsageError
 from autarch.forge.wire import Comment, Pull, Review
 from autarch.repo.git import GitRepo
@@ -29,6 +31,7 @@ SECTIONS = (
     ("jumps", "Suspicious jumps against what stands in its place"),
     ("questions", "Questions to the author"),
 )
+_DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 MARKER = "<!-- autarch review -->"
 
 SYSTEM = f"""\
@@ -150,6 +153,23 @@ def review_pull(  # noqa: PLR0913  what is read, by whom, and where it goes
     if post:
         forge.review(number, event="COMMENT", commit=pull.head_sha, body=body)
     return Reviewed(pull=number, head=pull.head_sha, reviewer=agent, findings=findings, body=body, posted=post)
+
+
+def transcript_text(folder: Path, name: str) -> str:
+    """Return a transcript of the store as a comment's text: an agent's words, quoted.
+
+    Raises:
+        RefusedError: this workspace has no such transcript, or its bytes are not those of its name.
+    """
+    path = folder / f"{name}.jsonl"
+    if not _DIGEST.match(name) or not path.is_file():
+        raise RefusedError(
+            f"there is no transcript {name[:16] or '(none named)'} in {folder}; it stays with its proposer"
+        )
+    content = path.read_bytes()
+    if sha256_hex(content) != name:
+        raise RefusedError(f"{path} holds other bytes than its name says; it is not published")
+    return f"**Transcript {name[:16]}**, redacted.\n\n{quoted(content.decode('utf-8', 'replace'))}"
 
 
 def author_of(repo: GitRepo, pull: Pull) -> str:

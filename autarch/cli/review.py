@@ -22,6 +22,9 @@ def review(
     *,
     agent: Annotated[str, typer.Option(help="Who reads: claude, codex, scripted-claude, scripted-codex.")] = "claude",
     policy: Annotated[str, typer.Option(help="Policy whose data set is used.")] = "ci/policy.toml",
+    publish_transcript: Annotated[
+        bool, typer.Option("--publish-transcript", help="Instead: post the author's redacted transcript as a comment.")
+    ] = False,
     red_team: Annotated[
         bool, typer.Option("--red-team", help="Instead: try to pass the gate on a market without an edge.")
     ] = False,
@@ -53,6 +56,8 @@ def review(
         desk = load("agents.desk").AgentDesk.at(workspace, policy_path=policy, dataset=None, allow_weak=False)
         return attack(workspace, desk, agent, tries=tries, seed=seed, policy=policy, dry_run=dry_run, json_=json_)
     desk = load("agents.desk").AgentDesk.at(workspace, policy_path=policy, dataset=None, allow_weak=True)
+    if publish_transcript:
+        return _publish(workspace, desk, number)
     settings = load("agents.evolution.settings")
     content = workspace.repo.blob_at(desk.base, settings.DEFAULT_PATH) or b""
     allowed = settings.parse_settings(content).review
@@ -73,6 +78,22 @@ def review(
         typer.echo(json.dumps({**answer, "findings": {name: list(items) for name, items in made.findings.items()}}))
     else:
         typer.echo(made.body)
+    return 0
+
+
+def _publish(workspace: Any, desk: Any, number: int) -> int:
+    """Post a transcript of this workspace's store: the only way one leaves it."""
+    from autarch.cli.main import load
+    from autarch.forge.connect import open_forge
+
+    reviewing = load("agents.reviewing")
+    with _household(workspace, desk) as house, open_forge(workspace, "agent") as forge:
+        pull = forge.pull(number)
+        workspace.repo.fetch(forge.git_remote(), [pull.head_sha])
+        name = workspace.repo.read_commit(pull.head_sha).trailers.get("Transcript-SHA256", "")
+        text = reviewing.transcript_text(workspace.root / ".autarch" / "transcripts", name)
+        forge.add_comment(number, house.redactor.clean_all(text))
+    typer.echo(f"transcript {name[:16]} is a comment of pull request {number}")
     return 0
 
 
