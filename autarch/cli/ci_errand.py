@@ -11,7 +11,10 @@ import typer
 
 from autarch.errors import ConfigError, UsageError
 
-_TARGET = {"judge": re.compile(r"[1-9][0-9]{0,8}\Z"), "close": re.compile(r"[a-z0-9][a-z0-9._-]{0,63}\Z")}
+_TARGET = {"judge": re.compile(r"[a-z0-9][a-z0-9_]{0,39}\Z"), "close": re.compile(r"[a-z0-9][a-z0-9._-]{0,63}\Z")}
+STORE_KEY = ".autarch/keys/store"
+"""What sealed looks on the machine beside the hidden bars: their store's secret."""
+
 _LOGIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}\Z")
 
 
@@ -45,38 +48,41 @@ def arguments_of(what: str, *, target: str, asked_by: str) -> list[str]:
     if what not in _TARGET:
         raise UsageError(f"{what[:60]!r} is no errand; there are judge, forward, close")
     if not _TARGET[what].match(target):
-        raise UsageError(
-            f"{target[:60]!r} is no target of {what}; expected {'a number' if what == 'judge' else 'a name'}"
-        )
-    verb = ["judge", target] if what == "judge" else ["ledger", "close", target]
+        raise UsageError(f"{target[:60]!r} is no target of {what}; expected a number or a name")
+    verb = ["judge", target] if what == "judge" else ["ledger", "close", target, "--also-key", STORE_KEY]
     return [*verb, "--publish", "--asked-by", asked_by]
 
 
 def make_workspace(root: Path) -> None:
     """Make the checkout a workspace whose role `ci` is the job's token and key; nothing else can be done there.
 
+    One that is there already and the same is left: a verb may start this command anew by main's code.
+
     Raises:
-        ConfigError: a variable is missing, or there is a workspace already.
+        ConfigError: a variable is missing, or there is somebody's workspace.
     """
     from autarch.forge.state import write_private
     from autarch.workspace import CONFIG_NAME, AppSection, Config, ForgeSection, render_config
 
-    if (root / CONFIG_NAME).exists():
-        raise ConfigError(f"{root / CONFIG_NAME} exists: this is somebody's workspace, and no job's checkout")
     needed = {name: os.environ.get(name, "") for name in ("GITHUB_REPOSITORY", "GITHUB_API_URL", "AUTARCH_CI_KEY")}
     missing = [name for name, value in needed.items() if not value]
     if missing:
         raise ConfigError(f"{', '.join(missing)} is not set; this runs in a workflow's step")
+    app, key = os.environ.get("AUTARCH_APP_ID", ""), os.environ.get("AUTARCH_APP_KEY", "")
+    section = AppSection(id=app, key=".autarch/keys/app.pem", roles=("ci",)) if app and key else None
+    forge = ForgeSection(repository=needed["GITHUB_REPOSITORY"], url=needed["GITHUB_API_URL"], app=section)
+    config = render_config(Config(schema=1, forge=forge))
+    if (root / CONFIG_NAME).exists():
+        if (root / CONFIG_NAME).read_bytes() != config:
+            raise ConfigError(f"{root / CONFIG_NAME} exists: this is somebody's workspace, and no job's checkout")
+        return
     home = root / ".autarch"
     for folder in (home, home / "keys", home / "tokens"):
         folder.mkdir(mode=0o700, exist_ok=True)
     write_private(home / "keys" / "ci", (needed["AUTARCH_CI_KEY"].strip() + "\n").encode("ascii"))
-    app, key = os.environ.get("AUTARCH_APP_ID", ""), os.environ.get("AUTARCH_APP_KEY", "")
-    section = None
-    if app and key:
-        write_private(home / "keys" / "app.pem", key.encode("ascii"))
-        section = AppSection(id=app, key=".autarch/keys/app.pem", roles=("ci",))
-    else:
+    write_private(root / STORE_KEY, (os.environ.get("AUTARCH_DATA_HOLDOUT", "").strip() + "\n").encode("utf-8"))
+    if section is None:
         write_private(home / "tokens" / "ci", f"{os.environ.get('GITHUB_TOKEN', '')}\n".encode("ascii"))
-    forge = ForgeSection(repository=needed["GITHUB_REPOSITORY"], url=needed["GITHUB_API_URL"], app=section)
-    write_private(root / CONFIG_NAME, render_config(Config(schema=1, forge=forge)))
+    else:
+        write_private(home / "keys" / "app.pem", key.encode("ascii"))
+    write_private(root / CONFIG_NAME, config)

@@ -8,10 +8,11 @@ import json
 import msgspec
 import pytest
 
-from autarch.cli.ci_errand import arguments_of
+from autarch.cli.ci_errand import arguments_of, make_workspace
 from autarch.errors import ConfigError, RefusedError, UndecidedError, UsageError
 from autarch.forge.wire_more import WorkflowRun
 from autarch.repo.git import GitRepo
+from autarch.workspace import Workspace
 from ci.actions.commands import owners, parse_command
 from ci.actions.evaluating import silent
 from ci.actions.events import Commented
@@ -188,6 +189,23 @@ def test_a_bill_of_the_project_s_own_lock_can_be_made(root):
 def test_a_distribution_without_a_hash_makes_no_bill():
     with pytest.raises(ConfigError, match="no hash for evil"):
         sbom(b"evil==1.0\n", tag="v0.1.0", commit="d" * 40)
+
+
+def test_a_job_s_checkout_becomes_a_workspace_once_and_nobody_else_s_is_touched(tmp_path, monkeypatch):
+    for name, value in (("GITHUB_REPOSITORY", "o/r"), ("GITHUB_API_URL", "https://api.github.com"),
+                        ("AUTARCH_CI_KEY", "key"), ("GITHUB_TOKEN", "token")):  # fmt: skip
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AUTARCH_APP_ID", raising=False)
+
+    make_workspace(tmp_path)
+    make_workspace(tmp_path)  # as after a verb has become main's code
+
+    found = Workspace.find(tmp_path)
+    assert (found.forge_repository, found.token("ci")) == ("o/r", "token")
+    assert found.key("ci").read_text() == "key\n"
+    monkeypatch.setenv("GITHUB_REPOSITORY", "o/other")
+    with pytest.raises(ConfigError, match="somebody's workspace"):
+        make_workspace(tmp_path)
 
 
 def test_an_errand_is_one_of_three_command_lines():
