@@ -64,7 +64,7 @@ def show(number: Number, *, role: Role = "human", json_: Json = False) -> int:
 
     with _client(role) as forge:
         pull = forge.pull(number)
-        combined = forge.combined_status(pull.head_sha)
+        combined = _verdicts(forge, pull)
         comments = forge.comments(number)
         files = forge.pull_files(number)
     if json_:
@@ -175,6 +175,17 @@ def _client(role: str) -> ForgeClient:
     return open_forge(Workspace.find(), _role(role))
 
 
+def _verdicts(forge: ForgeClient, pull: Pull) -> CombinedStatus:
+    """Return what was said of the head, and of no other; a local forge says it by status, which only CI may set."""
+    from autarch.forge.connect import gate_app
+    from autarch.workspace import Workspace
+
+    workspace = Workspace.find()
+    if workspace.forge_kind == "local":
+        return forge.combined_status(pull.head_sha)
+    return forge.verdicts(pull.head_sha, app_id=gate_app(workspace))
+
+
 def _role(named: str) -> TokenRole:
     from autarch.forge.wire import ROLES
 
@@ -192,7 +203,7 @@ def _await_verdict(forge: ForgeClient, number: int, timeout_s: float) -> tuple[P
     deadline = time.monotonic() + timeout_s
     while True:
         pull = forge.pull(number)
-        combined = forge.combined_status(pull.head_sha)
+        combined = _verdicts(forge, pull)
         if verdict_of(pull, combined) in EXIT_CODES:
             return pull, combined
         if pull.state != "open":

@@ -10,9 +10,8 @@ from autarch.doctor.registry import Finding, Patient, check
 from autarch.errors import AutarchError
 from autarch.forge import protection
 from autarch.forge.client import ForgeClient, ForgeRefusedError
-from autarch.forge.connect import open_forge
+from autarch.forge.connect import gate_app, open_forge
 from autarch.forge.protection import ACTIONS_APP, Piece, Profile, Protection
-from autarch.forge.shapes_common import CI_APP, number_of
 from autarch.forge.wire import ROLES
 from autarch.forge.wire_more import Repository, WorkflowRun
 from autarch.workspace import Workspace
@@ -203,13 +202,6 @@ def projected_minutes(forge: ForgeClient, *, now_s: float) -> int:
         return 0
     read = [_billed(forge, run) for run in runs[:RUNS_READ_MAX]]
     return math.ceil(statistics.fmean(read) * len(runs) * MONTH_S / WEEK_S)
-
-
-def gate_app(workspace: Workspace) -> int:
-    """Return the number of the App whose checks count on the workspace's forge."""
-    if workspace.forge_kind == "local":
-        return number_of("app", CI_APP)
-    return workspace.config.forge.gate_app or ACTIONS_APP
 
 
 def _compared(workspace: Workspace, forge: ForgeClient, piece: Piece, number: int | None) -> Iterator[Finding]:

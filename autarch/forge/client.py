@@ -24,7 +24,8 @@ from autarch.forge.client_pulls import Pulls
 from autarch.forge.client_talk import Talk
 from autarch.forge.credentials import Credential, Token, wall_s
 from autarch.forge.transport import PATIENCE_S, Transport
-from autarch.forge.wire import Pull
+from autarch.forge.wire import CombinedStatus, Pull, Status, StatusState
+from autarch.forge.wire_more import CheckRun
 from autarch.repo.runner import Remote
 from autarch.workspace import git_url_of
 
@@ -32,6 +33,11 @@ __all__ = ["ForgeClient", "ForgeRefusedError", "RateLimitedError"]
 
 CONTENT_BYTES_MAX = 1024 * 1024
 GATE_WORKFLOW = "gate.yml"
+OURS = "autarch/"
+"""What the names of our checks begin with."""
+
+UNDECIDED = frozenset({"action_required", "cancelled", "stale", "timed_out"})
+"""Conclusions that block and judge nothing."""
 
 
 class ForgeClient(Pulls, Talk, Checks, Actions, Admin):
@@ -111,6 +117,22 @@ class ForgeClient(Pulls, Talk, Checks, Actions, Admin):
         return self._transport.served_at_s
 
     # -- the gate -------------------------------------------------------------------------------
+
+    def verdicts(self, sha: str, *, app_id: int | None = None) -> CombinedStatus:
+        """Return what was said of a commit, by status or by check run, which are a platform's two forms of it.
+
+        With `app_id`, our own contexts are believed from that App's check runs alone: a status may be set by
+        whoever may write.
+        """
+        combined = self.combined_status(sha)
+        runs = {run.name: _said(run) for run in reversed(self.check_runs(sha, app_id=app_id))}
+        statuses = {s.context: s for s in combined.statuses if app_id is None or not s.context.startswith(OURS)}
+        said = statuses | runs
+        states = {status.state for status in said.values()}
+        state: StatusState = "success" if states == {"success"} else "pending"
+        if states & {"failure", "error"}:
+            state = "failure"
+        return CombinedStatus(state=state, statuses=tuple(said[context] for context in sorted(said)))
 
     def rerun_gate(self, number: int) -> Pull:
         """Have the present head judged again: by a local forge itself, elsewhere by its newest run of the gate.
@@ -193,3 +215,15 @@ class ForgeClient(Pulls, Talk, Checks, Actions, Admin):
         if len(answer.content) > size_max:
             raise UndecidedError(f"{path} at {ref} has {len(answer.content)} bytes; expected at most {size_max}")
         return answer.content
+
+
+def _said(run: CheckRun) -> Status:
+    states: dict[str, StatusState] = {"success": "success", "neutral": "success", "skipped": "success"}
+    state = states.get(run.conclusion or "", "error" if run.conclusion in UNDECIDED else "failure")
+    return Status(
+        context=run.name,
+        state=state if run.status == "completed" else "pending",
+        description=run.output.title or "",
+        target_url=run.html_url or "",
+        author=run.app.slug if run.app is not None else "",
+    )

@@ -11,6 +11,8 @@ from pathlib import Path
 from autarch.errors import ConfigError
 from autarch.forge.client import ForgeClient
 from autarch.forge.credentials import AppInstallation, Credential, Token
+from autarch.forge.protection import ACTIONS_APP
+from autarch.forge.shapes_common import CI_APP, number_of
 from autarch.forge.transport import PATIENCE_S
 from autarch.repo.runner import Remote
 from autarch.workspace import GITHUB_API, TokenRole, Workspace
@@ -48,6 +50,13 @@ def open_remote(workspace: Workspace, role: TokenRole) -> Remote:
     """
     with open_forge(workspace, role) as forge:
         return forge.git_remote()
+
+
+def gate_app(workspace: Workspace) -> int:
+    """Return the number of the App whose checks count on the workspace's forge."""
+    if workspace.forge_kind == "local":
+        return number_of("app", CI_APP)
+    return workspace.config.forge.gate_app or ACTIONS_APP
 
 
 def credential_of(workspace: Workspace, role: TokenRole) -> Credential:

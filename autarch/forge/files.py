@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from pathlib import Path
+
 from autarch.forge.pulls import PullRecord
 from autarch.forge.wire import PullFile
 from autarch.repo import objects
@@ -15,10 +18,16 @@ _STATUSES = {"A": "added", "D": "removed", "M": "modified", "T": "changed"}
 
 def changed_files(repo: GitRepo, record: PullRecord, *, main: str) -> tuple[PullFile, ...]:
     """Return the paths the head changes since it left main, at most `FILES_MAX`; renames are two entries."""
-    fork = _fork(repo, record, main)
-    counts = _counts(repo, fork, record.head)
+    return _between(repo.path, _fork(repo, record, main), record.head)
+
+
+@lru_cache(maxsize=64)
+def _between(path: Path, fork: str, head: str) -> tuple[PullFile, ...]:
+    """Return the paths between two commits, which never change; a list of thousands is asked for page by page."""
+    repo = GitRepo(path)
+    counts = _counts(repo, fork, head)
     found = []
-    for entry in repo.diff_tree(fork, record.head)[:FILES_MAX]:
+    for entry in repo.diff_tree(fork, head)[:FILES_MAX]:
         added, removed = counts.get(entry.path, (0, 0))
         found.append(
             PullFile(

@@ -58,7 +58,8 @@ class GateSummary:
 class Pull:
     """One pull request. `mergeable` is None where it was not computed, as in lists.
 
-    `gate`, `blocked_by` and `provenance` are told by the local forge alone.
+    `from_fork`: the head lives in another repository. `gate`, `blocked_by` and `provenance` are told by the
+    local forge alone.
     """
 
     number: int
@@ -76,6 +77,7 @@ class Pull:
     mergeable: bool | None = None
     mergeable_state: str = "unknown"
     merge_commit: str | None = None
+    from_fork: bool = False
     gate: GateSummary | None = None
     blocked_by: str = ""
     provenance: tuple[tuple[str, str], ...] = ()
@@ -155,10 +157,19 @@ def parse_pull(raw: Mapping[str, Any]) -> Pull:
         mergeable=raw.get("mergeable"),
         mergeable_state=str(raw.get("mergeable_state") or "unknown"),
         merge_commit=raw.get("merge_commit_sha"),
+        from_fork=_from_fork(raw),
         gate=GateSummary(**{key: str(gate[key]) for key in ("state", "head", "base", "sentence")}) if gate else None,
         blocked_by=str(local.get("blocked_by") or ""),
         provenance=tuple((str(key), str(value)) for key, value in (local.get("provenance") or {}).items()),
     )
+
+
+def _from_fork(raw: Mapping[str, Any]) -> bool:
+    """Return True when head and base name different repositories, or the head's was deleted."""
+    if "repo" not in raw["head"] or "repo" not in raw["base"]:
+        return False
+    head, base = raw["head"]["repo"] or {}, raw["base"]["repo"] or {}
+    return bool(head.get("full_name") != base.get("full_name"))
 
 
 def parse_file(raw: Mapping[str, Any]) -> PullFile:

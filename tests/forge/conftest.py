@@ -18,7 +18,8 @@ from autarch.evidence.ledger_entry import LedgerEntry
 from autarch.forge.checks import CheckRecord, sign_check
 from autarch.forge.client import ForgeClient
 from autarch.forge.create import create_forge
-from autarch.forge.serve import MakeGate, serving
+from autarch.forge.office import Office
+from autarch.forge.serve import MakeGate, RunningForge, serving
 from autarch.forge.state import ForgeState, issue_token
 from autarch.forge.wire import LOCAL_REPOSITORY, Pull, Role
 from autarch.repo import signing
@@ -107,6 +108,12 @@ class Yard:
     tokens: dict[str, str] = field(default_factory=dict)
     clients: dict[str, ForgeClient] = field(default_factory=dict)
     fetched: set[str] = field(default_factory=set)
+    running: RunningForge | None = None
+
+    @property
+    def office(self) -> Office:
+        assert self.running is not None
+        return self.running.office
 
     @property
     def bare(self) -> GitRepo:
@@ -306,7 +313,14 @@ def make_clone(folder: Path, project: GitRepo) -> GitRepo:
 def make_yard(folder: Path, project: GitRepo, keys: Keys, make_gate: MakeGate | None = None) -> Iterator[Yard]:
     state, tokens = make_state(folder, project)
     with serving(state, make_gate=make_gate) as running:
-        made = Yard(url=running.url, state=state, clone=make_clone(folder, project), keys=keys, tokens=tokens)
+        made = Yard(
+            url=running.url,
+            state=state,
+            clone=make_clone(folder, project),
+            keys=keys,
+            tokens=tokens,
+            running=running,
+        )
         with contextlib.closing(made):
             yield made
 
