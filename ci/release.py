@@ -34,6 +34,7 @@ from ci.counting import counted_at
 from ci.gate import judge
 from ci.inputs import Choice, inputs_at_commit
 from ci.outcome import GateOutcome
+from ci.promotion.capacity import Capacity, capacity_of
 from ci.publish_records import attestation
 from ci.target import candidate_of_tree
 from ci.workers import Workers, started_workers
@@ -43,12 +44,13 @@ Judge = Callable[[Candidate, GateInputs], GateOutcome]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedSleeve:
-    """One sleeve of the portfolio to be released; `weight` a decimal in text."""
+    """One sleeve of the portfolio to be released; `weight` a decimal in text, `capital` the USDT it may trade with."""
 
     account: str
     strategy: str
     tier: str
     weight: str
+    capital: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,14 +73,16 @@ class ReleaseDesk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseOutcome:
-    """A pushed release: what its tag says, and the id of the tag object."""
+    """A pushed release: what its tag says, the id of the tag object, and with how much capital its verdicts hold."""
 
     released: Released
     tag_object: str
+    capacities: tuple[Capacity, ...] = ()
 
     def to_json(self) -> dict[str, object]:
         """Return the object of `autarch release --json`."""
-        return {"tag_object": self.tag_object, **msgspec.to_builtins(self.released)}
+        capacities = msgspec.to_builtins(self.capacities)
+        return {"tag_object": self.tag_object, "capacities": capacities, **msgspec.to_builtins(self.released)}
 
 
 def releasable_commit(desk: ReleaseDesk, tag: str) -> str:
@@ -128,7 +132,18 @@ def release(desk: ReleaseDesk, tag: str, commit: str, sleeves: Sequence[NamedSle
     require_tiers(desk.repo, counted.entries, sleeves, outcomes, dataset=inputs.lock.name)
     released = _released(tag, commit, sleeves, inputs, outcomes)
     moves = {evidence_ref(str(o.evidence)): _evidence(desk, o) for o in outcomes.values()}
-    return ReleaseOutcome(released=released, tag_object=_push(desk, released, moves))
+    return ReleaseOutcome(
+        released=released,
+        tag_object=_push(desk, released, moves),
+        capacities=_capacities(sleeves, outcomes, inputs),
+    )
+
+
+def _capacities(
+    sleeves: Sequence[NamedSleeve], outcomes: Mapping[str, GateOutcome], inputs: GateInputs
+) -> tuple[Capacity, ...]:
+    found = (capacity_of(outcomes[s.strategy], inputs.lock, capital=s.capital) for s in sleeves)
+    return tuple(capacity for capacity in found if capacity is not None)
 
 
 def _judged(desk: ReleaseDesk, commit: str, slugs: Sequence[str], inputs: GateInputs) -> dict[str, GateOutcome]:

@@ -51,6 +51,8 @@ def release(
         print(f"  {item.account}: {item.strategy}  {item.tier}  weight {item.weight}  evidence {item.evidence[:12]}")
     for waiver in released.waivers:
         print(f"  waived: {waiver}")
+    for capacity in outcome.capacities:
+        print(f"  {capacity.line}")
     return 0
 
 
@@ -69,11 +71,11 @@ def _released(workspace: Workspace, version: str, policy: str | None, workers: A
         workers=workers,
     )
     commit = releasing.releasable_commit(desk, version)
-    return releasing.release(desk, version, commit, _sleeves(workspace, commit))
+    return releasing.release(desk, version, commit, _sleeves(workspace, commit, desk.choice.policy_path))
 
 
-def _sleeves(workspace: Workspace, commit: str) -> list[Any]:
-    """Return the portfolio at `commit`, checked against the strategies there."""
+def _sleeves(workspace: Workspace, commit: str, policy_path: str) -> list[Any]:
+    """Return the portfolio at `commit`, checked against the strategies there, each sleeve with its real capital."""
     from autarch.cli.main import load
     from autarch.repo.strategies import list_strategies, read_strategy
 
@@ -86,8 +88,16 @@ def _sleeves(workspace: Workspace, commit: str) -> list[Any]:
     portfolios.check_portfolio(
         portfolio, {slug: read_strategy(workspace.repo, commit, slug).manifest for slug in slugs}
     )
+    policy = workspace.repo.blob_at(commit, policy_path) or b""
+    capitals = {account.name: load("live.tiers").sleeve_capitals(account, policy) for account in portfolio.accounts}
     return [
-        releasing.NamedSleeve(account=account.name, strategy=s.strategy, tier=s.tier, weight=str(s.weight))
+        releasing.NamedSleeve(
+            account=account.name,
+            strategy=s.strategy,
+            tier=s.tier,
+            weight=str(s.weight),
+            capital=float(capitals[account.name][s.strategy]) or None,
+        )
         for account in portfolio.accounts
         for s in account.sleeves
     ]

@@ -18,7 +18,7 @@ from autarch.evidence.ledger_entry import JudgeWord
 from autarch.stats.correlation import long_run_ratio, lower_for_correlation
 from autarch.stats.forward import combined_p
 from autarch.stats.online import OnlineRule, Tested
-from autarch.stats.sharpe import Floats, p_value, sharpe_sample
+from autarch.stats.sharpe import Floats, p_value, require_active, sharpe_sample
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,12 +62,13 @@ def measure(candidate: Floats, against: Floats | None = None) -> Measured:
         against: The same days of what is to be beaten; None: cash.
 
     Raises:
-        UndecidedError: NaN, fewer than two active days, or no spread.
+        UndecidedError: NaN, no spread, or too few days with a return for a p-value to be one.
         ValueError: the series differ in length, or the ratio is beyond one a day.
     """
     if against is not None and against.shape != candidate.shape:
         raise ValueError(f"returns have shapes {candidate.shape} and {against.shape}; expected the same days")
     paired = candidate if against is None else candidate - against
+    require_active(paired)
     sample = sharpe_sample(paired)
     lowered = lower_for_correlation(sample, ratio=long_run_ratio(paired))
     return Measured(p=p_value(lowered), ratio=sample.ratio, days=sample.periods, days_effective=lowered.periods)
