@@ -56,7 +56,7 @@ def demo(
         require_seeds(walk.workspace, tune)
     walk.title("1. A market and a forge")
     if promotion:
-        return _promotion(walk, ("--trials", str(trials), "--seed", str(seed)), seed)
+        return _promotion(walk, ("--trials", str(trials), "--seed", str(seed)))
     policy, tuned = _set_up(walk, tune, real)
     walk.run("init", "--demo", "--policy", policy)
     study = ("--trials", str(trials), "--seed", str(seed), "--policy", policy)
@@ -73,10 +73,10 @@ def demo(
     return 0
 
 
-def _promotion(walk: Walk, study: tuple[str, ...], seed: int) -> int:
+def _promotion(walk: Walk, study: tuple[str, ...]) -> int:
     from autarch.cli import demo_promotion
 
-    demo_promotion.set_up(walk, seed)
+    demo_promotion.set_up(walk)
     walk.run("init", "--demo")
     with walk.serving("forge", "serve", "--port", "0") as url:
         _say(url)
