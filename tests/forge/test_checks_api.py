@@ -158,6 +158,7 @@ def test_an_unchanged_answer_costs_no_body(shared: Yard) -> None:
     assert (again.status_code, again.content) == (304, b"")
 
 
+@pytest.mark.slow
 def test_three_thousand_files_are_listed_page_by_page_and_no_more(shared: Yard) -> None:
     files: dict[str, bytes | None] = {f"strategies/many/f{place:04}.txt": b"x\n" for place in range(3_050)}
     pull = shared.propose(shared.commit(files), branch="agent/tuner/many-1")
