@@ -27,6 +27,9 @@ Floats = NDArray[np.float64]
 
 EULER_GAMMA: Final = 0.5772156649015329
 ACTIVE_DAYS_MIN: Final = 2
+ACTIVE_DAYS_FOR_TEST: Final = 30
+"""Below it p = 1 - PSR(0) is no p-value: three winning days among 68 have one chance in eight without an edge, and are
+told p < 0.0027; with thirty the error is gone (own simulation, docs/statistics.md)."""
 _NORMAL = NormalDist()
 _NO_SPREAD: Final = 1e-12
 """Of the largest return: what rounding alone leaves of a constant; daily returns have far more."""
@@ -103,6 +106,20 @@ def sharpe_sample(returns: Floats) -> SharpeSample:
         skew=float(np.mean(centred**3)) / variance**1.5,
         kurtosis=float(np.mean(centred**4)) / variance**2,
     )
+
+
+def require_active(returns: Floats) -> None:
+    """Refuse to test returns (T,) that rest on too few days: flat ones inflate T, and a few wins look certain.
+
+    Raises:
+        UndecidedError: fewer than ACTIVE_DAYS_FOR_TEST of them are not zero.
+    """
+    active = int(np.count_nonzero(returns))
+    if active < ACTIVE_DAYS_FOR_TEST:
+        raise UndecidedError(
+            f"{active} of {returns.size} days have a return; a test needs {ACTIVE_DAYS_FOR_TEST}: trade more often, or "
+            "wait for a longer holdout"
+        )
 
 
 def psr(sample: SharpeSample, *, benchmark: float = 0.0) -> float:

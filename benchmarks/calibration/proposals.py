@@ -134,7 +134,7 @@ def measured(daily: Floats) -> Measured:
     """Return what the test of promotion measures on days (T,); p is 1 where it cannot: that test is spent as well."""
     try:
         return measure(daily)
-    except UndecidedError:
+    except (UndecidedError, ValueError):  # it held nothing all along, so that its days are one drift without spread
         return Measured(p=1.0, ratio=0.0, days=daily.size, days_effective=daily.size)
 
 
