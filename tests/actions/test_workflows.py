@@ -35,6 +35,7 @@ ENVIRONMENTS = {
     ("record", "record"): "publish",
     ("commands", "command"): "publish",
     ("propose", "open"): "agent",
+    ("release", "verify"): "verify",
     ("release", "assets"): "live",
     ("errands", "errand"): "judge",
     ("forward", "forward"): "forward",
@@ -44,6 +45,7 @@ SECRETS = {
     "holdout": {"AUTARCH_DATA_HOLDOUT", "AUTARCH_DATA_FORWARD"},
     "agent": {"AUTARCH_AGENT_APP_KEY"},
     "live": set(),
+    "verify": {"AUTARCH_DATA_FORWARD"},
     "judge": {"AUTARCH_CI_KEY", "AUTARCH_APP_KEY", "AUTARCH_DATA_HOLDOUT", "AUTARCH_DATA_FORWARD"},
     "forward": {"AUTARCH_CI_KEY", "AUTARCH_APP_KEY", "AUTARCH_DATA_FORWARD"},
 }
