@@ -8,7 +8,7 @@ again to the same bytes, and publishes what is missing; until then the reservati
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,7 +36,7 @@ from ci.platform_changes import PlatformChanges
 from ci.platform_run import Trial, platform_changes
 from ci.publish_hidden import HiddenDesk, Words, in_lane, looked_at
 from ci.publish_records import Press, Subject, answer_to, publish_records, reservation
-from ci.publish_study import STUDY_REF, inner_trials
+from ci.publish_study import STUDY_REF, cutoff_ms, inner_trials
 from ci.report import markdown
 from ci.report_text import summary
 from ci.target import candidate_of_commits
@@ -205,13 +205,25 @@ def reserve(desk: GateDesk, subject: Subject, candidate: Candidate, lock: Datase
     """Return the reservation of this judgement; None for a proposal that no check can score."""
     if candidate.source is None:
         return None
-    inner = _inner(desk, subject)
-    return ledger.reserve(reservation(subject, candidate, lock=lock, inner=inner, now_ms=desk.clock_ms()), key=desk.key)
+    trailers = _trailers(desk, subject)
+    wanted = reservation(
+        subject,
+        candidate,
+        lock=lock,
+        inner=_inner(desk, trailers),
+        now_ms=desk.clock_ms(),
+        cutoff_ms=cutoff_ms(trailers),
+    )
+    return ledger.reserve(wanted, key=desk.key)
 
 
-def _inner(desk: GateDesk, subject: Subject) -> InnerTrials | None:
+def _trailers(desk: GateDesk, subject: Subject) -> list[Mapping[str, str]]:
+    """Return the trailers of the proposal's commits, newest first."""
     commits = desk.repo.commits(subject.head, exclude=subject.base)[:COMMITS_MAX]
+    return [desk.repo.read_commit(oid).trailers for oid in commits]
 
+
+def _inner(desk: GateDesk, trailers: Sequence[Mapping[str, str]]) -> InnerTrials | None:
     def read_study(digest: str) -> bytes | None:
         ref = f"{STUDY_REF}{digest}"
         oid = desk.repo.ls_remote(desk.remote, ref).get(ref)
@@ -220,7 +232,7 @@ def _inner(desk: GateDesk, subject: Subject) -> InnerTrials | None:
         desk.repo.fetch(desk.remote, [oid])
         return desk.repo.cat_blob(oid) if desk.repo.kind_of(oid) == "blob" else None
 
-    return inner_trials([desk.repo.read_commit(oid).trailers for oid in commits], read_study)
+    return inner_trials(trailers, read_study)
 
 
 def _tell(desk: GateDesk, subject: Subject, outcome: GateOutcome) -> None:

@@ -40,8 +40,14 @@ class Press:
     key: Path
 
 
-def reservation(
-    subject: Subject, candidate: Candidate, *, lock: DatasetLock, inner: InnerTrials | None, now_ms: int
+def reservation(  # noqa: PLR0913  all but two are named at the call
+    subject: Subject,
+    candidate: Candidate,
+    *,
+    lock: DatasetLock,
+    inner: InnerTrials | None,
+    now_ms: int,
+    cutoff_ms: int | None = None,
 ) -> LedgerEntry:
     """Return the entry that counts this judgement before it has a score; its place is the ledger's to fill."""
     return LedgerEntry(
@@ -58,6 +64,7 @@ def reservation(
         dataset=lock.ref,
         epoch=str(lock.epoch.number),
         inner=inner,
+        cutoff_ms=cutoff_ms,
     )
 
 

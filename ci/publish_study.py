@@ -6,9 +6,11 @@ is a lower bound, and it is called one. The packed trials are read as data of a 
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import statistics
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 import msgspec
 
@@ -18,6 +20,7 @@ from autarch.evidence.ledger_entry import InnerTrials
 STUDY_REF = "refs/autarch/studies/"
 STUDY_BYTES_MAX = 8_000_000
 TRIALS_MAX = 10_000_000
+DAY_MS = 86_400_000
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 
 
@@ -54,6 +57,20 @@ def inner_trials(
     if not counts:
         return None
     return InnerTrials(count=sum(counts.values()), sharpe_variance=variance, sidecar=sidecar)
+
+
+def cutoff_ms(trailers: Sequence[Mapping[str, str]]) -> int | None:
+    """Return where the knowledge of the models that wrote a proposal ends, epoch ms: the latest they own up to.
+
+    A date counts to its end. What is no date is left out: bars count from the reservation at the earliest anyway, so
+    nobody gains by leaving it out.
+    """
+    found = []
+    for each in trailers:
+        with suppress(ValueError):
+            day = dt.date.fromisoformat(each.get("Knowledge-Cutoff", ""))
+            found.append(int(dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC).timestamp() * 1000) + DAY_MS)
+    return max(found, default=None)
 
 
 def _parse(digest: str, content: bytes) -> _Study | None:

@@ -6,7 +6,7 @@ import pytest
 
 from autarch.canonical import canonical_json, sha256_hex
 from autarch.evidence.ledger_entry import InnerTrials
-from ci.publish_study import STUDY_BYTES_MAX, inner_trials
+from ci.publish_study import STUDY_BYTES_MAX, cutoff_ms, inner_trials
 
 PACKED = canonical_json({"trials": [{"sharpe": 1.0}, {"sharpe": 3.0}]})
 DIGEST = sha256_hex(PACKED)
@@ -51,3 +51,11 @@ def test_bytes_under_another_name_or_a_name_that_is_no_digest_are_not_read():
 
     assert inner_trials([{"Trials": "4", "Study": other}], {other: PACKED}.get) == InnerTrials(count=4)
     assert inner_trials([{"Trials": "4", "Study": "../x"}], pytest.fail) == InnerTrials(count=4)
+
+
+def test_the_latest_cutoff_that_a_proposal_owns_up_to_counts_to_the_end_of_its_day() -> None:
+    # 1970-01-03 ends three days after the epoch
+    told = [{"Knowledge-Cutoff": "1970-01-02"}, {}, {"Knowledge-Cutoff": "1970-01-03"}, {"Knowledge-Cutoff": "soon"}]
+
+    assert cutoff_ms(told) == 3 * 86_400_000
+    assert cutoff_ms([{}, {"Knowledge-Cutoff": "9999999"}]) is None
