@@ -11,6 +11,7 @@ pace     How many candidates an hour are fully gated on 5 symbols x 70,000 bars,
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import subprocess
 import sys
@@ -19,7 +20,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from pathlib import Path
 
 import msgspec
@@ -254,15 +254,11 @@ def clopper_pearson(hits: int, count: int) -> tuple[float, float]:
     """Return the exact 95 % interval of a share (Clopper and Pearson 1934), by bisection."""
 
     def tail(share: float, upto: int) -> float:
-        return sum(_binomial(count, k) * share**k * (1 - share) ** (count - k) for k in range(upto + 1))
+        return sum(math.comb(count, k) * share**k * (1 - share) ** (count - k) for k in range(upto + 1))
 
     low = 0.0 if hits == 0 else _bisect(lambda p: 1 - tail(p, hits - 1) - 0.025)
     high = 1.0 if hits == count else _bisect(lambda p: 0.025 - tail(p, hits))
     return low, high
-
-
-def _binomial(n: int, k: int) -> int:
-    return int(np.prod([Decimal(n - i) / Decimal(i + 1) for i in range(k)], initial=Decimal(1)).to_integral_value())
 
 
 def _bisect(rising: Callable[[float], float]) -> float:

@@ -18,6 +18,9 @@ from autarch.manifest import Manifest, ParamValue, parse_manifest
 
 WARMUP = 2_000
 LITERAL_MOST = 1e6
+NUMBERS_FRAC = 0.5
+REACH_FRAC = 0.2
+"""Share of a range by which a number moves at most."""
 _AVERAGES = ("EMA", "SMA", "WMA", "TRIMA")
 _EXTREMES = ("MAX", "MIN")
 _COLUMNS = ("open", "high", "low", "close")
@@ -87,14 +90,16 @@ def create(rng: random.Random, *, slug: str, symbols: Sequence[str], interval: s
 
 
 def mutate(rng: random.Random, parent: Written, *, slug: str) -> Written:
-    """Return `parent` with one thing about its code or its numbers changed."""
+    """Return `parent` with one thing about its code changed, or some of its numbers: each half of the time."""
+    if rng.random() < NUMBERS_FRAC:
+        return Written(manifest=_moved(rng, parent.manifest, slug), code=parent.code)
     edits: list[Callable[[random.Random, ast.Module], bool]] = [_edit_call, _edit_column, _edit_literal, _edit_operator]
     tree = ast.parse(parent.code)
     for edit in rng.sample(edits, len(edits)):
         if rng.random() < 0.7 and edit(rng, tree):
             code = (ast.unparse(tree) + "\n").encode()
-            return Written(manifest=_moved(rng, parent.manifest, slug), code=code)
-    return Written(manifest=_moved(rng, parent.manifest, slug, surely=True), code=parent.code)
+            return Written(manifest=renamed(parent.manifest, slug), code=code)
+    return Written(manifest=_moved(rng, parent.manifest, slug), code=parent.code)
 
 
 def cross(rng: random.Random, one: Written, other: Written, *, slug: str) -> Written:
@@ -232,19 +237,21 @@ def _edit_operator(rng: random.Random, tree: ast.Module) -> bool:
     return True
 
 
-def _moved(rng: random.Random, manifest: bytes, slug: str, *, surely: bool = False) -> bytes:
-    """Return the manifest under its new name, one number of [search] moved, surely or by half a chance."""
+def _moved(rng: random.Random, manifest: bytes, slug: str) -> bytes:
+    """Return the manifest under its new name, one or two numbers of [search] moved by up to a fifth of their range."""
     parsed = parse_manifest(manifest, slug=_name(manifest))
     written = renamed(manifest, slug)
-    if not parsed.search or (not surely and rng.random() < 0.5):
-        return written
-    name = rng.choice(sorted(parsed.search))
-    span, value = parsed.search[name], parsed.params[name]
-    step = span.step if span.step is not None else (span.high - span.low) / 20
-    steps = max(1, round((span.high - span.low) / step))
-    moved = span.low + step * min(steps, max(0, round((value - span.low) / step) + rng.choice((-3, -2, -1, 1, 2, 3))))
-    new: ParamValue = round(moved) if isinstance(value, int) else min(float(format(moved, ".6g")), float(span.high))
-    return with_numbers(written, {name: new})
+    names = sorted(parsed.search)
+    for name in rng.sample(names, min(len(names), rng.choice((1, 2)))):
+        span, value = parsed.search[name], parsed.params[name]
+        step = span.step if span.step is not None else (span.high - span.low) / 20
+        steps = max(1, round((span.high - span.low) / step))
+        reach = max(1, round(steps * REACH_FRAC))
+        place = round((value - span.low) / step) + rng.choice((-1, 1)) * rng.randint(1, reach)
+        moved = span.low + step * min(steps, max(0, place))
+        new: ParamValue = round(moved) if isinstance(value, int) else min(float(format(moved, ".6g")), float(span.high))
+        written = with_numbers(written, {name: new})
+    return written
 
 
 def _with_params(manifest: bytes, theirs: Manifest, names: Sequence[str]) -> bytes:

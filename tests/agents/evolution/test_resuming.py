@@ -67,7 +67,7 @@ def test_a_killed_run_goes_on_to_the_same_end(tmp_path: Path, undisturbed: str, 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("point", range(1, POINTS + 1, 5))
+@pytest.mark.parametrize("point", range(1, POINTS + 1, 8))
 def test_wherever_it_is_killed_it_goes_on_to_the_same_end(tmp_path: Path, undisturbed: str, point: int) -> None:
     assert killed_at(tmp_path / "world", point)
 
