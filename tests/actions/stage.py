@@ -21,7 +21,7 @@ from autarch.evidence.ledger_count import count_trials
 from autarch.forge.client import ForgeClient
 from autarch.forge.create import create_forge
 from autarch.forge.serve import serving
-from autarch.forge.state import ForgeState, issue_token
+from autarch.forge.state import ForgeState, issue_token, write_private
 from autarch.forge.wire import LOCAL_REPOSITORY
 from autarch.market.build import build, write_blobs
 from autarch.market.lock_toml import lock_toml
@@ -31,6 +31,7 @@ from autarch.repo import signing
 from autarch.repo.git import GitRepo
 from autarch.repo.objects import Person
 from autarch.repo.signers import signers_file, trust_at
+from autarch.workspace import Config, ForgeSection, render_config
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SOMEBODY = Person(name="Somebody", email="somebody@example.invalid", when_s=1_700_000_000)
@@ -48,6 +49,8 @@ max_leverage = 1.0
 [params]
 fast = 10
 slow = 40
+[search]
+fast = {{low = 8, high = 14, step = 2}}
 """
 HEAD = '''"""Follow a trend, for a test.
 
@@ -67,7 +70,7 @@ def decide(bars: Bars, p: Params) -> Targets:
     gap = talib.EMA(bars.close, p.fast) - talib.EMA(bars.close, p.slow)
 '''
 HONEST = f"{HEAD}    return Targets(exposure=np.where(gap > 0, 1.0, 0.0))\n"
-PEEKS = f"{HEAD}    return Targets(exposure=np.where(np.roll(gap, -1) > 0, 1.0, 0.0))\n"
+PEEKS = f"{HEAD}    return Targets(exposure=np.where(bars.close > bars.close.mean(), 1.0, 0.0))\n"
 REACHES = HONEST.replace("import talib\n", "import os\nimport talib\n")
 
 
@@ -94,6 +97,25 @@ cp -a "$ACT_ARTIFACTS/${{ inputs.name }}/." "${{ inputs.path }}/"
 """What stands in for actions that others wrote: composite ones of a few lines, on this host alone."""
 
 
+PORTFOLIO = b"""schema = 1
+[[account]]
+name = "paper"
+venue = "paper"
+capital = 100_000
+margin_mode = "isolated"
+[account.limits]
+max_gross_leverage = 2.0
+max_order_notional = 250_000
+orders_per_minute = 60
+max_daily_loss_frac = 0.25
+max_drawdown_frac = 0.6
+[[account.sleeves]]
+strategy = "a_trend"
+weight = 0.5
+tier = "T1"
+"""
+
+
 def strategy(slug: str = "a_trend", code: str = HONEST) -> dict[str, bytes]:
     """Return the files of one strategy."""
     return {
@@ -118,6 +140,7 @@ def opened_policy() -> bytes:
         ("random_bars = 200", "random_bars = 20"),
         ("spa_resamples = 500", "spa_resamples = 100"),
         ("book_resamples = 500", "book_resamples = 10"),
+        ("search_sets = 24", "search_sets = 2"),
     )
     for old, new in smaller:
         assert old in text, old
@@ -331,6 +354,29 @@ class Stage:
         return {"full_name": LOCAL_REPOSITORY, "default_branch": "main"}
 
     # -- act ------------------------------------------------------------------------------------
+
+    def autarch(self, *arguments: str, role: str = "human") -> subprocess.CompletedProcess[str]:
+        """Run a verb of main's code in a human's workspace: a clone with that role's token and the release key."""
+        home = self.folder / "workspace"
+        env = clean_environment(self.folder) | {
+            "PYTHONPATH": str(self.ground.tools.parent / "code"),
+            "AUTARCH_CACHE": os.environ.get("AUTARCH_CACHE") or str(Path.home() / ".cache/autarch"),
+            "AUTARCH_DATA_TRAIN": self.ground.stores.train,
+            "AUTARCH_DATA_HOLDOUT": self.ground.stores.holdout,
+            "AUTARCH_DATA_FORWARD": self.ground.stores.forward,
+        }
+        if not home.exists():
+            subprocess.run(["git", "clone", "--quiet", str(self.state.repo), str(home)], env=env, check=True)
+            for folder in ("keys", "tokens"):
+                (home / ".autarch" / folder).mkdir(parents=True, mode=0o700)
+            (home / ".git/info/exclude").write_text(".autarch/\n")
+            write_private(home / ".autarch/keys/release", self.ground.release_key.read_bytes())
+            write_private(home / ".autarch/tokens/human", self.tokens[role].encode())
+            config = Config(schema=1, forge=ForgeSection(repository=LOCAL_REPOSITORY, url=self.url))
+            write_private(home / ".autarch/config.toml", render_config(config))
+        subprocess.run(["git", "pull", "--quiet", "--ff-only"], cwd=home, env=env, check=True)
+        command = [sys.executable, "-P", "-m", "autarch", *arguments]
+        return subprocess.run(command, cwd=home, env=env, capture_output=True, text=True, check=False)
 
     def act_job(self, workflow: str, job: str, name: str, event: Mapping[str, object], *, login: str = "ci") -> Acted:
         """Run one job of a workflow as if those it needs had ended well: their needs are taken out of the file."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -14,7 +15,7 @@ from autarch.repo import signing
 from ci.actions.parcel import PARCEL_NAME, Parcel, pack_decisions, unpack_decisions
 from ci.actions.patch import PATCH_NAME, Patch
 
-from .stage import HONEST, MANIFEST, PEEKS, SOMEBODY, staged, strategy
+from .stage import HONEST, MANIFEST, PEEKS, PORTFOLIO, SOMEBODY, Acted, staged, strategy
 
 pytestmark = pytest.mark.slow
 
@@ -27,57 +28,64 @@ def stage(theatre, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def judged(stage):
-    """One honest strategy through both halves, as GitHub starts them."""
+    """One honest strategy through both halves as GitHub starts them, first with a parcel that somebody replaced."""
     number, head = stage.propose(strategy())
     evaluated = stage.act("gate.yml", "pull_request", stage.pull_event(number, head))
     reserved = stage.act("reserve.yml", "workflow_run", stage.run_event(number, head, conclusion=None))
     before = stage.kinds(), stage.checks(head)
-    published = stage.act("publish.yml", "workflow_run", stage.run_event(number, head))
-    return number, head, evaluated, reserved, published, before
-
-
-def test_an_honest_strategy_is_evaluated_reserved_asked_and_published(stage, judged):
-    number, head, evaluated, reserved, published, before = judged
-
-    assert (evaluated.code, evaluated.jobs) == (0, {"evaluate": "success"}), evaluated.said
-    assert (reserved.code, reserved.jobs) == (0, {"reserve": "success"}), reserved.said
-    assert (published.code, published.jobs) == (0, {"holdout": "success", "publish": "success"}), published.said
-    assert before == ([("reservation", None)], {})  # counted, and nothing told, before anything was published
-    assert [kind for kind, _ in stage.kinds()] == ["reservation", "epoch", "look", "result"]
-    assert stage.trials == 1
-    assert set(stage.checks(head).values()) == {"success"}
-    assert "Accepted" in stage.forge("ci").comments(number)[0].body
-
-
-def test_the_untrusted_half_s_log_holds_no_score_and_no_verdict(judged):
-    _, _, evaluated, *_ = judged
-
-    for word in ("passed after", "failed after", "sharpe", "accepted", "rejected", "drawdown"):
-        assert word not in evaluated.log.lower(), word
-
-
-def test_a_parcel_with_other_decisions_does_not_get_through(stage, judged):
-    """Not even one whose numbers fit its decisions: another machine decides train otherwise."""
-    number, head, *_ = judged
     path = stage.folder / "artifacts" / "parcel" / PARCEL_NAME
     whole = path.read_bytes()
+    path.write_bytes(forged(whole))
+    poisoned = stage.act("publish.yml", "workflow_run", stage.run_event(number, head))
+    after = stage.kinds(), stage.checks(head)
+    path.write_bytes(whole)
+    published = stage.act("publish.yml", "workflow_run", stage.run_event(number, head))
+    return Judged(number, head, evaluated, reserved, before, poisoned, after, published, stage.checks(head))
+
+
+class Judged(NamedTuple):
+    number: int
+    head: str
+    evaluated: Acted
+    reserved: Acted
+    before: tuple
+    poisoned: Acted
+    after: tuple
+    published: Acted
+    checks: dict
+
+
+def forged(whole: bytes) -> bytes:
+    """Return a parcel whose decisions come a bar too early: each of them acts on what it could not know."""
     told = msgspec.msgpack.decode(whole, type=Parcel)
     manifest = parse_source(
         slug="a_trend", manifest_bytes=MANIFEST.format(slug="a_trend").encode(), code=HONEST.encode()
     ).manifest
     decisions = unpack_decisions(told.decisions, manifest, rows=told.decisions.rows)
-    forged = dataclasses.replace(decisions, exposure=np.roll(decisions.exposure, -1, axis=0))
-    path.write_bytes(msgspec.msgpack.encode(msgspec.structs.replace(told, decisions=pack_decisions(forged))))
-    entries = stage.kinds()
-    try:
-        published = stage.act("publish.yml", "workflow_run", stage.run_event(number, head))
-    finally:
-        path.write_bytes(whole)
+    early = dataclasses.replace(decisions, exposure=np.roll(decisions.exposure, -1, axis=0))
+    return msgspec.msgpack.encode(msgspec.structs.replace(told, decisions=pack_decisions(early)))
 
-    assert published.code == 0, published.said
-    assert "computed again it is" in published.log
-    assert set(stage.checks(head).values()) == {"action_required"}
-    assert stage.kinds() == entries
+
+def test_an_honest_strategy_is_evaluated_reserved_asked_and_published(stage, judged):
+    assert (judged.evaluated.code, judged.evaluated.jobs) == (0, {"evaluate": "success"}), judged.evaluated.said
+    assert (judged.reserved.code, judged.reserved.jobs) == (0, {"reserve": "success"}), judged.reserved.said
+    assert judged.published.jobs == {"holdout": "success", "publish": "success"}, judged.published.said
+    assert judged.before == ([("reservation", None)], {})  # counted, and nothing told, before anything was published
+    assert [kind for kind, _ in stage.kinds()][:4] == ["reservation", "epoch", "look", "result"]
+    assert set(judged.checks.values()) == {"success"}
+    assert "Accepted" in stage.forge("ci").comments(judged.number)[0].body
+
+
+def test_the_untrusted_half_s_log_holds_no_score_and_no_verdict(judged):
+    for word in ("passed after", "failed after", "sharpe", "accepted", "rejected", "drawdown"):
+        assert word not in judged.evaluated.log.lower(), word
+
+
+def test_a_parcel_with_other_decisions_does_not_get_through(judged):
+    assert judged.poisoned.code == 0, judged.poisoned.said
+    assert "computed again it is" in judged.poisoned.log
+    assert judged.after[0] == [("reservation", None)]  # no look was spent on it, and no result is recorded
+    assert set(judged.after[1].values()) == {"action_required"}
 
 
 def test_a_strategy_that_sees_the_future_turns_exactly_causality_red(stage):
@@ -108,26 +116,59 @@ def test_an_edit_outside_strategies_is_refused(stage):
 
 
 def test_a_run_of_another_workflow_is_followed_by_nobody(stage, judged):
-    number, head, *_ = judged
+    event = stage.run_event(judged.number, judged.head, path=".github/workflows/mine.yml")
 
-    reserved = stage.act(
-        "reserve.yml", "workflow_run", stage.run_event(number, head, path=".github/workflows/mine.yml")
-    )
+    reserved = stage.act("reserve.yml", "workflow_run", event)
 
     assert reserved.jobs == {"reserve": "failure"}
     assert "only runs of" in reserved.log
 
 
-def test_what_a_merge_brought_is_derived_again(stage, judged):
-    number, head, *_ = judged
+@pytest.fixture(scope="module")
+def merged(stage, judged):
     before = stage.main
-    stage.act("publish.yml", "workflow_run", stage.run_event(number, head))  # green again, after the forged parcel
-    merged = stage.forge("human").merge_pull(number, sha=head)
+    oid = stage.forge("human").merge_pull(judged.number, sha=judged.head)
+    recorded = stage.act("record.yml", "push", stage.push_event("refs/heads/main", before, oid))
+    stage.move_main({"live/portfolio.toml": PORTFOLIO})
+    return recorded
 
-    recorded = stage.act("record.yml", "push", stage.push_event("refs/heads/main", before, merged))
 
-    assert (recorded.code, recorded.jobs) == (0, {"record": "success"}), recorded.said
-    assert "a_trend  found again" in recorded.log
+def test_what_a_merge_brought_is_derived_again(merged):
+    assert (merged.code, merged.jobs) == (0, {"record": "success"}), merged.said
+    assert "a_trend  found again" in merged.log
+
+
+def test_an_agent_proposes_without_a_token_and_another_job_opens_it(stage, merged):
+    assert merged.code == 0
+    event = {"inputs": {"strategy": "a_trend", "trials": "2", "seed": "3"}, "repository": stage.repository}
+
+    proposed = stage.act("propose.yml", "workflow_dispatch", event, login="tuner")
+
+    assert proposed.jobs == {"agent": "success", "open": "success"}, proposed.said
+    assert stage.forge("ci").pulls()[0].head_ref == "agent/tuner/a_trend-2"
+
+
+def test_an_errand_runs_with_the_job_s_own_key(stage, merged):
+    assert merged.code == 0
+    event = {"inputs": {"errand": "forward", "target": "", "asked_by": "alice"}, "repository": stage.repository}
+
+    done = stage.act("errands.yml", "workflow_dispatch", event)
+
+    assert done.jobs == {"errand": "success"}, done.said
+    assert stage.kinds()[-1][0] == "forward"
+
+
+def test_a_signed_tag_is_verified_and_its_evidence_stands_beside_it(stage, merged):
+    assert merged.code == 0
+    signed = stage.autarch("release", "v0.1.0")
+    assert signed.returncode == 0, signed.stderr[-2000:]
+    tag = stage.bare.read_ref("refs/tags/v0.1.0")
+
+    released = stage.act("release.yml", "push", stage.push_event("refs/tags/v0.1.0", None, tag))
+
+    assert released.jobs == {"verify": "success", "assets": "success"}, released.said
+    names = {asset.name.partition("-")[0] for asset in stage.forge("ci").release("v0.1.0").assets}
+    assert names == {"sbom.cdx.json", "evidence"}
 
 
 @pytest.mark.parametrize("how", ["lightweight", "stranger", "off main"])
