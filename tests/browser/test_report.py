@@ -86,7 +86,7 @@ def test_a_script_in_a_report_that_is_not_its_own_does_not_run(tab, page_file, t
 
 def test_a_phone_needs_no_sideways_scrolling_and_print_keeps_the_charts(shown) -> None:
     shown.set_viewport_size({"width": 375, "height": 720})
-    shown.wait_for_function("document.documentElement.scrollWidth <= 375")
+    shown.wait_for_function("() => document.documentElement.scrollWidth <= 375")
 
     shown.emulate_media(media="print")
     assert shown.locator("#equity canvas").first.is_visible()
