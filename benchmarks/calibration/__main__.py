@@ -23,7 +23,7 @@ from joblib import Parallel, delayed  # type: ignore[import-untyped]
 from benchmarks.calibration.adversary import Campaign, Climbed, attack
 from benchmarks.calibration.capital import SHIPPED_DAYS, Waited, standard_policy, waited
 from benchmarks.calibration.page import draw, written
-from benchmarks.calibration.pool import Pool, pool_of
+from benchmarks.calibration.pool import MEMORY, Pool, pool_of
 from benchmarks.calibration.streams import EDGES, correlated, independent
 from benchmarks.calibration.tables import Figures, Found, figures_of
 
@@ -51,13 +51,14 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--data", default=os.environ.get("AUTARCH_REAL_DATA", ""))
     parser.add_argument("--synthetic", action="store_true", help="bars of the synthetic market, without edges")
+    parser.add_argument("--memory", type=float, default=MEMORY, help="share of the day before added to each day")
     parser.add_argument("--write", type=Path, help="renew the tables of this page")
     asked = parser.parse_args(argv)
     if not asked.synthetic and not asked.data:
         print("no real bars: name a folder with --data or AUTARCH_REAL_DATA, or pass --synthetic", file=sys.stderr)
         return 2
     began, size = time.monotonic(), QUICK if asked.quick else FULL
-    pool = pool_of(None if asked.synthetic else Path(asked.data))
+    pool = pool_of(None if asked.synthetic else Path(asked.data), memory=asked.memory)
     found = played(pool, size, seed=asked.seed, jobs=asked.jobs)
     figures = figures_of(found, origin=pool.origin, pool=pool)
     print(figures.text)

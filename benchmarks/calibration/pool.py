@@ -59,8 +59,10 @@ class Pool:
         return np.flatnonzero(self.families == family)
 
 
-def pool_of(folder: Path | None) -> Pool:
+def pool_of(folder: Path | None, *, memory: float = MEMORY) -> Pool:
     """Return the pool on real bars in `folder` (one folder a symbol), or on synthetic ones where it is None.
+
+    `memory` is the weight of the day before that is mixed into each day.
 
     Raises:
         DataError: the bars cannot be imported.
@@ -76,10 +78,10 @@ def pool_of(folder: Path | None) -> Pool:
         write_blobs(built, stores)
         market = whole(built, stores, interval=interval)
         costs = CostModel.from_lock(built.lock)
-        return _played(market, costs, f"{origin}, {len(market.symbols)} symbols, {interval}")
+        return _played(market, costs, f"{origin}, {len(market.symbols)} symbols, {interval}", memory)
 
 
-def _played(market: Market, costs: CostModel, origin: str) -> Pool:
+def _played(market: Market, costs: CostModel, origin: str, memory: float) -> Pool:
     found = []
     for symbol in market.symbols:
         ready = prepare(market, (symbol,), costs=costs, max_leverage=1.0, mode="each")
@@ -87,7 +89,7 @@ def _played(market: Market, costs: CostModel, origin: str) -> Pool:
             columns = [one for one in (_daily(ready, market, wanted) for wanted in rule(market.of(symbol))) if one.size]
             if len(columns) >= SETS_MIN:
                 found.append(columns)
-    returns = _without_edge(np.stack([one for columns in found for one in columns], axis=1))
+    returns = _without_edge(np.stack([one for columns in found for one in columns], axis=1), memory)
     families = np.repeat(np.arange(len(found)), [len(columns) for columns in found])
     held = daily_returns(market.series[0].close, market.ts, interval_ms=market.interval_ms)[_listed(market) :]
     first, last = (np.datetime64(int(at), "ms").astype("datetime64[D]") for at in (market.ts[0], market.ts[-1]))
@@ -107,9 +109,9 @@ def _listed(market: Market) -> int:
     return -(-max(series.first_row for series in market.series) // bars_a_day) + 1
 
 
-def _without_edge(returns: Floats) -> Floats:
+def _without_edge(returns: Floats, memory: float) -> Floats:
     """Return `returns` with some memory from day to day and no mean, so that no resample of whole days has an edge."""
-    mixed = returns + MEMORY * np.roll(returns, 1, axis=0)
+    mixed = returns + memory * np.roll(returns, 1, axis=0)
     found: Floats = mixed - mixed.mean(axis=0)
     return found
 

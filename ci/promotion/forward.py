@@ -107,3 +107,5 @@ def _p_of_losses(daily: Floats) -> float:
         return p_value(lower_for_correlation(sample, ratio=long_run_ratio(-daily)))
     except UndecidedError:  # too few active days, or no spread
         return 1.0
+    except ValueError:  # losses so steady that no market's chance explains them: beyond one deviation a day
+        return 0.0

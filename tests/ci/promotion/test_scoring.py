@@ -85,6 +85,7 @@ def portfolio(bench):
     return write
 
 
+@pytest.mark.slow
 def test_every_strategy_is_scored_and_appended_once(bench) -> None:
     bench.proposed("honest")
     bench.now_ms = 1_800_000_000_000  # after the market's last bar
@@ -134,3 +135,10 @@ def test_decisions_that_a_platform_change_altered_begin_anew(bench) -> None:
     second = rows(score_main(bench.desk))["honest"]
 
     assert (first.since_ms, second.since_ms) == (None, bench.now_ms - 1000)
+
+
+def test_losses_too_steady_for_any_ratio_take_the_tier_back_and_break_nothing(quick_policy) -> None:
+    steady = np.full(60, -0.001)
+    steady[7] = -0.0011  # hardly a spread: the Sharpe ratio is far beyond one a day, which `sharpe_sample` refuses
+
+    assert weighed(steady, quick_policy).tier == "T1"
