@@ -40,8 +40,7 @@ class Watch:
         self.life = life
         self.broken: list[str] = []
         self.ended: dict[str, str] = {}
-        self.dirty = True
-        self._sent = self._seq = self._executed = 0
+        self._sent = self._seq = self._executed = self._spoke_ms = 0
         self._head = GENESIS
         self._asked: list[Sent] = []
         self._intents: dict[str, Mapping[str, Any]] = {}
@@ -188,6 +187,8 @@ class Watch:
         while self._sent < len(log):
             sent = log[self._sent]
             self._sent += 1
+            if sent.path == CREATE or sent.params.get("orderLinkId"):
+                self._spoke_ms = self.life.house.now_ms()
             if sent.path == CREATE:
                 self._asked.append(sent)
                 self._check_send(sent)
@@ -216,8 +217,7 @@ class Watch:
 
     def _check_entry(self, link: str, intent: Mapping[str, Any]) -> None:
         life, symbol = self.life, intent["symbol"]
-        closes_ms = intent["bar"] + life.scenario.interval_ms
-        late_ms = life.house.now_ms() - closes_ms
+        late_ms = life.house.now_ms() - intent["bar"] - life.scenario.interval_ms
         if late_ms > life.deadline_ms + 1000:
             self.found(f"entry {link} went out {late_ms} ms after its bar's close")
         limits = life.scenario.limits
@@ -275,6 +275,7 @@ class Watch:
     def _look_at_what_lasts(self) -> None:
         """No position is long without its stop, or larger than its target, while everything works."""
         life, now = self.life, self.life.house.site.now_ms
+        quiet_ms = max(life.trouble_ms, self._spoke_ms)
         works = life.process is not None and life.process.alive and life.process.held is None and not life.house.is_dark
         odd = bool({kind for _, _, kind in life.menace.struck} & STRANGE) or self._silenced()
         for symbol, held in self._held.items():
@@ -285,7 +286,7 @@ class Watch:
                 self.found(f"{symbol}: {held} have had no stop for {lasts} ms, and the state is ACTIVE")
                 self._stop_due[symbol] = False
             large = active and not odd and is_too_large(held, self._wanted(symbol), self._close(symbol))
-            lasts = self._lasting.lasts_ms(("large", symbol), so=large, now_ms=now, from_ms=life.trouble_ms)
+            lasts = self._lasting.lasts_ms(("large", symbol), so=large, now_ms=now, from_ms=quiet_ms)
             if lasts > EXIT_MS:
                 self.found(f"{symbol}: {held} are held for {lasts} ms; the target is {self._wanted(symbol)}")
 
@@ -327,9 +328,8 @@ class Watch:
 
     def _check_drift(self, symbol: str) -> None:
         """Who goes on trading must still have the account and the contract that it began with."""
-        account, life = self._account, self.life
-        contract = life.house.site.exchange.quotes[symbol].contract
-        market = life.scenario.drawn.market
+        account, market = self._account, self.life.scenario.drawn.market
+        contract = self.life.house.site.exchange.quotes[symbol].contract
         now = (account.margin_mode, account.position_mode, account.holdings[symbol].leverage, contract.status)
         listed = market.instruments[market.symbols.index(symbol)]
         if now != ("ISOLATED_MARGIN", 0, LEVERAGE, "Trading") or contract.instrument != listed:

@@ -11,8 +11,8 @@ from live.simulator.core.rows import ExecutionRow, OrderRow
 
 BARE_MS: Final = 100_000
 """How long a position may be without its stop while everything works: two looks at the whole account."""
-EXIT_MS: Final = 120_000
-"""How long a position may be larger than its target while everything works: some of the longest waits for a try."""
+EXIT_MS: Final = 50_000
+"""How long a position may be larger than its target with no word about any order; no wait for a try is as long."""
 WORTH: Final = Decimal(6)
 """USDT below which a reduction is too small to be sent."""
 

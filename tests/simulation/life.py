@@ -356,7 +356,6 @@ class Life:
         kill = self.kill
         if kill.append >= 0 and not kill.done and (self.disk.appends, when) == (kill.append, kill.when):
             self._strike_down()
-        self.watch.dirty = True
 
     def _strike_down(self) -> None:
         assert self.process is not None
