@@ -11,7 +11,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.actions.stage import MANIFEST, ROOT, Stage, make_ground, staged, strategy
+from tests.actions.ground import MANIFEST, ROOT, make_ground, strategy
+from tests.actions.stage import Stage, staged
 
 TRAIN_BARS = 70_000
 BARS = -(-TRAIN_BARS * 100 // 60)

@@ -8,6 +8,9 @@ from typing import Any
 from autarch.errors import UsageError
 from autarch.repo.mainline import fetch_main
 
+AGENTS = ("tuner",)
+"""Who proposes in a workflow: an optimiser, which needs no vendor's key on a runner."""
+
 
 def write(bench: Any, out: Path, *, agent: str, strategy: str, trials: int, seed: int) -> str:
     """Let an agent propose and write its patch; the sentence that says what it proposes.
@@ -17,7 +20,6 @@ def write(bench: Any, out: Path, *, agent: str, strategy: str, trials: int, seed
         RefusedError: nothing better was found.
     """
     from autarch.cli.main import load
-    from autarch.cli.propose import AGENTS
 
     if agent not in AGENTS:
         raise UsageError(f"there is no agent {agent!r}; there are: {', '.join(AGENTS)}")

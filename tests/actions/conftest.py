@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from .stage import Ground, Stage, make_ground, staged
+from .ground import Ground, make_ground
+from .stage import Stage, staged
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,8 @@ from autarch.repo import signing
 from ci.actions.parcel import PARCEL_NAME, Parcel, pack_decisions, unpack_decisions
 from ci.actions.patch import PATCH_NAME, Patch
 
-from .stage import HONEST, MANIFEST, PEEKS, PORTFOLIO, SOMEBODY, Acted, staged, strategy
+from .ground import HONEST, MANIFEST, PEEKS, PORTFOLIO, SOMEBODY, strategy
+from .stage import Acted, staged
 
 pytestmark = pytest.mark.slow
 

@@ -14,7 +14,8 @@ from ci.actions.publishing import Handed, publish_run
 from ci.actions.reserving import reserve_run
 
 from .benching import bench_of, nothing
-from .stage import HONEST, REACHES, Stage, strategy
+from .ground import HONEST, REACHES, strategy
+from .stage import Stage
 
 
 @pytest.fixture(autouse=True)

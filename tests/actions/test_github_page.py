@@ -16,7 +16,7 @@ from autarch.forge.serve import serving
 from autarch.forge.state import ForgeState
 
 from ..docs.pages import run_page  # noqa: TID252  folders of tests are no packages that could be named
-from .stage import ROOT, clean_environment
+from .ground import ROOT, clean_environment
 
 PAGE = ROOT / "docs/github.md"
 

@@ -33,7 +33,7 @@ from ci.actions.parcel import (
 )
 from ci.policy import CHECK_NAMES
 
-from .stage import HONEST, MANIFEST
+from .ground import HONEST, MANIFEST
 
 HEAD, BASE = "a" * 40, "b" * 40
 WANTED = Wanted(head=HEAD, base=BASE, engine="1" * 64, policy="2" * 64, dataset="hills@3", numerics="4" * 64)

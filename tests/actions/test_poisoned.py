@@ -22,7 +22,8 @@ from ci.target import candidate_of_commits
 from ci.workers import started_workers
 
 from .benching import bench_of
-from .stage import staged, strategy
+from .ground import strategy
+from .stage import staged
 
 pytestmark = pytest.mark.slow
 

@@ -11,7 +11,7 @@ import yaml
 from autarch.repo.git import GitRepo
 from ci.actions.staged import problems, secrets_in, staged_slugs
 
-from .stage import HONEST, REACHES, ROOT, clean_environment, strategy
+from .ground import HONEST, REACHES, ROOT, clean_environment, strategy
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from ci.actions.patch import PATCH_NAME, Patch, read_patch, write_patch
 from ci.actions.sbom import sbom
 from ci.actions.site import site_of
 
-from .stage import SOMEBODY
+from .ground import SOMEBODY
 
 NOON = dt.datetime(2026, 3, 1, 12, 0, tzinfo=dt.UTC)
 

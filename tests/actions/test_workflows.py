@@ -15,7 +15,7 @@ import yaml
 from ci.actions.events import GATE_PATH
 from ci.actions.minutes import JOBS
 
-from .stage import ROOT
+from .ground import ROOT
 
 FOLDER = ROOT / ".github/workflows"
 FILES = sorted(FOLDER.glob("*.yml"))
