@@ -9,7 +9,7 @@ from typing import Any
 from agents.scripted.talking import Asked, Counted, Heard, Said
 
 _STOPS = {"end": "end_turn", "limit": "max_tokens", "refused": "refusal"}
-_PIECE = 24
+_PIECE, _PIECES_MAX = 24, 400
 Event = tuple[str, dict[str, Any]]
 
 
@@ -114,4 +114,5 @@ def _text(blocks: Any) -> str:
 
 
 def _parts(text: str) -> list[str]:
-    return [text[start : start + _PIECE] for start in range(0, len(text), _PIECE)]
+    size = max(_PIECE, len(text) // _PIECES_MAX)
+    return [text[start : start + size] for start in range(0, len(text), size)]

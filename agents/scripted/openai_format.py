@@ -8,7 +8,7 @@ from typing import Any
 
 from agents.scripted.talking import Asked, Counted, Heard, Said
 
-_PIECE = 24
+_PIECE, _PIECES_MAX = 24, 400
 Event = tuple[str, dict[str, Any]]
 
 
@@ -156,4 +156,5 @@ def _text(content: Any) -> str:
 
 
 def _parts(text: str) -> list[str]:
-    return [text[start : start + _PIECE] for start in range(0, len(text), _PIECE)]
+    size = max(_PIECE, len(text) // _PIECES_MAX)
+    return [text[start : start + size] for start in range(0, len(text), size)]

@@ -100,6 +100,7 @@ class _Gathered:
 
     def __init__(self) -> None:
         self.blocks: dict[int, dict[str, Any]] = {}
+        self.pieces: dict[int, dict[str, list[str]]] = {}
         self.usage: dict[str, int] = {}
         self.stop: str | None = None
         self.request = ""
@@ -111,15 +112,16 @@ class _Gathered:
         if event.type == "message_start":
             self._use(event.message.usage)
         elif event.type == "content_block_start":
-            self.blocks[event.index] = {**event.content_block.to_dict(), "_json": ""}
+            self.blocks[event.index] = dict(event.content_block.to_dict())
+            self.pieces[event.index] = {}
         elif event.type == "content_block_delta":
-            self._extend(self.blocks[event.index], event.delta)
+            self._extend(event.index, event.delta)
         elif event.type == "message_delta":
             self.stop = event.delta.stop_reason
             self._use(event.usage)
 
     def answer(self) -> Answer:
-        blocks = [self.blocks[index] for index in sorted(self.blocks)]
+        blocks = [self._joined(index) for index in sorted(self.blocks)]
         echo, calls = [], []
         for block in blocks:
             raw = block.pop("_json")
@@ -150,14 +152,18 @@ class _Gathered:
     def _use(self, usage: Any) -> None:
         self.usage |= flat_usage(usage.to_dict())
 
-    def _extend(self, block: dict[str, Any], delta: Any) -> None:
+    def _extend(self, index: int, delta: Any) -> None:
         told = delta.to_dict()
         for name, of in (("text", "text"), ("partial_json", "_json"), ("thinking", "thinking")):
             if isinstance(told.get(name), str):
-                block[of] = block.get(of, "") + told[name]
+                self.pieces[index].setdefault(of, []).append(told[name])  # joined once: an answer may have megabytes
                 self.size += len(told[name])
         if told.get("type") == "signature_delta":
-            block["signature"] = told["signature"]
+            self.blocks[index]["signature"] = told["signature"]
+
+    def _joined(self, index: int) -> dict[str, Any]:
+        block = {**self.blocks[index], "_json": ""}
+        return block | {of: block.get(of, "") + "".join(pieces) for of, pieces in self.pieces[index].items()}
 
 
 def _object(raw: str) -> dict[str, Any] | None:
