@@ -6,10 +6,8 @@ on texts.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import Self, Unpack
 from urllib.parse import quote
 
 import httpx
@@ -22,8 +20,8 @@ from autarch.forge.client_admin import Admin
 from autarch.forge.client_checks import Checks
 from autarch.forge.client_pulls import Pulls
 from autarch.forge.client_talk import Talk
-from autarch.forge.credentials import Credential, Token, wall_s
-from autarch.forge.transport import PATIENCE_S, Transport
+from autarch.forge.credentials import Credential, Token
+from autarch.forge.transport import Seams, Transport
 from autarch.forge.wire import CombinedStatus, Pull, Status, StatusState
 from autarch.forge.wire_more import CheckRun
 from autarch.repo.runner import Remote
@@ -47,17 +45,7 @@ class ForgeClient(Pulls, Talk, Checks, Actions, Admin):
     requests, and `UndecidedError` when it cannot be reached or answers what no forge answers.
     """
 
-    def __init__(  # noqa: PLR0913  as Transport
-        self,
-        base_url: str,
-        repository: str,
-        token: str | Credential,
-        *,
-        transport: httpx.BaseTransport | None = None,
-        sleep: Callable[[float], None] = time.sleep,
-        clock: Callable[[], float] = wall_s,
-        patience_s: float = PATIENCE_S,
-    ) -> None:
+    def __init__(self, base_url: str, repository: str, token: str | Credential, **seams: Unpack[Seams]) -> None:
         """Prepare a client; nothing is sent yet.
 
         Args:
@@ -65,26 +53,13 @@ class ForgeClient(Pulls, Talk, Checks, Actions, Admin):
                 `https://github.example.com/api/v3`.
             repository: `owner/name`.
             token: The caller's secret, or a credential that finds one; sent in a header only.
-            transport: Another way to deliver requests, for tests.
-            sleep: Waits between attempts, seconds.
-            clock: Now, epoch seconds; used where an answer carries no date.
-            patience_s: Longest wait of one request for rate limits, in all.
+            seams: What else it depends on.
 
         Raises:
             UsageError: `repository` or `base_url` has another shape.
         """
         credential = Token(token) if isinstance(token, str) else token
-        super().__init__(
-            Transport(
-                base_url,
-                repository,
-                credential,
-                transport=transport,
-                sleep=sleep,
-                clock=clock,
-                patience_s=patience_s,
-            )
-        )
+        super().__init__(Transport(base_url, repository, credential, **seams))
 
     def __enter__(self) -> Self:
         return self

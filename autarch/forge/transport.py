@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypedDict, Unpack
 from urllib.parse import urljoin, urlsplit
 
 import httpx
@@ -32,20 +32,23 @@ REMEMBERED_BYTES_MAX = 1024 * 1024
 _MOVED = frozenset({301, 302, 307, 308})
 
 
+class Seams(TypedDict, total=False):
+    """What a conversation depends on beside the forge.
+
+    `transport` is another way to deliver requests, for tests; `sleep` waits, seconds; `clock` is now, epoch
+    seconds, used where an answer carries no date; `patience_s` the longest wait of one request for limits, in all.
+    """
+
+    transport: httpx.BaseTransport | None
+    sleep: Callable[[float], None]
+    clock: Callable[[], float]
+    patience_s: float
+
+
 class Transport:
     """Sends requests about one repository of one forge; a context manager."""
 
-    def __init__(  # noqa: PLR0913  what a conversation depends on, each a seam for tests
-        self,
-        base_url: str,
-        repository: str,
-        credential: Credential,
-        *,
-        transport: httpx.BaseTransport | None = None,
-        sleep: Callable[[float], None] = time.sleep,
-        clock: Callable[[], float] = wall_s,
-        patience_s: float = PATIENCE_S,
-    ) -> None:
+    def __init__(self, base_url: str, repository: str, credential: Credential, **seams: Unpack[Seams]) -> None:
         """Prepare; nothing is sent yet.
 
         Args:
@@ -53,10 +56,7 @@ class Transport:
                 `https://github.example.com/api/v3`.
             repository: `owner/name`.
             credential: Who speaks; sent in a header only.
-            transport: Another way to deliver requests, for tests.
-            sleep: Waits between attempts, seconds.
-            clock: Now, epoch seconds; used where an answer carries no date.
-            patience_s: Longest wait of one request for limits, in all.
+            seams: What else it depends on.
 
         Raises:
             UsageError: `repository` or `base_url` has another shape.
@@ -72,16 +72,16 @@ class Transport:
         self.calls = 0
         self.served_at_s: float | None = None
         self._credential = credential
-        self._sleep = sleep
-        self._clock = clock
-        self._patience_s = patience_s
+        self._sleep = seams.get("sleep", time.sleep)
+        self._clock = seams.get("clock", wall_s)
+        self._patience_s = seams.get("patience_s", PATIENCE_S)
         self._remembered: dict[str, httpx.Response] = {}
-        self._elsewhere = transport
+        self._elsewhere = seams.get("transport")
         self._http = httpx.Client(
             base_url=self.base_url,
             headers={"User-Agent": "autarch", "X-GitHub-Api-Version": wire.API_VERSION},
             timeout=TIMEOUT_S,
-            transport=transport,
+            transport=self._elsewhere,
             trust_env=False,  # a proxy variable must not see a token meant for the loopback
         )
 

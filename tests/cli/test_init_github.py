@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,24 +14,10 @@ from autarch.evidence.ledger import LEDGER_REF
 from autarch.repo.git import GitRepo
 from autarch.repo.objects import Person
 from autarch.workspace import Workspace
+from tests.forge import hosted
 
 ROOT = Path(__file__).parents[2]
 SOMEBODY = Person(name="Somebody", email="somebody@example.invalid", when_s=1)
-
-
-def neighbour(name: str) -> Any:
-    """Return a test module of another folder: tests are no package."""
-    file = ROOT / "tests" / "forge" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(f"init_{name}", file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-hosted = neighbour("hosted")
 
 
 @pytest.fixture
