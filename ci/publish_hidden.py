@@ -10,8 +10,7 @@ from typing import Literal, TypeVar
 
 import msgspec
 
-from autarch.errors import RefusedError, UndecidedError
-from autarch.evidence.epoch import account_of
+from autarch.errors import UndecidedError
 from autarch.evidence.ledger import Ledger
 from autarch.evidence.ledger_count import lanes_asked, look_of
 from autarch.evidence.ledger_entry import SCHEMA, LedgerEntry, Look, Sealed
@@ -22,6 +21,7 @@ from ci.counting import counted_at
 from ci.inputs import counted_in
 from ci.lanes import laws_hold
 from ci.outcome import GateOutcome
+from ci.promotion.account import begin_epoch
 from ci.vault.lane import hidden_word
 from ci.vault.looking import Question, look
 from ci.vault.opening import Vault
@@ -91,7 +91,7 @@ def looked_at(desk: HiddenDesk, reserved: Sealed, outcome: GateOutcome, inputs: 
     """
     if not may_look(outcome, inputs):
         return outcome
-    _begin_epoch(desk, inputs)
+    begin_epoch(desk.ledger, inputs.lock, key=desk.key, now_ms=desk.clock_ms())
 
     def word() -> LedgerEntry:
         found = look_at(desk, reserved, outcome, inputs) if desk.words is None else _said(desk.words.look)
@@ -144,28 +144,6 @@ def _entry(desk: HiddenDesk, reserved: Sealed, kind: Literal["lane", "look"]) ->
         epoch=before.epoch,
         reservation=reserved.digest,
     )
-
-
-def _begin_epoch(desk: HiddenDesk, inputs: GateInputs) -> None:
-    lock = inputs.lock
-    account = account_of(desk.ledger.entries(desk.ledger.sync()), dataset=lock.name, epoch=lock.epoch)
-    if account.is_closed:
-        raise RefusedError(
-            f"epoch {lock.epoch.number} of {lock.name} is closed: its holdout answers nothing more. Open a new epoch "
-            "on unused bars: autarch data sync, then a new holdout in the lock"
-        )
-    if not account.is_begun:
-        opening = LedgerEntry(
-            schema=SCHEMA,
-            seq=0,
-            prev=None,
-            kind="epoch",
-            recorded_ms=desk.clock_ms(),
-            dataset=lock.ref,
-            epoch=str(lock.epoch.number),
-            opening=account.terms(),
-        )
-        desk.ledger.append(opening, key=desk.key)
 
 
 def lane_of(desk: HiddenDesk, reserved: Sealed, outcome: GateOutcome, inputs: GateInputs) -> LaneWord:

@@ -27,6 +27,7 @@ def numbers(bench, entry):
     return opened(place_key(bench.desk.key.read_bytes(), place), entry.judgement.sealed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("slug", "word"),
     [("honest", "may be promoted"), ("loser", "may not"), ("peeks", "may not")],
@@ -57,6 +58,7 @@ def test_level_and_wealth_are_the_rule_s_and_the_numbers_are_sealed(bench) -> No
     assert "p" not in second.to_json()
 
 
+@pytest.mark.slow
 def test_looked_at_days_are_left_out_and_forward_bars_weigh_in(bench) -> None:
     bench.proposed("honest")
 
