@@ -31,7 +31,10 @@ from live.telling import Step, fill_text, headline, journal_steps, time_text
 
 __all__ = ["Step", "evidence_named", "explain", "fill_text", "headline", "time_text"]
 
-AGENT_TRAILERS = ("Agent", "Parent", "Trials", "Seed", "Study", "Model", "Operator", "Cost-USD", "Prompt-SHA256")
+AGENT_TRAILERS = (
+    *("Agent", "Parent", "Trials", "Seed", "Study", "Model", "Operator", "Cost-USD", "Prompt-SHA256"),
+    *("Transcript-SHA256", "Confinement", "Knowledge-Cutoff", "Candidate", "Arm"),
+)
 ROLES: tuple[SignerRole, ...] = ("ci", "release")
 MERGE_TRAILERS = ("Pull-Request", "Merged-By", "Head", "Base", "Evidence", "Ledger-Head", "Policy")
 

@@ -144,7 +144,6 @@ def _field(stack: ExitStack, *, jobs: int, scheduler: str | None) -> Any:
 
 def _parties(workspace: Any, loop: Any, field: Any, proposers: dict[str, Any], *, policy: str) -> Any:
     from autarch.cli.evolve_gate import WarmGate, counter
-    from autarch.market import read_lock
 
     desk = loop.agents
     gate = WarmGate(
@@ -158,7 +157,7 @@ def _parties(workspace: Any, loop: Any, field: Any, proposers: dict[str, Any], *
         proposers=proposers,
         field=field,
         gate=gate,
-        counting=counter(workspace, desk.base, read_lock(loop.lock).ref),
+        counting=counter(workspace, desk.base),
         clock_s=lambda: _now_ms() // 1000,
         progress=_say,
     )

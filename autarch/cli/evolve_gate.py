@@ -45,7 +45,7 @@ class WarmGate:
         return load("agents.evolution.judging").word_of(outcome.to_json(), seconds=time.monotonic() - began)
 
 
-def counter(workspace: Any, base: str, dataset: str) -> Any:
+def counter(workspace: Any, base: str) -> Any:
     """Return what has a run's trials counted: by CI's key where this workspace has it, else by whoever has."""
 
     def count(study: Any) -> None:
@@ -57,14 +57,12 @@ def counter(workspace: Any, base: str, dataset: str) -> Any:
         except ConfigError:
             _say(f"study {study.digest[:16]} of {len(study.trials)} trials waits for CI to count it: no key here")
             return
-        append_study(
-            workspace.repo, remote, key, base=base, dataset=dataset, study=study, now_ms=time.time_ns() // 10**6
-        )
+        append_study(workspace.repo, remote, key, base=base, study=study, now_ms=time.time_ns() // 10**6)
 
     return count
 
 
-def append_study(repo: Any, remote: Any, key: Path, *, base: str, dataset: str, study: Any, now_ms: int) -> None:
+def append_study(repo: Any, remote: Any, key: Path, *, base: str, study: Any, now_ms: int) -> None:
     """Add a study's trials to the ledger, once."""
     from autarch.evidence.ledger import Ledger
     from autarch.evidence.ledger_entry import SCHEMA, InnerTrials, LedgerEntry
@@ -83,7 +81,7 @@ def append_study(repo: Any, remote: Any, key: Path, *, base: str, dataset: str, 
         kind="study",
         recorded_ms=now_ms,
         base=base,
-        dataset=dataset,
+        dataset=study.dataset,
         inner=InnerTrials(count=len(study.trials), sharpe_variance=study.sharpe_variance or None, sidecar=study.digest),
     )
     ledger.append(entry, key=key)
