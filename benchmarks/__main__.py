@@ -24,6 +24,7 @@ NAMES = (
     "gate",
     "evidence",
     "ledger",
+    "forge",
     "demo",
 )
 ALONE = (
