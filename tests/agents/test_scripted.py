@@ -1,0 +1,68 @@
+"""The grammar writes valid strategies that differ; what it changes of others' stays a strategy."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from agents.scripted import foreign
+from agents.scripted.genome import cross, draw, mutate, recognise, simplify, write
+from autarch.manifest import parse_source
+from autarch.sandbox.source_policy import check_source
+
+from .yard import MARKET, ROOT
+
+SEEDS = range(12)
+
+
+def source_of(files, slug="some_name"):
+    return parse_source(slug=slug, manifest_bytes=files["manifest.toml"], code=files["strategy.py"])
+
+
+def drawn(seed):
+    return draw(random.Random(seed), MARKET)  # noqa: S311  repeatable on purpose
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_is_drawn_mutated_simplified_and_crossed_passes_the_policy_and_is_recognised(seed):
+    rng = random.Random(seed)  # noqa: S311  repeatable on purpose
+    one, other = drawn(seed), drawn(seed + 1000)
+
+    for genome in (one, mutate(one, rng), simplify(one, rng), cross(one, other, rng)):
+        source = source_of(write(genome, slug="some_name", parent="ema_trend"))
+        assert check_source(source) == ()
+        assert recognise(source.code.decode(), source.manifest.params, MARKET) == genome
+
+
+def test_seeds_give_many_different_strategies():
+    assert len({drawn(seed).name for seed in SEEDS}) > 8
+
+
+def test_somebody_elses_strategy_is_not_taken_for_the_grammars():
+    code = (ROOT / "strategies/ema_trend/strategy.py").read_text()
+
+    assert recognise(code, {}, MARKET) is None
+
+
+@pytest.mark.parametrize("slug", sorted(p.parent.name for p in (ROOT / "strategies").glob("*/manifest.toml")))
+@pytest.mark.parametrize("change", [foreign.alter, foreign.simplify])
+def test_a_strategy_of_mains_that_is_changed_is_still_one(slug, change):
+    folder: Path = ROOT / "strategies" / slug
+    own = (folder / "manifest.toml").read_bytes(), (folder / "strategy.py").read_bytes()
+
+    seen = set()
+    for seed in range(3):
+        rng = random.Random(seed)  # noqa: S311  repeatable on purpose
+        source = source_of(change(*own, rng, slug="some_name", parent=slug))
+        assert check_source(source) == ()
+        seen.add(source.digest)
+
+    assert change is foreign.simplify or len(seen) > 1  # one way alone may lead to fewer words
+
+
+def test_a_new_warmup_is_written_and_nothing_else_is_touched():
+    own = (ROOT / "strategies/ema_trend/manifest.toml").read_bytes()
+
+    assert foreign.with_warmup(own, 1700) == own.replace(b"warmup = 1600", b"warmup = 1700")
