@@ -7,8 +7,6 @@ the event, and refuses a parcel that says others.
 from __future__ import annotations
 
 import dataclasses
-import os
-import stat
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,6 +24,7 @@ from autarch.evidence.returns import DailyReturns, returns_from, returns_text
 from autarch.manifest import Manifest
 from autarch.sandbox.values import Layer, SandboxLevel
 from autarch.verdict import CheckResult, Measure
+from ci.actions.artifact import read_only_file
 from ci.outcome import GateOutcome
 from ci.platform_changes import PlatformChanges
 from ci.policy import CHECK_NAMES
@@ -144,22 +143,7 @@ def read_file(folder: Path) -> bytes:
     Raises:
         PoisonedError: the artifact holds anything else, a link, or too much.
     """
-    names = sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
-    if names != [PARCEL_NAME]:
-        told = ", ".join(names[:5]) or "nothing"
-        raise PoisonedError(f"the artifact holds {told[:200]!r}; expected {PARCEL_NAME} alone")
-    try:
-        descriptor = os.open(folder / PARCEL_NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError as error:
-        raise PoisonedError(f"the parcel cannot be opened as a regular file: {error.strerror}") from error
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise PoisonedError("the parcel is no regular file")
-    with os.fdopen(descriptor, "rb") as file:
-        content = file.read(PARCEL_BYTES_MAX + 1)
-    if len(content) > PARCEL_BYTES_MAX:
-        raise PoisonedError(f"the parcel has more than {PARCEL_BYTES_MAX} bytes")
-    return content
+    return read_only_file(folder, PARCEL_NAME, bytes_max=PARCEL_BYTES_MAX, refused=PoisonedError)
 
 
 def unwrap(content: bytes, wanted: Wanted) -> Parcel:

@@ -6,8 +6,6 @@ what a strategy may be before a token that can push is anywhere near.
 
 from __future__ import annotations
 
-import os
-import stat
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -17,6 +15,7 @@ from msgspec import Meta
 from autarch.errors import RefusedError
 from autarch.repo.git import GitRepo
 from autarch.repo.strategies import BYTES_MAX, classify
+from ci.actions.artifact import read_only_file
 
 PATCH_NAME = "patch.msgpack"
 PATCH_BYTES_MAX = 16 * 1024 * 1024
@@ -52,20 +51,7 @@ def read_patch(folder: Path) -> Patch:
     Raises:
         RefusedError: it is no patch, or holds what no strategy may.
     """
-    names = sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
-    if names != [PATCH_NAME]:
-        raise RefusedError(f"the artifact holds {names[:5]!r}; expected {PATCH_NAME} alone")
-    try:
-        descriptor = os.open(folder / PATCH_NAME, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError as error:
-        raise RefusedError(f"the patch cannot be opened as a regular file: {error.strerror}") from error
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise RefusedError("the patch is no regular file")
-    with os.fdopen(descriptor, "rb") as file:
-        content = file.read(PATCH_BYTES_MAX + 1)
-    if len(content) > PATCH_BYTES_MAX:
-        raise RefusedError(f"the patch has more than {PATCH_BYTES_MAX} bytes")
+    content = read_only_file(folder, PATCH_NAME, bytes_max=PATCH_BYTES_MAX, refused=RefusedError)
     try:
         patch = msgspec.msgpack.decode(content, type=Patch, strict=True)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
