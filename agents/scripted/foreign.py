@@ -38,6 +38,7 @@ def simplify(manifest: bytes, code: bytes, rng: random.Random, *, slug: str, par
     plain = _without(text, ("stop_loss", "take_profit"))
     if plain == text:
         _move_numbers(document, rng)
+    _forget_unread(document, plain)
     return {"manifest.toml": tomlkit.dumps(document).encode(), "strategy.py": plain.encode()}
 
 
@@ -46,6 +47,14 @@ def with_warmup(manifest: bytes, bars: int) -> bytes:
     document = tomlkit.parse(manifest.decode("utf-8"))
     document["warmup"] = bars
     return tomlkit.dumps(document).encode()
+
+
+def _forget_unread(document: Any, text: str) -> None:
+    """Take out parameters that nothing reads any more: the policy refuses them."""
+    for name in [str(name) for name in document.get("params", {})]:
+        if f"p.{name}" not in text:
+            document["params"].pop(name)
+            document.get("search", {}).pop(name, None)
 
 
 def _rename(document: Any, slug: str, parent: str) -> None:
