@@ -20,7 +20,7 @@ if (page.lines.length) {
   moves(document.querySelector("[data-tools=behaviour]"), () => group);
   draw("rolling", { format: v => v.toFixed(1) }, linesOf(line => line.rolling, line => line.day_s));
 }
-if (page.costs) draw("costs", { format: perCent }, [["fees", "--curve", 0], ["funding", "--hold", 2], ["slippage", "--rival", 1]].map(([name, ink, lineStyle]) => (
+if (page.costs) draw("costs", { format: perCent }, [["fees", "--curve", 0], ["funding", "--hold", 0], ["slippage", "--rival", 2]].map(([name, ink, lineStyle]) => (
   { kind: "LineSeries", style: () => ({ color: css(ink), lineStyle }), rows: rowsOf(page.costs.time_s, page.costs[name]) })));
 if (page.scatter) draw("scatter", { moves: true, format: v => v.toFixed(2) + " %" }, [["long", "--up"], ["short", "--rival"]].filter(([side]) => page.scatter[side].length)
   .map(([side, ink]) => ({ kind: "LineSeries", style: () => ({ color: css(ink), lineVisible: false, pointMarkersVisible: true, pointMarkersRadius: 3 }),
