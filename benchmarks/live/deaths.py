@@ -85,11 +85,13 @@ def venue() -> Iterator[Venue]:
         loop.close()
 
 
-def start(at: Venue, path: Path, *, start_ms: int, n_bars: int) -> subprocess.Popen[str]:
-    """Start a trader."""
+def start(at: Venue, path: Path, *, start_ms: int, n_bars: int, file_bytes: int | None = None) -> subprocess.Popen[str]:
+    """Start a trader; no file of its may grow beyond `file_bytes`, as on a disk that is full."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     words = [sys.executable, "-m", "benchmarks.live.trader", str(at.port), str(path), str(start_ms), str(n_bars)]
-    return subprocess.Popen(words, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+    words += [] if file_bytes is None else [str(file_bytes)]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(words, cwd=ROOT, env=environment, stdout=pipe, stderr=pipe, text=True)
 
 
 def says(process: subprocess.Popen[str], word: str, *, within_s: float = LONGEST_S) -> bool:
@@ -117,14 +119,13 @@ def die(times: int, folder: Path, *, seed: int = 0) -> Found:
                 found.restarts_s.append(time.monotonic() - began)
             time.sleep(max(0.0, ends - time.monotonic()))
             process.send_signal(signal.SIGKILL)
-            process.wait(10)
-            process.stdout.close()  # type: ignore[union-attr]
+            process.communicate(timeout=10)
             found.deaths += 1
         n_bars = (wall_ms() - start_ms) // INTERVAL_MS + 8
         last = start(at, path, start_ms=start_ms, n_bars=n_bars)
-        if last.wait(LONGEST_S) != 0:
-            found.wrong.append(f"the last process ended with {last.returncode}")
-        last.stdout.close()  # type: ignore[union-attr]
+        _, complaint = last.communicate(timeout=LONGEST_S)
+        if last.returncode != 0:
+            found.wrong.append(f"the last process ended with {last.returncode}: {complaint[-500:]}")
         rows = at.do(lambda: list(at.site.exchange.accounts[UID].executions))
         held = at.do(lambda: {s: h.qty for s, h in at.site.exchange.accounts[UID].holdings.items()})
     compare(path, rows, held, found)

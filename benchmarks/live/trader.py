@@ -1,12 +1,14 @@
 """One executor in a process of its own, that somebody may kill: pybit, real sockets, a journal on disk.
 
-`python -m benchmarks.live.trader PORT JOURNAL START_MS N_BARS` trades from where the journal ends. It says on standard
-output when it begins and when it has reconciled, and ends after the last bar.
+`python -m benchmarks.live.trader PORT JOURNAL START_MS N_BARS [BYTES]` trades from where the journal ends. It says on
+standard output when it begins and when it has reconciled, and ends after the last bar. No file of its may grow beyond
+BYTES, as on a disk that is full.
 """
 
 from __future__ import annotations
 
 import asyncio
+import resource
 import sys
 from pathlib import Path
 
@@ -57,5 +59,7 @@ async def trade(port: int, path: Path, *, start_ms: int, n_bars: int) -> None:
 
 
 if __name__ == "__main__":
-    port, path, start_ms, n_bars = sys.argv[1:]
+    port, path, start_ms, n_bars, *most = sys.argv[1:]
+    if most:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(most[0]), int(most[0])))
     asyncio.run(trade(int(port), Path(path), start_ms=int(start_ms), n_bars=int(n_bars)))

@@ -7,9 +7,11 @@ import contextlib
 import dataclasses
 import os
 import signal
+import sqlite3
 import subprocess
 import threading
 import time
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -143,6 +145,14 @@ def desk(released, tmp_path, monkeypatch):
     return Desk(sim=sim, host=Host(root=root / ".autarch/host"), keys=tmp_path / "config/autarch/keys")
 
 
+def fetch(yard, desk):
+    """Let a desk's clone have what the yard has made since."""
+    environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", **SAFE_ENVIRONMENT}
+    clone = desk.host.root.parent.parent / ".git"
+    command = ["git", "-C", str(clone), "fetch", "--quiet", str(yard.root / "repo.git"), "+refs/*:refs/*"]
+    subprocess.run(command, check=True, capture_output=True, env=environment)
+
+
 @dataclasses.dataclass
 class Desk:
     sim: Sim
@@ -223,6 +233,79 @@ def test_the_journal_of_another_account_or_a_newer_runtime_is_refused(desk, caps
     assert desk.run() == 2
 
     assert "other" in capsys.readouterr().err
+
+
+def test_the_journal_of_a_newer_runtime_is_refused(desk, capsys):
+    made = desk.sim.account()
+    desk.give(made)
+    path = desk.host.journal_path("paper")
+    path.parent.mkdir(parents=True, mode=0o700)
+    Journal(path, account="paper").close()
+    database = sqlite3.connect(path)
+    database.execute("DROP TRIGGER meta_no_update")
+    database.execute("UPDATE meta SET value = '99' WHERE name = 'schema'")
+    database.commit()
+    database.close()
+
+    assert desk.run() == 2
+
+    assert "has schema 99" in capsys.readouterr().err
+    assert desk.sim.orders(made.uid) == []
+
+
+def test_a_leverage_that_the_venue_refuses_stops_the_start(desk, capsys):
+    made = desk.sim.account()
+    desk.give(made)
+    exchange = desk.sim.site.exchange
+    contract = exchange.quotes["BTCUSDT"].contract
+    desk.sim.do(lambda: exchange.list_as(replace(contract, max_leverage=Decimal(1))))
+    try:
+        assert desk.run() == 2
+    finally:
+        desk.sim.do(lambda: exchange.list_as(contract))
+
+    said = capsys.readouterr().err
+    assert "leverage" in said
+    assert "BTCUSDT" in said
+    assert desk.sim.orders(made.uid) == []
+
+
+def test_a_release_by_a_revoked_signer_is_refused_before_any_key_is_read(desk, capsys):
+    trust = desk.host.trust()
+    desk.host.save_trust(trust.without(trust.signers[0].fingerprint))
+
+    assert desk.run() != 0
+
+    assert "trusts no release key" in capsys.readouterr().err
+    assert not desk.host.journal_path("paper").exists()
+
+
+SLEEVE = '[[account.sleeves]]\nstrategy = "one_idea"\nweight = 0.5\n'
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        ("v0.3.0", 'strategy = "one_idea"', 'strategy = "lost_idea"', "lost_idea"),
+        ("v0.3.1", "weight = 0.5", "weight = 1.5", "weight of one_idea is 1.5"),
+        ("v0.3.2", SLEEVE, SLEEVE + 'tier = "T1"\n' + SLEEVE, "two sleeves"),
+    ],
+    ids=["unknown strategy", "weights over 1", "one symbol in two sleeves"],
+)
+def test_a_portfolio_that_cannot_be_traded_is_refused_with_the_reason(released, desk, capsys, case):
+    (yard, sim), (tag, old, new, says) = released, case
+    whole = yard.repo.blob_at(yard.main, "live/portfolio.toml").decode()
+    yard.advance(yard.commit({"live/portfolio.toml": whole.replace(old, new).encode()}))
+    yard.release(tag, trials=2)
+    yard.advance(yard.commit({"live/portfolio.toml": whole.encode()}))
+    fetch(yard, desk)
+    before = {uid: sim.orders(uid) for uid in sim.site.exchange.accounts}
+
+    assert main(["live", "run", "--tag", tag]) != 0
+
+    assert says in capsys.readouterr().err
+    assert {uid: sim.orders(uid) for uid in sim.site.exchange.accounts} == before
+    assert not desk.host.journal_path("paper").exists()
 
 
 def until(condition, *, seconds=60.0):

@@ -25,6 +25,7 @@ from .handing import WORDS, after, brains_of, release_of, sitting, switch_to
 from .loop import Process, VirtualLoop, bury, run_process
 from .market import START_MS
 from .scenario import CAPITAL, Scenario
+from .shortfall import shortfalls_bps
 from .sides import DrawnBars, TableBrain, Told, WallClock
 from .tracing import trace_of
 from .venue_side import KEY, UID, happen, site_of
@@ -64,6 +65,7 @@ class Outcome:
     decisions: int
     dropped: int
     starts: int
+    shortfalls_bps: tuple[float, ...] = ()
     where: str = ""
 
     def without_trace(self) -> Outcome:
@@ -377,5 +379,6 @@ class Life:
             decisions=sum(1 for _ in self.disk.kept.events("decision")),
             dropped=sum(1 for _ in self.disk.kept.events("missed")),
             starts=self.starts,
+            shortfalls_bps=shortfalls_bps(self),
             where=self.kill.where,
         )

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from statistics import median
+from statistics import mean, median
 from typing import Any
 
 from .crashes import LIVES, awaits_of_code, die_at, points_of, summed
@@ -27,7 +29,8 @@ from .running import Summary, live, spread
 
 PAGE = Path(__file__).with_name("reliability.md.in")
 KEPT = Path(".autarch/reliability")
-EACH = 50
+EACH, FEWER = 50, 20
+AGAINST = "fills against the open of their bar, half spread and impact included"
 Rows = list[tuple[str, str]]
 
 
@@ -40,6 +43,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--each", type=int, default=2, help="visits to each place at which a process dies")
     parser.add_argument("--rounds", type=int, default=3, help="hunts for each plant")
     parser.add_argument("--most", type=int, default=300, help="seeds that one hunt may take")
+    parser.add_argument("--deaths", type=int, default=200, help="real processes that are killed")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--kept", type=Path, default=KEPT, help="folder of what was measured")
     parser.add_argument("--date", help="of the page")
@@ -61,14 +65,20 @@ def main(argv: list[str]) -> int:
 
 def page(kept: Path, *, date: str) -> str:
     """Return the page that tells what is kept."""
-    found = {name: json.loads((kept / f"{name}.json").read_text(encoding="utf-8")) for name in PARTS}
-    tables = {
-        "date": date,
-        "lives": _table(("", ""), lives_told(found["lives"])),
-        "crashes": _table(("", ""), crashes_told(found["crashes"])),
-        "plants": _table(("planted fault", "median seeds to find it"), plants_told(found["plants"])),
-        "found": _summed(found["plants"]),
+    found = {name: kept / f"{name}.json" for name in PARTS}
+    shown: dict[str, tuple[str, Callable[[Any], str]]] = {
+        "lives": ("lives", lambda kept: _table(("", ""), lives_told(kept))),
+        "crashes": ("crashes", lambda kept: _table(("", ""), crashes_told(kept))),
+        "plants": ("plants", lambda kept: _table(("planted fault", "median seeds to find it"), plants_told(kept))),
+        "found": ("plants", _summed),
+        "measured": ("real", real_told),
+        "fills": ("fills", lambda kept: _table((AGAINST, "mean (median) bp"), fills_told(kept))),
     }
+    tables = {"date": date}
+    for name, (part, told) in shown.items():
+        missing = f"Not measured for this page; `python -m tests.simulation.report --part {part}` does."
+        is_there = found[part].exists()
+        tables[name] = told(json.loads(found[part].read_text(encoding="utf-8"))) if is_there else missing
     text = PAGE.read_text(encoding="utf-8")
     for name, table in tables.items():
         text = text.replace("{" + name + "}", table)
@@ -177,10 +187,52 @@ def _table(head: tuple[str, str], rows: Rows) -> str:
     return "\n".join(lines)
 
 
+def _fills(asked: argparse.Namespace) -> Mapping[str, Any]:
+    seeds = range(asked.start, asked.start + max(1, asked.seeds // FEWER))
+    told = {}
+    for name, faults in (("with faults", True), ("without", False)):
+        costs = [cost for seed in seeds for cost in live(seed, faults=faults).shortfalls_bps]
+        told[name] = {"fills": len(costs), "mean": mean(costs), "median": median(costs)}
+    return {"lives": len(seeds), "told": told}
+
+
+def fills_told(found: Mapping[str, Any]) -> Rows:
+    """Return what fills cost beside the open of their bar, row by row."""
+    return [
+        (f"{name}: {one['fills']} fills of {found['lives']} lives", f"{one['mean']:.1f} ({one['median']:.1f})")
+        for name, one in found["told"].items()
+    ]
+
+
+def _real(asked: argparse.Namespace) -> Mapping[str, Any]:
+    """Run the benchmarks whose processes and sockets are real, and keep what they print."""
+    runs = []
+    for name, more in (("deaths", ["--deaths", str(asked.deaths)]), ("latency", []), ("throughput", []), ("month", [])):
+        words = ["live." + name, *more]
+        load, _, _ = os.getloadavg()
+        print(*words, file=sys.stderr)
+        done = subprocess.run(
+            [sys.executable, "-m", "benchmarks", *words], capture_output=True, text=True, check=True, timeout=7200
+        )
+        runs.append({"words": " ".join(words), "load": load, "said": done.stdout})
+    return {"cores": os.cpu_count(), "runs": runs}
+
+
+def real_told(found: Mapping[str, Any]) -> str:
+    """Return what they printed, each with the load of the machine when it began."""
+    blocks = []
+    for one in found["runs"]:
+        busy = f"load {one['load']:.1f} on {found['cores']} cores when it began"
+        blocks.append(f"`python -m benchmarks {one['words']}`, {busy}:\n\n```\n{one['said'].strip()}\n```")
+    return "\n\n".join(blocks)
+
+
 PARTS: dict[str, Callable[[argparse.Namespace], Mapping[str, Any]]] = {
     "crashes": _crashes,
+    "fills": _fills,
     "lives": _lives,
     "plants": _plants,
+    "real": _real,
 }
 
 if __name__ == "__main__":
