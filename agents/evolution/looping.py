@@ -9,20 +9,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from agents.evolution.answering import answered_by, brief_for, root_of
 from agents.evolution.figures import Figures, figures_of
 from agents.evolution.parties import Parties, Standing
 from agents.evolution.planning import Errand, Setting, plan_round
-from agents.evolution.population import Candidate, Run, runs_of
+from agents.evolution.population import Candidate, Member, Run, runs_of
 from agents.evolution.records import Begun, Ended
 from agents.evolution.stepping import Steps
-from agents.evolution.studying import study_of, trials_of
+from agents.evolution.studying import STUDY_NAME, study_of, trials_of
 from agents.evolution.tournament import finalists, room_for
 from agents.ports import BudgetError, VendorError
 from autarch.errors import UsageError
 from autarch.manifest import INTERVAL_MS
 from autarch.market import read_lock
 
+SEEDS_NAME = "seeds.json"
 INTERVALS = ("15m", "30m", "1h", "2h", "4h")
 """Intervals that a port may be asked for, where the data set's own divides them."""
 
@@ -152,7 +155,7 @@ class Evolution:
                 opened = publisher.publish(one, study, begun=self.begun)
                 self._with.journal.append(opened)
                 self._with.progress(f"pull request {opened.pull}: {one.answered.slug} on {opened.branch}")
-        _ended(self._with, mine, why)
+        _ended(self._with, mine, why, self._steps.seeds)
 
 
 def candidates_on(parties: Parties, dataset: str) -> tuple[Candidate, ...]:
@@ -201,7 +204,7 @@ def abandon(parties: Parties) -> Ended | None:
     left = [run for run in runs_of(parties.journal.read()) if run.ended is None]
     if not left:
         return None
-    return _ended(parties, left[-1], "it was abandoned")
+    return _ended(parties, left[-1], "it was abandoned", ())
 
 
 def newest(parties: Parties) -> Came | None:
@@ -210,14 +213,25 @@ def newest(parties: Parties) -> Came | None:
     if not runs:
         return None
     run = runs[-1]
-    return Came(run=run, figures=figures_of(candidates_on(parties, run.begun.dataset), run=run.number, seeds=()))
+    candidates = candidates_on(parties, run.begun.dataset)
+    return Came(run=run, figures=figures_of(candidates, run=run.number, seeds=_seeds_of(parties, run)))
 
 
-def _ended(parties: Parties, run: Run, why: str) -> Ended:
-    """Have all trials of a run counted, and write its end."""
+def _seeds_of(parties: Parties, run: Run) -> tuple[Member, ...]:
+    """Return what stood on main when a run ended; nothing for one that has not."""
+    for noted in parties.journal.read():
+        if isinstance(noted.record, Ended) and noted.record.run == run.number:
+            content = parties.journal.attachment(noted, SEEDS_NAME)
+            return () if content is None else msgspec.json.decode(content, type=tuple[Member, ...])
+    return ()
+
+
+def _ended(parties: Parties, run: Run, why: str, seeds: tuple[Member, ...]) -> Ended:
+    """Have all trials of a run counted, and write its end, with what stood on main then."""
     study = study_of(trials_of(run, parties.journal), begun=run.begun, slug="evolution")
     if parties.publisher is not None:
         parties.publisher.count(study)
     ended = Ended(run=run.number, when_s=parties.clock_s(), why=why, study=study.digest, trials=len(study.trials))
-    parties.journal.append(ended, attached={"study.json": study.packed()})
+    kept = {STUDY_NAME: study.packed(), SEEDS_NAME: msgspec.json.encode(seeds, order="sorted")}
+    parties.journal.append(ended, attached=kept)
     return ended

@@ -224,7 +224,7 @@ def test_the_brief_of_any_run_has_fifteen_short_lines_at_most(tmp_path: Path) ->
     assert lines[0] == "Run 1 on synthetic: its rounds are done"
     assert sum(line.startswith("  #") for line in lines) == 2
     assert "Live: ACTIVE, tag v1" in lines
-    assert newest(world.parties()).run == came.run
+    assert newest(world.parties()) == came
 
 
 def test_the_journal_goes_to_the_forge_and_comes_back_to_a_clone_without_one(tmp_path: Path) -> None:
