@@ -7,6 +7,7 @@ import sqlite3
 import msgspec
 import pytest
 
+from autarch.errors import ConfigError
 from tests.desk.yard import HEAD, a_pull
 
 pytestmark = pytest.mark.slow
@@ -151,16 +152,18 @@ def test_a_halt_is_confirmed_by_typing_the_account_s_name(tab, served) -> None:
     assert [one for one in desk.ran if one[:2] == ("live", "halt")]
 
 
-def test_a_desk_that_goes_and_comes_back_is_heard_again(tab, served) -> None:
+def test_a_forge_that_restarts_while_the_page_is_open_is_told_and_then_heard_again(tab, served) -> None:
     desk, url = served
     come_in(tab, url)
     tab.wait_for_selector("body[data-heard=yes]")
-    tab.context.set_offline(True)
-    tab.context.set_offline(False)
-    desk.forge.problem = None
+    desk.forge.problem = ConfigError("the local forge is not running")
+    tab.wait_for_selector("#news:has-text('not running')", state="attached")
+
     desk.forge.pulls = {1: a_pull(1, "rejected")}
+    desk.forge.problem = None
 
     tab.wait_for_selector("tr[data-pull='1'] .word.rejected")
+    assert tab.faults == []
 
 
 def test_keys_alone_reach_the_first_pull_request(tab, served) -> None:
