@@ -18,6 +18,7 @@ from autarch.evidence.ledger import LEDGER_REF, Ledger
 from autarch.evidence.ledger_entry import Forward, Judgement, LedgerEntry, Sealed
 from autarch.market.build import build, write_blobs
 from autarch.market.load import load_market
+from autarch.market.lock import read_lock
 from autarch.market.lock_toml import lock_toml
 from autarch.market.stores import Stores
 from autarch.market.synth_dataset import default_spec, synth_recipe
@@ -99,10 +100,7 @@ class Bench:
 
     @property
     def lock(self):
-        return self.inputs().lock
-
-    def inputs(self):
-        return ci.inputs.inputs_at_commit(self.forge, self.main, self.desk.choice)
+        return read_lock(self.forge.blob_at(self.main, "ci/datasets/planted.toml"))
 
     def entries(self, kind: str) -> list[LedgerEntry]:
         return [s.entry for s in self.ledger.verify() if s.entry.kind == kind]
