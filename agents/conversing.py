@@ -24,6 +24,8 @@ TURNS_MAX = 60
 WORDS_MAX = 3
 """Answers without a tool before a conversation is over: a model that only talks is reminded so often."""
 CALLS_A_TURN_MAX = 16
+ANSWER_BYTES_MAX = 600_000
+"""Of one answer with what it calls: twice the three files a strategy may have."""
 SUMMARY_BYTES_MAX = 2_000
 _REMINDER = "Go on with your tools, and end with finish or give_up; words outside of them are read by nobody."
 _CUT = "Your answer was cut at its length. Say less at once: one file in one call."
@@ -118,6 +120,8 @@ class ModelProposer:
             body = seat.wire.body(talk, output_max=till.output_max())
             answer, was_stored = till.buy(seat.wire, body, brief=brief, turn=turn)
             till.progress(f"{seat.kind}: turn {turn}{' (kept)' if was_stored else ''}: {_shown(answer)}")
+            if len(answer.pack()) > ANSWER_BYTES_MAX:  # sent back with every turn, it would pass any budget
+                return f"an answer had {len(answer.pack()):,} bytes, and no strategy takes {ANSWER_BYTES_MAX:,}"
             if answer.stop == "refused":
                 talk.turns.append((answer, (), ""))
                 return f"the model declined: {' '.join(till.clean(answer.text).split())[:200]}"
