@@ -65,7 +65,7 @@ class Venue:
         async def there() -> Any:
             return function()
 
-        return asyncio.run_coroutine_threadsafe(there(), self.loop).result(20)
+        return asyncio.run_coroutine_threadsafe(there(), self.loop).result(LONGEST_S)
 
 
 @contextmanager
@@ -75,11 +75,11 @@ def venue() -> Iterator[Venue]:
     server = SimulatorServer(site, wall_ms, ServerOptions())
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
-    asyncio.run_coroutine_threadsafe(server.start(), loop).result(20)
+    asyncio.run_coroutine_threadsafe(server.start(), loop).result(LONGEST_S)
     try:
         yield Venue(site, server.port, loop)
     finally:
-        asyncio.run_coroutine_threadsafe(server.close(), loop).result(20)
+        asyncio.run_coroutine_threadsafe(server.close(), loop).result(LONGEST_S)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
         loop.close()

@@ -73,10 +73,14 @@ def market(symbol: str, start_ms: int, n_bars: int) -> Market:
 
 @dataclass(slots=True, kw_only=True)
 class Paced:
-    """Bars that close by the wall clock. `handed` notes when each was handed over, epoch ms with fraction."""
+    """Bars that close by the wall clock. `handed` notes when each was handed over, epoch ms with fraction.
+
+    `linger_s`: how long the end is held back, so that what is under way comes to its own.
+    """
 
     markets: Mapping[str, Market]
     row: int = 0
+    linger_s: float = 0.0
     handed: list[float] = field(default_factory=list)
 
     def market(self, key: str) -> Market:
@@ -88,6 +92,7 @@ class Paced:
         any_market = next(iter(self.markets.values()))
         row, self.row = self.row, self.row + 1
         if row + 1 >= any_market.n_bars:
+            await asyncio.sleep(self.linger_s)
             return None
         closes = int(any_market.ts[row]) + INTERVAL_MS
         await asyncio.sleep(max(0, closes - wall_ms()) / 1000)

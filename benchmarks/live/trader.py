@@ -22,6 +22,7 @@ from live.trading.reserve import ReserveFile
 from live.venue.bybit.places import sim
 from live.venue.bybit.real import bybit_venue
 
+LINGER_S = 5.0
 BEGINS, RECONCILED = "begins", "reconciled"
 
 
@@ -45,7 +46,7 @@ async def trade(port: int, path: Path, *, start_ms: int, n_bars: int) -> None:
         world = World(
             journal=journal,
             venue=venue,
-            bars=Paced(markets=markets, row=row),
+            bars=Paced(markets=markets, row=row, linger_s=LINGER_S),
             brains=brains,
             clock=Wall(),
             reserve=ReserveFile(path.with_suffix(".reserve"), size=200_000),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from live.journal import GENESIS, Event, event_hash
 from live.journal_body import body_text
+from live.orders import OUR_PREFIX
 from live.simulator.core.rows import ExecutionRow, OrderRow
 
 from .fates import CREATE, misjudged, misquoted
@@ -25,10 +26,10 @@ from .wire import Sent
 if TYPE_CHECKING:
     from .life import Life
 
-OURS: Final = "at-"
 ZERO: Final = Decimal(0)
 LEVERAGE: Final = Decimal(3)  # max_leverage of the manifest and one more
 MINUTE_MS: Final = 57_000  # an order leaves up to some seconds after it was counted
+RESTART_MS: Final = 20_000
 SILENT_MS: Final = 800_000  # ten minutes of silence, and time for a bar or two after it
 
 
@@ -217,11 +218,9 @@ class Watch:
 
     def _check_entry(self, link: str, intent: Mapping[str, Any]) -> None:
         life, symbol = self.life, intent["symbol"]
-        late_ms = life.house.now_ms() - intent["bar"] - life.scenario.interval_ms
-        if late_ms > life.deadline_ms + 1000:
+        if (late_ms := life.house.now_ms() - intent["bar"] - life.scenario.interval_ms) > life.deadline_ms + 1000:
             self.found(f"entry {link} went out {late_ms} ms after its bar's close")
-        limits = life.scenario.limits
-        close = self._close(symbol)
+        limits, close = life.scenario.limits, self._close(symbol)
         if (notional := Decimal(intent["qty"]) * close) > limits.max_order_notional:
             self.found(f"entry {link} of {notional:.0f} USDT is above max_order_notional")
         gross = notional + sum(abs(held) * self._close(one) for one, held in self._held.items())
@@ -244,7 +243,7 @@ class Watch:
         before = self._held.get(row.symbol, ZERO)
         after = before + (row.exec_qty if row.side == "Buy" else -row.exec_qty)
         self._held[row.symbol] = after
-        if not row.order_link_id.startswith(OURS):
+        if not row.order_link_id.startswith(OUR_PREFIX):
             if after == 0:
                 self._stop_due[row.symbol] = False
             if row.create_type == "CreateByUser":
@@ -301,7 +300,7 @@ class Watch:
         told = any(severity != "info" for _, severity, _, _ in life.told) or bool(life.exits)
         struck = {kind for _, _, kind in life.menace.struck}
         if state != "ACTIVE" or not self._opened():
-            if not told:
+            if not told and self.life.kill.at_ms < self.life.scenario.end_ms - RESTART_MS:
                 self.found(f"{symbol} ended {state} and nobody was told")
             if not struck & STRANGE and state == "HALTED":
                 _, why = self._states.get(symbol, self._states.get("", ("", "")))
@@ -370,7 +369,7 @@ class Watch:
                 return
 
     def _may_differ(self, symbol: str, held: Decimal) -> bool:
-        """Return whether a limit, the venue or the market keeps the position from its target, as the disk shows."""
+        """Return whether a limit, the venue, the market or a late kill keeps the position from its target."""
         since = self.life.scenario.calm_ms
         if held != 0 and held * self._wanted(symbol) < 0:
             return False
@@ -383,7 +382,8 @@ class Watch:
             event.time_ms > since and event.body.get("symbol") == symbol and (strange or event.body["by"] != "venue")
             for event in self.life.disk.kept.events("rejected")
         )
-        return held == 0 and (forced or refused)
+        missed = self.life.kill.at_ms > since and any(e.time_ms > since for e in self.life.disk.kept.events("missed"))
+        return held == 0 and (forced or refused or missed)
 
     def _opened(self) -> bool:
         """Return whether the executor runs at the end."""

@@ -46,6 +46,7 @@ class Kill:
     step: int = -1
     append: int = -1
     when: str = "before"
+    at_ms: int = 0
     done: bool = False
     where: str = ""
 
@@ -361,7 +362,7 @@ class Life:
 
     def _strike_down(self) -> None:
         assert self.process is not None
-        self.kill.done = True
+        self.kill.done, self.kill.at_ms = True, self.house.now_ms()
         self.kill.where = "|".join(self.process.waits())
         self.process.kill()
 

@@ -90,7 +90,7 @@ PLANTS: Final[tuple[Plant, ...]] = (
     _plant("believe that a stop stands for ever", f"{GUARDING}.found",
            "if position.size == 0", "return\n    if position.size == 0"),
     # bars and releases
-    _plant("take over a release without its positions", f"{BOOKS}.handed", "sleeve.take(", "repr("),
+    _plant("take over a release without its positions", f"{BOOKS}.handed", "sleeve.take(", "(lambda *_: None)("),
     # comparing
     _plant("never compare", f"{RECONCILING}.reconcile", "self._believe(", "(lambda _found: None)("),
     _plant("believe the first contradiction", f"{RECONCILING}._believe",
