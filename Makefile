@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-slow soak lint docs format bench bench-own nightly lock clean
+.PHONY: help venv demo test test-slow soak lint docs format bench bench-own nightly calibrate lock clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -37,11 +37,14 @@ soak: $(STAMP)  ## simulated lives by the thousand, deaths at every wait, plante
 	$(BIN)/python -m pytest -q -m soak tests/simulation
 	$(BIN)/python -m tests.simulation --seeds 20000 --jobs 2
 
-lint: $(STAMP)  ## ruff, mypy, import-linter
+lint: $(STAMP)  ## ruff, mypy, import-linter, the workflows' linters
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/zizmor --offline --no-progress --quiet --persona=pedantic .github
+	$(BIN)/actionlint
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
 docs: $(STAMP)  ## the manual as pages, in .site/; a broken link fails
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
@@ -58,6 +61,9 @@ bench-own: $(STAMP)  ## the other benchmarks, our own figures alone
 
 nightly: $(STAMP)  ## what takes too long for every change: the referee over all real bars of AUTARCH_REAL_DATA
 	$(BIN)/python -m benchmarks referee
+
+calibrate: $(STAMP)  ## false promotions, power and adversaries, on real bars of AUTARCH_REAL_DATA with known truth
+	$(BIN)/python -m benchmarks calibration --write docs/statistics.md
 
 lock: $(STAMP)  ## renew requirements.lock (needs uv)
 	uv pip compile --quiet --universal --no-strip-extras --generate-hashes --no-emit-index-url --python-version 3.11 \
