@@ -126,7 +126,6 @@ class Household:
             raise ConfigError(f"main has no ci/datasets/{dataset}.toml; `autarch data ls` shows what exists")
         bench = TrainBench(lock=read_lock(content), stores=workspace.stores(), capital=capital, allow_weak=allow_weak)
         purse = Purse(workspace.root / FILE, clock_ms)
-        environment = dict(os.environ)
         house = cls(
             repo=workspace.repo,
             base=base,
@@ -136,8 +135,8 @@ class Household:
             budget=read_budget(workspace.root),
             purse=purse,
             answers=answers or purse,
-            redactor=redactor_of(workspace.root, environment),
-            environment=environment,
+            redactor=redactor_of(workspace.root, dict(os.environ)),
+            environment=dict(os.environ),
             clock_ms=clock_ms,
             progress=progress,
             keep_transcript=keep_transcript or (lambda content: store_transcript(workspace.root, content)),

@@ -73,6 +73,10 @@ def review(
             allowed=allowed,
             post=not dry_run,
         )
+    return _told(made, json_=json_)
+
+
+def _told(made: Any, *, json_: bool) -> int:
     if json_:
         answer = {"pull": made.pull, "head": made.head, "reviewer": made.reviewer, "posted": made.posted}
         typer.echo(json.dumps({**answer, "findings": {name: list(items) for name, items in made.findings.items()}}))

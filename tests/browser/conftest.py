@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
 import shutil
 import socket
 import threading
-from pathlib import Path
+from importlib.resources import files
 
 import pytest
 import uvicorn
@@ -22,9 +21,6 @@ from autarch.desk.room import Room
 from autarch.desk.sessions import Bucket, Codes, Sessions
 from ci.page import library
 from tests.desk.yard import Desk, FakeForge, FakeLive
-
-AXE = "AUTARCH_AXE"
-"""Names axe.min.js of npm's axe-core; without it the accessibility of pages is not looked at."""
 
 
 @pytest.fixture(scope="session")
@@ -55,10 +51,8 @@ def tab(chromium):
 
 @pytest.fixture(scope="session")
 def axe():
-    named = os.environ.get(AXE, "")
-    if not Path(named).is_file():
-        pytest.skip(f"{AXE} names no axe.min.js: npm ci in a folder with axe-core, then set it")
-    return Path(named).read_text(encoding="utf-8")
+    """axe-core, as the package that drives it from Python carries it."""
+    return (files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
 
 
 @pytest.fixture
