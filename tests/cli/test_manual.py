@@ -66,3 +66,12 @@ def test_a_cell_cannot_end_its_column_or_open_a_tag() -> None:
 def test_an_unknown_page_is_misuse_and_names_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["manual", "limits"]) == 2
     assert "the pages are commands, policy, formats" in capsys.readouterr().err
+
+
+def test_the_pages_of_the_reference_are_what_the_code_says(root, request: pytest.FixtureRequest) -> None:
+    if request.config.getoption("--update-golden"):
+        assert main(["manual", "--write", str(root / "docs" / "reference")]) == 0
+
+    for topic in TOPICS:
+        kept = (root / "docs" / "reference" / f"{topic}.md").read_text("utf-8")
+        assert kept == page(topic), "run: .venv/bin/pytest tests/cli/test_manual.py --update-golden"
