@@ -68,7 +68,7 @@ class AnthropicWire:
         gathered = _Gathered()
         try:
             with self._client.messages.create(**body, stream=True) as stream:
-                gathered.request = stream.response.headers.get("request-id", "")
+                gathered.began, gathered.request = True, stream.response.headers.get("request-id", "")
                 for event in stream:
                     gathered.add(event)
                     if time.monotonic() > until or gathered.size > STREAM_BYTES_MAX:
@@ -105,10 +105,9 @@ class _Gathered:
         self.stop: str | None = None
         self.request = ""
         self.size = 0
-        self.began = False
+        self.began = False  # the vendor has taken the request: whatever comes now may cost
 
     def add(self, event: Any) -> None:
-        self.began = True
         if event.type == "message_start":
             self._use(event.message.usage)
         elif event.type == "content_block_start":

@@ -65,9 +65,8 @@ class OpenAIWire:
 
         try:
             with self._client.responses.create(**body, stream=True) as stream:
-                request = stream.response.headers.get("x-request-id", "")
+                began, request = True, stream.response.headers.get("x-request-id", "")
                 for event in stream:
-                    began = True
                     size += len(getattr(event, "delta", "") or "")
                     if event.type in {"response.completed", "response.incomplete", "response.failed"}:
                         last = event.response.to_dict()

@@ -47,7 +47,8 @@ def test_each_staged_fault_is_named_with_its_place(clone):
         **strategy("c_untidy", HONEST.replace("gap = ", "gap  =  ")),
         **strategy("d_schema"),
     }
-    files["strategies/d_schema/manifest.toml"] += b"speed = 1\n"
+    place = "strategies/d_schema/manifest.toml"
+    files[place] = files[place].replace(b"[params]", b"speed = 1\n[params]")
 
     found = [(problem.path, problem.what) for problem in problems(clone(files))]
 

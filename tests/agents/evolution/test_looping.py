@@ -122,8 +122,10 @@ def test_copies_are_refused_before_anything_is_tuned_or_judged(tmp_path: Path) -
 
     came = evolved(world, {"field": Copying()}, rounds=1)
 
-    assert {c.stopped for c in came.run.candidates} == {"decisions"}
-    assert all("main:hill again" in c.sketched.detail for c in came.run.candidates)
+    sketched = [c for c in came.run.candidates if c.stopped != "code"]  # two of the draws may be word for word alike
+    assert sketched
+    assert {c.stopped for c in sketched} == {"decisions"}
+    assert all("main:hill again" in c.sketched.detail for c in sketched)
     assert all(c.judged is None for c in came.run.candidates)
 
 

@@ -169,7 +169,7 @@ def test_a_stream_that_breaks_is_told_as_cut_wherever_it_breaks(play, after):
 
     assert isinstance(error, WireError)
     assert error.may_retry
-    assert error.was_cut is (after > 0)
+    assert error.was_cut  # the vendor took the request: it may cost, even when no event came
 
 
 def test_a_cut_stream_tells_the_tokens_that_were_told_before(play, vendor):
