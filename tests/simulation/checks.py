@@ -18,7 +18,7 @@ from .fates import CREATE, misjudged, misquoted
 from .faults import STRANGE
 from .lasting import BARE_MS, EXIT_MS, Lasting, is_by_hand, is_too_large, stop_of
 from .scenario import CAPITAL
-from .targets import TICK, close_of, stop_due, target_of, won
+from .targets import TICK, close_of, stop_due, target_of, won_before
 from .tracing import short
 from .venue_side import UID
 from .wire import Sent
@@ -351,11 +351,11 @@ class Watch:
     def _check_equity(self, event: Event) -> None:
         """A decision's equity is capital and own fills, fees and funding before its close, at its closes."""
         body: Mapping[str, Any] = event.body
-        closes_ms = body["bar"] + self.life.scenario.interval_ms
-        odd = any((self._strange, self._foreign, self._parted, self._silenced()))
-        if odd or closes_ms < self.life.scenario.calm_ms + 60_000:
+        closes_ms, calm_ms = body["bar"] + self.life.scenario.interval_ms, self.life.scenario.calm_ms
+        if closes_ms < calm_ms + 60_000 or any((self._strange, self._foreign, self._parted, self._silenced())):
             return
-        equity = CAPITAL + won(self._account.executions, body["closes"], before_ms=closes_ms)
+        rows, late_ms = self._account.executions, closes_ms + self.life.deadline_ms
+        equity = CAPITAL + won_before(event, rows, self._booked, closes_ms=closes_ms, late_ms=late_ms)
         if abs(equity - Decimal(repr(float(body["equity"])))) > Decimal("0.01"):
             self.found(f"bar {body['bar']} was decided with an equity of {body['equity']}; it was {equity:.4f}")
 

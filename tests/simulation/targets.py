@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from decimal import ROUND_DOWN, ROUND_UP, Decimal
 from typing import Any, Final
 
@@ -37,6 +37,21 @@ def won(rows: Iterable[ExecutionRow], closes: Mapping[str, float], *, before_ms:
                 signed = row.exec_qty if row.side == "Buy" else -row.exec_qty
                 total += signed * (Decimal(repr(float(closes[row.symbol]))) - row.exec_price)
     return total
+
+
+def won_before(
+    decision: Event, rows: Iterable[ExecutionRow], booked: Container[str], *, closes_ms: int, late_ms: int
+) -> Decimal:
+    """Return what had been made when a bar was decided, at its closes, USDT.
+
+    What comes at its close or after waits for the decision, but only until the bar's deadline: a decision that is
+    later than that is made with what has been booked by then.
+    """
+    body: Any = decision.body
+    if decision.time_ms <= late_ms:
+        return won(rows, body["closes"], before_ms=closes_ms)
+    known = [row for row in rows if row.time_ms < closes_ms or row.exec_id in booked]
+    return won(known, body["closes"], before_ms=decision.time_ms + 1)
 
 
 def stop_due(entry: Decimal, distance: float, *, is_long: bool) -> Decimal:
