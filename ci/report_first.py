@@ -217,7 +217,7 @@ def _luck(scene: Scene) -> str:
 
 def _kills(scene: Scene) -> str:
     said = _DIES.search(thesis_of(scene.outcome).text)
-    told = [" ".join(said.group(1).split())[:200]] if said else []
+    told = [" ".join(said.group(1).split())[:200].rstrip(". ")] if said else []
     near = [one for one in judged_measures(scene) if one[1].limit or not one[1].holds][:NEAREST]
     if near:
         told.append("nearest limits: " + ", ".join(f"{m.name} {comparison(m)}" for _, m, _ in near))
