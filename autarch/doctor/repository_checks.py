@@ -11,10 +11,10 @@ from autarch.errors import AutarchError
 from autarch.forge import protection
 from autarch.forge.create import HOOK, hook_text
 from autarch.forge.state import ForgeState
-from autarch.repo import environment_problems
 from autarch.repo.git import GitRepo
 from autarch.repo.signers import SIGNERS_PATH, SignerRole
 from autarch.repo.signing import DEMO_COMMENT, public_key
+from autarch.repo.trusted import environment_problems
 
 LOCK = "requirements.lock"
 HOOKS_WANTED = ("pre-commit",)

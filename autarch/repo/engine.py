@@ -2,10 +2,10 @@
 
 In: every .py file of `autarch` and `ci` that can change a decision, a number, a limit's comparison
 or the claim's bytes, and requirements.lock, because numpy, TA-Lib and numba compute the numbers.
-Out: what only shows, moves or records a verdict after it exists (`autarch/cli`, `autarch/forge`,
-`ci/publish*`, `ci/report*`,
-`ci/actions`), so that a better web page does not make every evidence stale. `live` is
-out because the claim says nothing about it, `ci/policy.toml` because the claim names it by itself.
+Out: what only shows, moves, asks for or records a verdict (`autarch/cli`, `autarch/desk`, `autarch/doctor`,
+`autarch/forge`, `autarch/notebook.py`, `ci/actions`, `ci/publish*`, `ci/report*`), so that a better web page
+does not make every evidence stale. `live` is out because the claim says nothing about it, `ci/policy.toml`
+because the claim names it by itself.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ from autarch.repo.git import GitRepo
 
 LOCK_NAME = "requirements.lock"
 JUDGING = ("autarch/", "ci/")
-NOT_JUDGING = ("autarch/cli/", "autarch/forge/", "ci/publish", "ci/report", "ci/actions/")
+NOT_JUDGING = (
+    *("autarch/cli/", "autarch/desk/", "autarch/doctor/", "autarch/forge/", "autarch/notebook.py"),
+    *("ci/actions/", "ci/publish", "ci/report"),
+)
 
 
 def is_judging(path: str) -> bool:

@@ -200,6 +200,7 @@ def test_moving_code_between_files_changes_the_engine_digest(repo, commit, head)
 
 def test_the_running_codes_digest_covers_what_judges(root):
     assert engine_digest() == engine_digest(root)
+    assert not is_judging("autarch/desk/app.py")
     assert is_judging("autarch/engine/kernel.py")
     assert is_judging("ci/checks/risk.py")
     assert not is_judging("live/executor.py")
