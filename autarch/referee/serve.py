@@ -5,14 +5,19 @@ Both ways a message is its length, eight bytes, and a pickle; both ends are this
 
 from __future__ import annotations
 
+import os
 import pickle
 import struct
 import sys
+import threading
+import time
 import traceback
 from collections.abc import Callable
 from typing import IO, Any, Final
 
 HEADER: Final = struct.Struct("<Q")
+ORPHAN_EXIT: Final = 3
+LOOK_S: Final = 1.0
 
 
 def send(stream: IO[bytes], message: object) -> None:
@@ -39,7 +44,11 @@ def receive(stream: IO[bytes]) -> Any:
 
 
 def serve(play: Callable[[Any], object]) -> int:
-    """Play each request, a tuple of sheets, and answer a tuple of what came of each, or the text of an error."""
+    """Play each request, a tuple of sheets, and answer a tuple of what came of each, or the text of an error.
+
+    Nobody is left to answer when the process that asked is gone: then this one ends within about a second.
+    """
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     from autarch.numerics import is_pinned  # noqa: PLC0415  not before a first request's imports are settled
 
     answers, sys.stdout = sys.stdout.buffer, sys.stderr
@@ -51,6 +60,12 @@ def serve(play: Callable[[Any], object]) -> int:
         except Exception:  # noqa: BLE001  the asker shows it, and the check is undecided
             send(answers, traceback.format_exc(limit=-2))
     return 0
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(LOOK_S)
+    os._exit(ORPHAN_EXIT)
 
 
 def main() -> int:
