@@ -8,12 +8,21 @@ import sys
 import time
 from pathlib import Path
 
-PLAYER = "import time; from autarch.referee.serve import serve; serve(lambda sheet: time.sleep(600))"
+PLAYER = """
+import sys, time
+from autarch.referee.serve import serve
+serve(lambda sheet: (print("busy", file=sys.stderr, flush=True), time.sleep(600)))
+"""
 PARENT = f"""
-import subprocess, sys
+import os, subprocess, sys
+from autarch.numerics import pinned_environment
 from autarch.referee.serve import send
-player = subprocess.Popen([sys.executable, "-P", "-c", {PLAYER!r}], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+player = subprocess.Popen(
+    [sys.executable, "-P", "-c", {PLAYER!r}],
+    env=pinned_environment(os.environ), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+)
 send(player.stdin, (1,))
+player.stderr.readline()
 print(player.pid, flush=True)
 player.wait()
 """
