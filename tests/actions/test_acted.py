@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from typing import NamedTuple
 
 import msgspec
@@ -202,6 +203,7 @@ def test_a_tag_that_a_deployer_refuses_fails(stage, tmp_path, how):
 
 def test_a_forged_patch_opens_nothing(stage):
     folder = stage.folder / "artifacts" / "patch"
+    shutil.rmtree(folder, ignore_errors=True)  # of an honest run before it
     folder.mkdir(parents=True)
     patch = Patch(
         schema=1, agent="tuner", slug="a_trend", base=stage.main, title="x", body="x", trailers=(),

@@ -23,8 +23,9 @@ from ci.page import library
 from tests.desk.yard import Desk, FakeForge, FakeLive
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
+    """A browser for one file's tests: while Playwright is open, nothing else in the process may run an event loop."""
     playwright = pytest.importorskip("playwright.sync_api", reason="no playwright: install the dev group of the lock")
     found = shutil.which("chromium") or shutil.which("google-chrome")
     if found is None:

@@ -12,7 +12,7 @@ from agents.evolution.records import Answered, Opened
 
 from world import World, killing_after
 
-POINTS = 51
+POINTS = 49
 """Moments of one run at which it may die: before and after each move of a reference, each answer, each request."""
 
 
