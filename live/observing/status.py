@@ -13,7 +13,7 @@ from live.journal import Journal
 from live.observing.alerting import alerts_path, read_alerts
 from live.observing.heartbeat import Heartbeat, heartbeat_path, read_heartbeat, start_ticks
 from live.observing.picture import Holding, Picture
-from live.stopping.latch import FileLatch
+from live.stopping.latch import FileLatch, Latched
 from live.stopping.places import Places
 from live.watching.choice import Choices
 
@@ -47,7 +47,9 @@ class Looking:
                 self._verified = True
             self._picture.fold(journal.events(after=self._picture.seq))
             of_journal = journal_status(journal, self._picture)
-        return {**of_journal, **self._alive(now_ms), **self._next(), "latch": self._latch(), "alerts": self._alerts()}
+        latched = FileLatch(path=Places(root=self.host.root, account=self.account).latch, account=self.account).read()
+        seen = {"latch": _latch(latched), "alerts": self._alerts()}
+        return {**of_journal, **_overruled(of_journal, latched), **self._alive(now_ms), **self._next(), **seen}
 
     def _alive(self, now_ms: int) -> dict[str, Any]:
         try:
@@ -67,13 +69,6 @@ class Looking:
         }
         return {"running": is_running(beat), "heartbeat": shown}
 
-    def _latch(self) -> dict[str, Any]:
-        """Return what nobody may send against, whatever the journal says: a kill halts without an executor."""
-        latch = FileLatch(path=Places(root=self.host.root, account=self.account).latch, account=self.account)
-        latched = latch.read()
-        waiting = None if latched.release is None else f"{latched.release.who} resumes from {latched.release.start}"
-        return {"halts": [str(halted) for halted in latched.halts], "release": waiting}
-
     def _next(self) -> dict[str, Any]:
         try:
             choice = Choices(self.host).read()
@@ -85,6 +80,18 @@ class Looking:
     def _alerts(self) -> list[dict[str, Any]]:
         told = read_alerts(alerts_path(self.host, self.account))
         return [asdict(alert) for alert in told[-ALERTS_SHOWN:]]
+
+
+def _overruled(of_journal: Mapping[str, Any], latched: Latched) -> dict[str, str]:
+    """Return the state that really holds: a kill halts without an executor that could journal it."""
+    halted = latched.blocks("")
+    return {"state": "HALTED", "reason": halted} if halted and of_journal["state"] != "HALTED" else {}
+
+
+def _latch(latched: Latched) -> dict[str, Any]:
+    """Return what nobody may send against, whatever the journal says."""
+    waiting = None if latched.release is None else f"{latched.release.who} resumes from {latched.release.start}"
+    return {"halts": [str(halted) for halted in latched.halts], "release": waiting}
 
 
 def accounts_of(host: Host) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from live.host import Host
 from . import release_yard
 from .test_going_live import CODE, POLICY
 
-pytestmark = pytest.mark.soak  # it waits for whole minutes
+pytestmark = pytest.mark.slow  # it waits for whole minutes
 
 BLOCK = re.compile(r"^```bash\n(.*?)^```", re.DOTALL | re.MULTILINE)
 HALF = b"np.full(bars.close.shape, 0.5), stop"

@@ -141,7 +141,7 @@ def test_a_halt_in_the_latch_is_shown_though_no_executor_has_journalled_it(host)
 
     found = Looking(host, "paper").look(CLOSE)
 
-    assert found["state"] == "ACTIVE"
+    assert (found["state"], found["reason"]) == ("HALTED", "the account halted by kill (desk): enough")
     assert found["latch"] == {"halts": ["the account halted by kill (desk): enough"], "release": None}
     assert "halted    the account halted by kill (desk): enough" in status_text(found)
     latch.ask(Release(start="flat", who="desk", at_ms=CLOSE + 1))
