@@ -120,4 +120,7 @@ def _server(address: Path, answer: Callable[[bytes], dict[str, object]]) -> sock
     class Server(socketserver.ThreadingUnixStreamServer):
         daemon_threads = True
 
+        def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002  as the base class names them
+            _log.exception("a hook's question went unanswered")
+
     return Server(str(address), Handler)

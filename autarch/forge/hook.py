@@ -12,10 +12,12 @@ import json
 import os
 import socket
 import sys
+import time
 
 SOCKET, TICKET = "AUTARCH_FORGE_SOCKET", "AUTARCH_FORGE_TICKET"
 QUARANTINE = ("GIT_QUARANTINE_PATH", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES")
 ANSWER_S = 120.0
+TRIES, PAUSE_S = 5, 0.1
 CHUNK_BYTES = 65_536
 NO_FORGE = (
     "REFUSED\n  rule: role\n  why : the push did not come through the forge, so nobody says who pushes\n"
@@ -30,12 +32,29 @@ def main() -> int:
         return _refused(NO_FORGE)
     quarantine = {name: os.environ[name] for name in QUARANTINE if name in os.environ}
     try:
-        answer = ask(address, {"ticket": ticket, "lines": sys.stdin.read(), "quarantine": quarantine})
+        answer = ask_again(address, {"ticket": ticket, "lines": sys.stdin.read(), "quarantine": quarantine})
     except (OSError, ValueError) as error:
         return _refused(f"REFUSED\n  rule: undecided\n  why : the forge did not answer: {error}\n  fix : push again")
     if answer.get("accepted") is not True:
         return _refused(str(answer.get("told") or NO_FORGE))
     return 0
+
+
+def ask_again(address: str, question: dict[str, object]) -> dict[str, object]:
+    """Ask, and once more when the connection broke: a question that was not read has not used up its ticket.
+
+    Had it been read, the ticket would be gone and the answer a refusal; so nothing is let in twice.
+
+    Raises:
+        OSError: nobody listens, no answer within `ANSWER_S`, or `TRIES` connections broke.
+        ValueError: the answer is no JSON object.
+    """
+    for _ in range(TRIES - 1):
+        try:
+            return ask(address, question)
+        except (ConnectionResetError, BrokenPipeError):
+            time.sleep(PAUSE_S)
+    return ask(address, question)
 
 
 def ask(address: str, question: dict[str, object]) -> dict[str, object]:

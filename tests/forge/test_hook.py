@@ -1,0 +1,76 @@
+"""The hook by itself, against a socket that behaves badly."""
+
+from __future__ import annotations
+
+import io
+import json
+import socket
+import threading
+
+import pytest
+
+from autarch.forge import hook
+
+QUESTION = {"ticket": "one", "lines": "", "quarantine": {}}
+
+
+@pytest.fixture
+def listener(tmp_path, monkeypatch):
+    monkeypatch.setattr(hook, "PAUSE_S", 0.0)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
+        listening.bind(str(tmp_path / "hook"))
+        listening.listen(8)
+        listening.settimeout(20.0)
+        yield listening
+
+
+def play(listener, *, broken, answer=b""):
+    """Close the first `broken` connections unread, then answer; return the thread and what was read."""
+    asked = []
+
+    def serve():
+        for _ in range(broken):
+            line, _ = listener.accept()
+            line.recv(1)  # the question has arrived, and most of it stays unread
+            line.close()
+        if answer:
+            line, _ = listener.accept()
+            with line, line.makefile("rb") as read:
+                asked.append(json.loads(read.read()))
+                line.sendall(answer)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    return thread, asked
+
+
+def test_a_question_whose_connection_breaks_unread_is_asked_again(listener):
+    thread, asked = play(listener, broken=hook.TRIES - 1, answer=b'{"accepted": true}')
+
+    answer = hook.ask_again(listener.getsockname(), QUESTION)
+
+    thread.join()
+    assert answer == {"accepted": True}
+    assert asked == [QUESTION]
+
+
+def test_a_forge_that_breaks_every_connection_is_no_leave_to_push(listener, monkeypatch, capsys):
+    thread, _ = play(listener, broken=hook.TRIES)
+    monkeypatch.setenv(hook.SOCKET, listener.getsockname())
+    monkeypatch.setenv(hook.TICKET, "one")
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+
+    code = hook.main()
+
+    thread.join()
+    assert code == 1
+    assert "rule: undecided" in capsys.readouterr().err
+
+
+def test_an_answer_that_never_came_is_not_asked_for_twice(listener):
+    thread, _ = play(listener, broken=0, answer=b"\n")
+
+    with pytest.raises(ValueError, match="Expecting value"):
+        hook.ask_again(listener.getsockname(), QUESTION)
+
+    thread.join()
