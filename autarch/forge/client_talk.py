@@ -72,8 +72,12 @@ class Talk(Endpoints):
                 return comment if comment.body == text else self.edit_comment(comment.id, text)
         return self.add_comment(number, text)
 
+    def open_issue(self, title: str, body: str) -> int:
+        """Ask for something in words and return the issue's number."""
+        return int(self._json("POST", "/issues", {"title": title, "body": body})["number"])
+
     def issue_text(self, number: int) -> tuple[str, str, str]:
-        """Return title, body and author of an issue: text of a stranger. A forge without issues answers 404."""
+        """Return title, body and author of an issue: text of a stranger."""
         raw = self._json("GET", f"/issues/{number}")
         return str(raw["title"]), str(raw.get("body") or ""), str(raw["user"]["login"])
 

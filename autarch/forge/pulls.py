@@ -7,7 +7,8 @@ so the chain is also the audit log. Only the forge writes these references; read
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 import msgspec
@@ -19,6 +20,7 @@ from autarch.repo.git import GitRepo
 from autarch.repo.objects import REGULAR, Person, TreeEntry
 
 PREFIX = "refs/autarch/pulls/"
+ISSUES = "refs/autarch/issues/"
 FILE = "pull.json"
 ENTRIES_MAX = 1000  # comments, and reviews, of one pull request
 GateState = Literal["queued", "running", "accepted", "rejected", "undecided"]
@@ -148,10 +150,17 @@ class PullStore:
 
     def create(self, make: Callable[[int, EpochMs], PullRecord]) -> PullRecord:
         """Store the pull request `make(number, now)` under the next free number."""
-        with self._lock:
-            record = make(max(self._records, default=0) + 1, self._clock())
+        with self.numbering() as number:
+            record = make(number, self._clock())
             self._write(record, why=f"Open pull request {record.number} by {record.author}")
             return record
+
+    @contextmanager
+    def numbering(self) -> Iterator[int]:
+        """Hold the counter that pull requests and issues share, and give the next free number."""
+        with self._lock:
+            issues = (int(ref.removeprefix(ISSUES)) for ref in self._repo.refs(ISSUES))
+            yield max([*self._records, *issues], default=0) + 1
 
     def change(self, number: int, change: Callable[[PullRecord, EpochMs], PullRecord], *, why: str) -> PullRecord:
         """Replace a pull request by what `change(record, now)` makes of it; an equal record writes nothing.

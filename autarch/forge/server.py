@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from autarch.canonical import sha256_hex
 from autarch.errors import AutarchError, RefusedError
-from autarch.forge import pages, routes_more
+from autarch.forge import pages, routes_issues, routes_more
 from autarch.forge.desk import DeniedError
 from autarch.forge.errands import Errands
 from autarch.forge.gatekeeper import Gatekeeper
@@ -67,7 +67,7 @@ _Endpoint = Callable[[Request], Awaitable[Response]]
 def build_app(office: Office, gatekeeper: Gatekeeper, errands: Errands | None = None) -> ASGIApp:
     """Return the application that answers for one forge."""
     git = GitService(repo=office.state.repo, gatekeeper=gatekeeper, on_push=office.desk.notice)
-    routes = [_rest_route(office, *route) for route in (*ROUTES, *routes_more.ROUTES)]
+    routes = [_rest_route(office, *route) for route in (*ROUTES, *routes_more.ROUTES, *routes_issues.ROUTES)]
     routes += [] if errands is None else [_rest_route(office, *route) for route in errand_routes(errands)]
     routes += [_rest_route(office, *route, body=FILE) for route in routes_more.FILE_ROUTES]
     routes.append(Route("/{owner}/{name}.git/{service:path}", _git_endpoint(office, git), methods=["GET", "POST"]))

@@ -41,6 +41,8 @@ SCHEMAS = (
     ("GET", f"{ROOT}/issues/{N}/comments", "list[IssueComment]"),
     ("PATCH", f"{ROOT}/issues/comments/{N}", "IssueComment"),
     ("GET", f"{ROOT}/issues", "list[Issue]"),
+    ("POST", f"{ROOT}/issues", "Issue"),
+    ("GET", f"{ROOT}/issues/{N}", "Issue"),
     ("GET", f"{ROOT}/issues/{N}/labels", "list[Label]"),
     ("POST", f"{ROOT}/issues/{N}/labels", "list[Label]"),
     ("DELETE", f"{ROOT}/issues/{N}/labels/.+", "list[Label]"),
@@ -76,6 +78,7 @@ BODIES = (
     ("POST", f"{ROOT}/statuses/[0-9a-f]+", ("ReposOwnerRepoStatusesShaPostBody",)),
     ("POST", f"{ROOT}/issues/{N}/comments", ("ReposOwnerRepoIssuesIssueNumberCommentsPostBody",)),
     ("PATCH", f"{ROOT}/issues/comments/{N}", ("ReposOwnerRepoIssuesCommentsCommentIdPatchBody",)),
+    ("POST", f"{ROOT}/issues", ("ReposOwnerRepoIssuesPostBody",)),
     ("POST", f"{ROOT}/issues/{N}/labels", ("ReposOwnerRepoIssuesIssueNumberLabelsPostBodyOneof0",)),
     (
         "POST",
@@ -162,6 +165,7 @@ def _walk(yard: Yard, clients: dict[str, ForgeClient]) -> None:
     human.ref("heads/main"), human.branches(), human.content("README.md")
     agent.create_ref("heads/agent/tuner/made-1", head)
     agent.move_ref("heads/agent/tuner/made-1", other.head_sha, force=True), agent.delete_ref("heads/agent/tuner/made-1")
+    human.issue_text(human.open_issue("Ask", "for it")), human.issue_text(number)
     for each in human.rulesets():
         human.ruleset(each.id)
     human.branch_rules("main"), human.permission_of("human"), human.repository_secrets(), human.workflow_runs()
