@@ -1,7 +1,7 @@
 """Memory over a month of minute bars: the executor on paper, with its journal and its order book on disk.
 
 Two symbols are entered and closed every hour, bar by bar, as fast as the machine goes. Prints the resident memory after
-each of ten equal stretches. The paper venue remembers its newest 20,000 rows of each kind, so it grows until then.
+each of ten equal stretches. The paper venue remembers its newest 500 to 1,000 rows of each kind; it grows until then.
 """
 
 from __future__ import annotations

@@ -23,6 +23,11 @@ class Vitals(Protocol):
         """How far the wall clock is ahead of the venue's."""
         ...
 
+    @property
+    def stale_ms(self) -> int | None:
+        """Age of the newest sign of life of the private stream; None before the first."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class WithVitals:
@@ -45,4 +50,6 @@ class WithVitals:
         if self.vitals is not None:
             now = self.vitals()
             told = replace(told, generation=now.generation, clock_offset_ms=-float(now.clock_off_ms))
+            if now.stale_ms is not None:
+                told = replace(told, stale_ms={**told.stale_ms, "private": now.stale_ms})
         self.observer.beat(told)

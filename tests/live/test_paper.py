@@ -13,6 +13,7 @@ from live.simulator.core.prices import BarOpened, FundingDue, MarkMoved, Traded
 from live.trading.release import Release
 from live.venue.paper.book import RequestBook
 from live.venue.paper.happening import happening_venue
+from live.venue.paper.venue import KEPT
 
 from .conftest import COSTS, WIDE, instrument
 
@@ -52,6 +53,24 @@ def order(link, side="Buy", qty="1", *, reduce_only=False, stop=None):
 
 def executions(venue):
     return asyncio.run(venue.executions(since_ms=0))
+
+
+def test_a_long_life_is_remembered_in_part_and_its_newest_fills_are_there(street):
+    venue = street.open()
+    account = venue.exchange.accounts["paper"]
+    assert account.kept == KEPT
+    account.kept = 5
+    street.trade(venue, 1000.0)
+
+    for number in range(16):
+        buys = number % 2 == 0
+        asyncio.run(venue.place(order(f"at-{number}", "Buy" if buys else "Sell", reduce_only=not buys)))
+
+    histories = (account.executions, account.orders, account.wallets, *account.positions.values())
+    assert all(5 <= len(history) <= 10 for history in histories)
+    assert [row.order_link_id for row in executions(venue)][-2:] == ["at-14", "at-15"]
+    assert asyncio.run(venue.order("at-15", "AAAUSDT")).status == "filled"
+    assert asyncio.run(venue.order("at-0", "AAAUSDT")) is None
 
 
 @pytest.fixture

@@ -19,13 +19,14 @@ HISTORY_MAX = 20_000
 
 @dataclass(slots=True, kw_only=True)
 class Account:
-    """Whose orders these are. `deposited` is the USDT put in less what was taken out."""
+    """Whose orders these are. `deposited` is the USDT put in less what was taken out; `kept` bounds each history."""
 
     uid: str
     deposited: Decimal
     margin_mode: MarginMode = "ISOLATED_MARGIN"
     position_mode: int = 0  # 0 one-way, 3 hedge
     trading: bool = True
+    kept: int = HISTORY_MAX
     holdings: dict[str, Holding] = field(default_factory=dict)
     open_orders: dict[str, OrderRow] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)  # orderLinkId -> orderId, for ever
@@ -60,14 +61,14 @@ class Account:
                 self._note_order(row)
             case ExecutionRow():
                 self.executions.append(row)
-                trim(self.executions)
+                trim(self.executions, self.kept)
             case PositionRow():
                 kept = self.positions.setdefault(row.symbol, [])
                 kept.append(row)
-                trim(kept)
+                trim(kept, self.kept)
             case WalletRow():
                 self.wallets.append(row)
-                trim(self.wallets)
+                trim(self.wallets, self.kept)
 
     def order_as_of(self, order_id: str, as_of_ms: EpochMs) -> OrderRow | None:
         """Return an order as it was at a time, None when it did not exist then."""
@@ -87,9 +88,9 @@ class Account:
             self.open_orders[row.order_id] = row
         else:
             self.open_orders.pop(row.order_id, None)
-        if len(self.orders) > 2 * HISTORY_MAX:
+        if len(self.orders) > 2 * self.kept:
             closed = [key for key in self.orders if key not in self.open_orders]
-            for key in closed[:HISTORY_MAX]:
+            for key in closed[: self.kept]:
                 del self.orders[key]
 
 
@@ -110,7 +111,7 @@ def newest(rows: Iterable[Dated], as_of_ms: EpochMs) -> Dated | None:
     return found
 
 
-def trim(rows: list[Any]) -> None:
-    """Drop the older half of a history that has grown too long."""
-    if len(rows) > 2 * HISTORY_MAX:
-        del rows[:HISTORY_MAX]
+def trim(rows: list[Any], kept: int) -> None:
+    """Drop the older half of a history that has grown to twice what is kept."""
+    if len(rows) > 2 * kept:
+        del rows[:kept]

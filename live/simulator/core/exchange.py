@@ -14,7 +14,7 @@ from decimal import Decimal
 from autarch.canonical import EpochMs
 from live.lines import to_decimal
 from live.simulator.core.acceptance import Standing, check_order, check_triggers
-from live.simulator.core.account import Account, MarginMode
+from live.simulator.core.account import HISTORY_MAX, Account, MarginMode
 from live.simulator.core.contract import Contract
 from live.simulator.core.holding import Holding
 from live.simulator.core.matching import Liquidity, Matching, whole
@@ -75,15 +75,15 @@ class Exchange:
         found, self._matching.out = self._matching.out, []
         return found
 
-    def open_account(self, uid: str, deposit: Decimal) -> Account:
-        """Open an account with so much USDT.
+    def open_account(self, uid: str, deposit: Decimal, *, kept: int = HISTORY_MAX) -> Account:
+        """Open an account with so much USDT; of each of its histories at least the newest `kept` rows are there.
 
         Raises:
             ValueError: there is one of that name.
         """
         if uid in self.accounts:
             raise ValueError(f"account {uid} exists")
-        account = Account(uid=uid, deposited=deposit)
+        account = Account(uid=uid, deposited=deposit, kept=kept)
         account.holdings = {symbol: Holding(quote.contract) for symbol, quote in self.quotes.items()}
         self.accounts[uid] = account
         self._matching.wallet(account)

@@ -68,6 +68,7 @@ class Supervisor:
         """Connect nothing yet; `rng` is the jitter's."""
         self.generation = 0
         self.connected = False
+        self.heard_s: float | None = None  # loop time of the newest sign of life, a pong included
         self._streams, self._channel, self._topics = streams, wanted.channel, wanted.topics
         self._silence_s = wanted.silence_s
         self._listener = listener
@@ -126,6 +127,7 @@ class Supervisor:
         now = asyncio.get_running_loop().time()
         self.generation += 1
         self.connected = True
+        self.heard_s = now
         heard = _Heard(any_s=now, topics=dict.fromkeys(self._silence_s, now))
         self._listener.told(Up(generation=self.generation))
         try:
@@ -144,7 +146,7 @@ class Supervisor:
         except TimeoutError as error:
             raise StreamDown(f"{self._channel} stream: {silent} fell silent") from error
         now = asyncio.get_running_loop().time()
-        heard.any_s = now
+        heard.any_s = self.heard_s = now
         if message.topic:
             self._spoke_s = now
             if message.topic in heard.topics:

@@ -51,12 +51,14 @@ class Health:
         connected: Whether it is up.
         clock_off_ms: How far the wall clock is ahead of the venue's.
         trouble: The newest disturbance, however old; "" before any.
+        stale_ms: Age of the newest sign of life of the private stream, pongs included; None before the first.
     """
 
     generation: int
     connected: bool
     clock_off_ms: int
     trouble: str
+    stale_ms: int | None = None
 
 
 class BybitVenue:
@@ -207,11 +209,13 @@ class BybitVenue:
 
     def health(self) -> Health:
         """Return how the client is, without asking anybody."""
+        heard_s = self._stream.heard_s
         return Health(
             generation=self._stream.generation,
             connected=self._stream.connected,
             clock_off_ms=self._time.off_ms(),
             trouble=self._desk.trouble,
+            stale_ms=None if heard_s is None else round(1000 * (asyncio.get_running_loop().time() - heard_s)),
         )
 
     async def _first_connection(self) -> None:

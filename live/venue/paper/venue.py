@@ -41,6 +41,8 @@ UID = "paper"
 QUOTED = ("last", "mark", "depth", "at_open", "traded", "marked", "funding_rate")
 ABUNDANT = Decimal(1000)
 """Times its capital a paper account holds: what a sleeve may lose is its own matter, margin is not tried here."""
+KEPT = 500
+"""Newest rows of each of its histories: who trades reads back some minutes, and a month must not fill the memory."""
 
 _STATUS: dict[str, OrderStatus] = {"Filled": "filled", "Cancelled": "cancelled", "Rejected": "rejected"}
 
@@ -78,7 +80,7 @@ class PaperVenue:
         self._margin_mode, self._live = margin_mode, live
         self._book = RequestBook() if book is None else book
         self._again = deque(self._book.requests())
-        self._account = exchange.open_account(UID, capital * ABUNDANT)
+        self._account = exchange.open_account(UID, capital * ABUNDANT, kept=KEPT)
         self._news: deque[News] = deque()
         self._rang = asyncio.Event()
         exchange.drain()

@@ -92,6 +92,20 @@ def test_a_client_that_breaks_says_so_and_is_fatal():
     started(scene)
 
 
+def test_the_age_of_the_private_streams_news_grows_until_it_gives_a_sign_of_life():
+    async def scene(_hall, venue):
+        await asyncio.sleep(30)
+        before_ms = venue.health().stale_ms
+        await asyncio.sleep(4)
+
+        assert 0 < before_ms < 15_000  # a pong came between
+        assert venue.health().stale_ms == pytest.approx(before_ms + 4000, abs=2)
+        await asyncio.sleep(10)
+        assert venue.health().stale_ms < before_ms + 4000
+
+    started(scene)
+
+
 def test_a_quiet_account_keeps_its_connection():
     async def scene(hall, venue):
         await asyncio.sleep(3600)
