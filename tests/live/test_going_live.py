@@ -24,12 +24,14 @@ from autarch.repo.runner import SAFE_ENVIRONMENT
 from autarch.workspace import CONFIG_NAME, Config, ForgeSection, render_config
 from live.host import Host
 from live.journal import Draft, Journal
+from live.observing.heartbeat import heartbeat_path
 from live.simulator.core.requests import CreateOrder
 from live.simulator.serving.replay import Replay, shifted, site_of
 from live.simulator.serving.server import ServerOptions, SimulatorServer
 from live.simulator.wire.keys import ApiKey
 from live.stopping.latch import FileLatch, Halted
 from live.stopping.places import Places
+from live.trading.release import Patience
 
 from . import release_yard
 
@@ -337,3 +339,48 @@ def test_a_strangers_position_halts_the_symbol_and_nothing_is_sent(desk, capsys)
     assert halted.symbol in {"", "BTCUSDT"}
     assert desk.sim.orders(made.uid) == before
     assert '"positions": {}' in capsys.readouterr().out
+
+
+def with_other_step(contract):
+    return replace(contract, instrument=dataclasses.replace(contract.instrument, qty_step=Decimal("0.01")))
+
+
+def delisted(contract):
+    return replace(contract, status="Closed")
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [(with_other_step, "filters have changed (qty_step"), (delisted, "not traded at the venue now")],
+    ids=["changed filters", "delisting"],
+)
+def test_what_happens_to_a_contract_mid_run_halts_it_and_nothing_is_sent(desk, monkeypatch, change, says):
+    soon = Patience(reconcile_ms=2_000, confirm_ms=3_000)  # the same looks, sooner one after the other
+    monkeypatch.setattr("live.trading.executor.Patience", lambda: soon)
+    made = desk.sim.account()
+    desk.give(made)
+    exchange = desk.sim.site.exchange
+    contract = exchange.quotes["BTCUSDT"].contract
+    latch = FileLatch(path=Places(root=desk.host.root, account="paper").latch, account="paper")
+    changed_ms = []
+
+    def change_and_end():
+        until(lambda: heartbeat_path(desk.host, "paper").exists())  # its loop runs, what was looked at was right
+        changed_ms.append(desk.sim.do(lambda: (exchange.list_as(change(contract)), exchange.now_ms)[1]))
+        until(lambda: bool(latch.read().halts))
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    watching = threading.Thread(target=change_and_end)
+    watching.start()
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            assert desk.run("--json") == 0
+    finally:
+        watching.join()
+        desk.sim.do(lambda: exchange.list_as(contract))
+
+    (halted,) = latch.read().halts
+    assert halted.symbol == "BTCUSDT"
+    assert says in halted.why
+    rows = desk.sim.do(lambda: [row for rows in exchange.accounts[made.uid].orders.values() for row in rows])
+    assert all(row.created_ms < changed_ms[0] + 3_000 for row in rows)  # doubted at the next look, two seconds later

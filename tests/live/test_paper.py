@@ -55,7 +55,8 @@ def executions(venue):
     return asyncio.run(venue.executions(since_ms=0))
 
 
-def test_a_long_life_is_remembered_in_part_and_its_newest_fills_are_there(street):
+def test_a_long_life_is_remembered_in_part_and_its_newest_fills_are_there():
+    street = Street(None)  # a book in memory
     venue = street.open()
     account = venue.exchange.accounts["paper"]
     assert account.kept == KEPT
