@@ -48,7 +48,10 @@ class Processes:
 
         shared = joblib.Parallel(n_jobs=self.jobs, backend="loky", return_as="generator", batch_size=1)
         answered: Iterator[R] = shared(joblib.delayed(work)(item) for item in items)
-        return answered
+        for number, answer in enumerate(answered, 1):
+            if number == len(items):  # joblib warns of an iterator that is let go one step before its end
+                next(answered, None)
+            yield answer
 
 
 class Cluster:

@@ -22,12 +22,16 @@ _QUOTED = re.compile(r'<quoted ([0-9a-f]{12}) from="([^"]*)">\n(.*?)\n</quoted \
 _PARENT = re.compile(r"^Parent: ([a-z0-9_]+)@(\S+)$", re.MULTILINE)
 _SUFFICES = re.compile(r"set warmup = (\d+)")
 _SCORE = re.compile(r"score (-?[\d.,]+)")
+_PORT = re.compile(r"Trade ([A-Z0-9, ]+) at (\d+[mhd]) by the same mechanism")
 _SYMBOLS_MAX = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """What the brief says, as far as this author reads it. `parents`: slug, manifest, code; `named` the first one."""
+    """What the brief says, as far as this author reads it. `parents`: slug, manifest, code; `named` the first one.
+
+    `elsewhere` is where a port is to trade.
+    """
 
     operator: str
     slug: str
@@ -36,6 +40,7 @@ class Told:
     parents: tuple[tuple[str, str, str], ...]
     named: str
     report: str
+    elsewhere: Market | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,10 +99,14 @@ class Author:
             return _drafted(drawn, told, slip=told.seed % 5 == 0)
         if told.operator == "cross" and len(made) == 2:
             return _drafted(genome.cross(made[0], made[1], rng), told, parent=parent)
+        _, manifest, code, _ = known[0]
+        if told.operator == "port" and told.elsewhere is not None:
+            moved = foreign.port(manifest.encode(), code.encode(), told.elsewhere, slug=told.slug, parent=parent)
+            if moved is not None:
+                return Draft(made=None, files=moved)
         if known[0][3] is not None:
             change = genome.simplify if told.operator == "simplify" else genome.mutate
             return _drafted(change(known[0][3], rng), told, parent=parent)
-        _, manifest, code, _ = known[0]
         by = foreign.simplify if told.operator == "simplify" else foreign.alter
         return Draft(made=None, files=by(manifest.encode(), code.encode(), rng, slug=told.slug, parent=parent))
 
@@ -125,7 +134,8 @@ class Author:
 
 def read_brief(first: str) -> Told:
     """Return what the first message asks; what it cannot find it takes as usual."""
-    facts = dict(_FACT.findall(first))
+    own = _QUOTED.sub("", first)  # what is quoted is others' words, and asks for nothing
+    facts = dict(_FACT.findall(own))
     quoted = [(source, text) for _, source, text in _QUOTED.findall(first)]
     manifests = [(source, text) for source, text in quoted if source.endswith(", manifest.toml")]
     codes = dict(pair for pair in quoted if pair[0].endswith(", strategy.py"))
@@ -136,14 +146,17 @@ def read_brief(first: str) -> Told:
     )
     names = [name for name in facts.get("Symbols", "BTCUSDT").split(", ") if name]
     interval = re.split(r"[ ,]", facts.get("Intervals stored", "15m"))[0]
+    port = _PORT.search(own)
+    elsewhere = None if port is None else Market(symbols=tuple(port[1].split(", ")), interval=port[2])
     return Told(
         operator=facts.get("Operator", "create"),
         slug=facts.get("Folder", "strategies/scripted/").split("/")[1],
         seed=int(facts.get("Seed", "0")),
         market=Market(symbols=tuple(names[:_SYMBOLS_MAX]), interval=interval),
         parents=parents,
-        named=next((f"{slug}@{commit}" for slug, commit in _PARENT.findall(first)), ""),
+        named=next((f"{slug}@{commit}" for slug, commit in _PARENT.findall(own)), ""),
         report="\n".join(text for source, text in quoted if "report" in source),
+        elsewhere=elsewhere,
     )
 
 

@@ -10,6 +10,8 @@ from typing import Any
 import tomlkit
 import tomlkit.items
 
+from agents.scripted.genome import Market
+
 FILTERS = (
     ("np.abs(ops.zscore(bars.close, 96)) < p.quiet", "quiet", 2.0, (1.5, 3.0, 0.25), 100),
     ("bars.volume > p.busy * ops.lag(bars.volume, 1)", "busy", 0.8, (0.4, 1.2, 0.1), 2),
@@ -19,25 +21,42 @@ PANEL_FILTERS = (("(bars.weekday < p.day)[:, None]", "day", 5, (5, 7, 1), 0),)
 
 
 def alter(manifest: bytes, code: bytes, rng: random.Random, *, slug: str, parent: str) -> dict[str, bytes]:
-    """Return the two files with two numbers moved within [search], and for some seeds a filter before the exposure."""
+    """Return the two files with a filter before the exposure, where there is room for one, and two numbers moved.
+
+    Numbers alone are no change of structure: whoever asked for one would refuse it as a copy.
+    """
     document = tomlkit.parse(manifest.decode("utf-8"))
     text = code.decode("utf-8")
     _rename(document, slug, parent)
     _move_numbers(document, rng)
     found = _exposure(text)
-    if found is not None and rng.random() < 0.6:
+    if found is not None:
         text = _filtered(document, text, found, rng)
     return {"manifest.toml": tomlkit.dumps(document).encode(), "strategy.py": text.encode()}
 
 
+def port(manifest: bytes, code: bytes, there: Market, *, slug: str, parent: str) -> dict[str, bytes] | None:
+    """Return the two files for the symbols and the interval of `there`; None where nothing would change by it.
+
+    A strategy that ranks symbols, or reads some beside those it trades, is about those: it stays where it is.
+    """
+    document = tomlkit.parse(manifest.decode("utf-8"))
+    old = (tuple(document["symbols"]), str(document["interval"]))
+    if document["mode"] == "panel" or document.get("context") or (there.symbols, there.interval) == old:
+        return None
+    _rename(document, slug, parent)
+    document["symbols"], document["interval"] = list(there.symbols), there.interval
+    return {"manifest.toml": tomlkit.dumps(document).encode(), "strategy.py": code}
+
+
 def simplify(manifest: bytes, code: bytes, rng: random.Random, *, slug: str, parent: str) -> dict[str, bytes]:
-    """Return the two files without a stop, where there is one to take away; else with two numbers moved."""
+    """Return the two files without a stop, where there is one to take away; else altered."""
     document = tomlkit.parse(manifest.decode("utf-8"))
     text = code.decode("utf-8")
     _rename(document, slug, parent)
     plain = _without(text, ("stop_loss", "take_profit"))
     if plain == text:
-        _move_numbers(document, rng)
+        return alter(manifest, code, rng, slug=slug, parent=parent)
     _forget_unread(document, plain)
     return {"manifest.toml": tomlkit.dumps(document).encode(), "strategy.py": plain.encode()}
 
@@ -83,9 +102,10 @@ def _exposure(text: str) -> ast.expr | None:
 
 def _filtered(document: Any, text: str, exposure: ast.expr, rng: random.Random) -> str:
     choices = PANEL_FILTERS if document["mode"] == "panel" else FILTERS
-    condition, name, value, (low, high, step), memory = rng.choice(choices)
-    if name in document.get("params", {}):
+    free = [choice for choice in choices if choice[1] not in document.get("params", {})]
+    if not free:
         return text
+    condition, name, value, (low, high, step), memory = rng.choice(free)
     inner = ast.get_source_segment(text, exposure) or ""
     changed = _replaced(text, exposure, f"np.where({condition}, {inner}, 0.0)")
     for module, line in (("np", "import numpy as np"), ("ops", "from autarch.strategy import ops")):
