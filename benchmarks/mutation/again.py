@@ -37,3 +37,9 @@ def again(root: Path, row: dict[str, Any]) -> tuple[Area, Mutant]:
     if not alike:
         raise ValueError(f"{row['mutant']}: the module has no such change any more; draw mutants anew without --again")
     return area, min(alike, key=lambda one: (abs(one.line - line), abs(one.column - column)))
+
+
+def merged(rows: Sequence[dict[str, Any]], row: dict[str, Any], *, was: str) -> list[dict[str, Any]]:
+    """Return the rows with one more, or with it in the place of what was written of the mutant labelled `was`."""
+    at = next((i for i, one in enumerate(rows) if one["mutant"] == was), len(rows))
+    return [*rows[:at], row, *rows[at + 1 :]]

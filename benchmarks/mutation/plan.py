@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from benchmarks.mutation.forked import Stage
 from benchmarks.mutation.sites import Mutant, mutants_of, parses
 
 
@@ -19,13 +20,17 @@ class Area:
         share: Of the mutants, in (0, 1).
         modules: Glob patterns.
         left_out: Modules that only word reports, or show what a human decides.
-        tests: Arguments of pytest, one run each; the first that fails has killed the mutant.
+        first: Runs of tests before those of the module itself: what kills most, and soon.
+        likely: Tests asked about a module that has none of its own.
+        tests: Runs of tests, all that answer for the area; the first that fails has killed the mutant.
     """
 
     name: str
     share: float
     modules: tuple[str, ...]
-    tests: tuple[tuple[str, ...], ...]
+    tests: tuple[Stage, ...]
+    first: tuple[Stage, ...] = ()
+    likely: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
 
 
@@ -38,10 +43,11 @@ AREAS = (
             *("ci/report*.py", "ci/page.py", "ci/publish*.py", "ci/release.py", "ci/checks/findings.py"),
             *("ci/platform_*.py", "ci/policy_change.py"),
         ),
+        likely=("tests/ci/test_gate_laws.py",),
         tests=(
-            ("tests/ci", "-m", "not slow"),
-            ("tests/canaries", "tests/honest", "-m", "not slow"),
-            ("tests/canaries",),
+            Stage(arguments=("tests/ci", "-m", "not slow")),
+            Stage(arguments=("tests/canaries", "tests/honest", "-m", "not slow")),
+            Stage(arguments=("tests/canaries",)),
         ),
     ),
     Area(
@@ -58,7 +64,19 @@ AREAS = (
             "autarch/engine/rules.py",
             "autarch/engine/terms.py",
         ),
-        tests=(("tests/engine", "-m", "not slow"), ("tests/referee", "-m", "not slow")),
+        first=(
+            Stage(
+                arguments=(
+                    *("tests/engine/canonical", "tests/engine/test_one_bar_exits.py"),
+                    *("tests/engine/test_one_bar_halts.py", "tests/engine/test_one_bar_orders.py"),
+                ),
+                interpreted=True,
+            ),
+        ),
+        tests=(
+            Stage(arguments=("tests/engine", "-m", "not slow")),
+            Stage(arguments=("tests/referee", "-m", "not slow")),
+        ),
     ),
     Area(
         name="contract",
@@ -66,9 +84,9 @@ AREAS = (
         modules=("autarch/strategy/*.py", "autarch/evaluation/*.py", "autarch/decisions.py"),
         left_out=("autarch/evaluation/playing.py", "autarch/evaluation/sheet.py"),
         tests=(
-            ("tests/strategy", "tests/evaluation", "-m", "not slow"),
-            ("tests/sandbox", "tests/sweep", "tests/live", "-m", "not slow"),
-            ("tests/canaries", "tests/honest", "-m", "not slow"),
+            Stage(arguments=("tests/strategy", "tests/evaluation", "-m", "not slow")),
+            Stage(arguments=("tests/sandbox", "tests/sweep", "tests/live", "-m", "not slow")),
+            Stage(arguments=("tests/canaries", "tests/honest", "-m", "not slow")),
         ),
     ),
 )

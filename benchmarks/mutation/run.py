@@ -1,111 +1,156 @@
-"""Try mutants in copies of the project: the first failing test has killed it, silence has let it live."""
+"""Try mutants in copies of the project: the first failing test has killed it, silence has let it live.
+
+A test kills only what it lets live unchanged: whoever fails in a copy without any mutant is spared from then on.
+"""
 
 from __future__ import annotations
 
-import os
+import multiprocessing
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from multiprocessing.queues import SimpleQueue
 from pathlib import Path
-from queue import Queue
 
+from benchmarks.mutation.forked import Stage, first_failure, warm_up
 from benchmarks.mutation.plan import Area
 from benchmarks.mutation.sites import Mutant
 
-STAGE_S = 900
 COPIED = ("autarch", "ci", "agents", "live", "benchmarks", "tests", "strategies", "docs", ".github")
-_FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
+UNSURE = "timeout"
+_NOTED = re.compile(r" \([a-z0-9 ]+\)$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tried:
-    """What became of a mutant: the test that killed it, `timeout` when a test never ended, or None when it lives."""
+    """What became of a mutant: the test that killed it, `timeout` when a run never ended, or None when it lives.
+
+    Attributes:
+        passed: Runs of tests that it outlived, of how many there are.
+    """
 
     area: str
     mutant: Mutant
     killed_by: str | None
+    passed: tuple[int, int]
 
 
-def try_all(
-    root: Path, drawn: Sequence[tuple[Area, Mutant]], *, jobs: int, told: Callable[[Tried], None]
-) -> list[Tried]:
-    """Try every mutant, `jobs` at a time, each in a copy of the project of its own.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """How hard a run tries.
 
-    Raises:
-        RuntimeError: the tests fail without any mutant, so that nothing could be concluded.
+    Attributes:
+        jobs: Processes, each with a copy of the project.
+        stages: Runs of tests for each mutant at most; None: all.
+        cache: Folder of machine code; None: one that is forgotten.
     """
-    with tempfile.TemporaryDirectory(prefix="autarch-mutants-") as folder, ThreadPoolExecutor(jobs) as pool:
-        copies: Queue[Path] = Queue()
-        for number in range(jobs):
-            copies.put(_copy(root, Path(folder) / str(number)))
 
-        def attempt(item: tuple[Area, Mutant]) -> Tried:
-            area, mutant = item
-            copy = copies.get()
-            try:
-                with _mutated(copy, mutant):
-                    tried = Tried(area=area.name, mutant=mutant, killed_by=_killer(copy, area, mutant))
-            finally:
-                copies.put(copy)
-            told(tried)
-            return tried
-
-        return list(pool.map(attempt, drawn))
+    jobs: int
+    stages: int | None = None
+    cache: Path | None = None
 
 
-def stages_of(root: Path, area: Area, mutant: Mutant) -> list[tuple[str, ...]]:
-    """Return the runs of tests for a mutant: first those that import its module, then the area's."""
-    module = mutant.path.removesuffix(".py").replace("/", ".")
-    package, _, stem = module.rpartition(".")
-    named = re.compile(rf"from {re.escape(module)} import|from {re.escape(package)} import .*\b{re.escape(stem)}\b")
-    own = [path for path in sorted((root / "tests").rglob("test_*.py")) if _names(path, named, stem)]
-    first = [(*(str(path.relative_to(root)) for path in own), "-m", "not slow")] if own else []
-    return [*first, *area.tests]
+def try_all(root: Path, drawn: Sequence[tuple[Area, Mutant]], effort: Effort, *, told: Callable[[Tried], None]) -> None:
+    """Try every mutant in a copy of the project; tell each in this process as soon as it is known, in any order."""
+    warm_up()
+    with tempfile.TemporaryDirectory(prefix="autarch-mutants-") as folder:
+        copies = [_copy(root, Path(folder) / str(number)) for number in range(effort.jobs)]
+        process = multiprocessing.get_context("fork")
+        free = process.SimpleQueue()
+        for copy in copies:
+            free.put(copy)
+        with process.Pool(effort.jobs, _settle, (free, effort.cache or Path(folder) / "cache")) as pool:
+            for tried in pool.imap_unordered(partial(_attempt, effort.stages), drawn):
+                told(tried)
 
 
-def _names(path: Path, imported: re.Pattern[str], stem: str) -> bool:
-    return path.stem in {f"test_{stem}", f"test_{stem}_check"} or imported.search(path.read_text()) is not None
+_HERE: list[tuple[Path, Path]] = []
+_AILING: set[str] = set()
+_SOUND: set[str] = set()
 
 
-def _killer(copy: Path, area: Area, mutant: Mutant) -> str | None:
-    for stage in stages_of(copy, area, mutant):
-        killer = _failing(copy, stage)
+def _settle(free: SimpleQueue[Path], cache: Path) -> None:
+    _HERE.append((free.get(), cache))
+
+
+def _attempt(stages: int | None, item: tuple[Area, Mutant]) -> Tried:
+    area, mutant = item
+    copy, _ = _HERE[0]
+    planned = stages_of(copy, area, mutant)
+    for number, stage in enumerate(planned[:stages]):
+        killer = _killer(stage, mutant)
         if killer is not None:
-            return killer
-    return None
+            return Tried(area=area.name, mutant=mutant, killed_by=killer, passed=(number, len(planned)))
+    return Tried(area=area.name, mutant=mutant, killed_by=None, passed=(len(planned[:stages]), len(planned)))
 
 
-def _failing(copy: Path, stage: tuple[str, ...]) -> str | None:
-    """Return the first failing test of a run, None when all pass."""
-    command = [sys.executable, "-P", "-m", "pytest", "-x", "-q", "-n0", "-p", "no:cacheprovider", *stage]
-    environment = {**os.environ, "PYTHONPATH": str(copy), "AUTARCH_CACHE": str(copy / ".cache")}
-    try:
-        done = subprocess.run(
-            command, cwd=copy, env=environment, capture_output=True, text=True, timeout=STAGE_S, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return "timeout"
-    if done.returncode in {0, 5}:
-        return None
-    found = _FAILED.search(done.stdout)
-    return found[1] if found else f"pytest exit {done.returncode}"
+def _killer(stage: Stage, mutant: Mutant) -> str | None:
+    copy, cache = _HERE[0]
+    while True:
+        with _mutated(copy, mutant):
+            found = first_failure(copy, stage, cache=cache, spared=sorted(_AILING))
+        if found in {None, UNSURE}:
+            return found
+        test = _NOTED.sub("", str(found))
+        if "::" not in test or test in _SOUND:
+            return found
+        if first_failure(copy, Stage(arguments=(test,), interpreted=stage.interpreted), cache=cache) is None:
+            _SOUND.add(test)
+            return found
+        _AILING.add(test)
+
+
+def stages_of(root: Path, area: Area, mutant: Mutant) -> list[Stage]:
+    """Return the runs of tests for a mutant: the area's first, those of its module, then all of the area.
+
+    Of its module are tests named after it or that import it; where there are none, those of the modules that use it.
+    """
+    tests = {path: path.read_text() for path in sorted((root / "tests").rglob("test_*.py"))}
+    own = _tests_of(tests, mutant.path)
+    if not own:
+        package = Path(mutant.path).parent
+        users = [
+            path for path in sorted((root / package).glob("*.py")) if _imports(mutant.path).search(path.read_text())
+        ]
+        own = [path for user in users for path in _tests_of(tests, str(user.relative_to(root)))]
+        own = [root / path for path in area.likely] + own
+    named = tuple(dict.fromkeys(str(path.relative_to(root)) for path in own))
+    return [*area.first, *([Stage(arguments=(*named, "-m", "not slow"))] if named else []), *area.tests]
+
+
+def _tests_of(tests: Mapping[Path, str], module: str) -> list[Path]:
+    stem, imported = Path(module).stem, _imports(module)
+    named = [path for path in tests if path.stem in {f"test_{stem}", f"test_{stem}_check"}]
+    return named + [path for path, text in tests.items() if path not in named and imported.search(text)]
+
+
+def _imports(module: str) -> re.Pattern[str]:
+    dotted = module.removesuffix(".py").replace("/", ".")
+    package, _, stem = dotted.rpartition(".")
+    return re.compile(rf"from {re.escape(dotted)} import|from {re.escape(package)} import .*\b{re.escape(stem)}\b")
 
 
 @contextmanager
 def _mutated(copy: Path, mutant: Mutant) -> Iterator[None]:
     path = copy / mutant.path
     source = path.read_text()
-    path.write_text(mutant.applied(source))
+    _written(path, mutant.applied(source))
     try:
         yield
     finally:
-        path.write_text(source)
+        _written(path, source)
+
+
+def _written(path: Path, source: str) -> None:
+    """Write a module and forget its bytecode, which is told from another by size and whole seconds alone."""
+    path.write_text(source)
+    for compiled in (path.parent / "__pycache__").glob(f"{path.stem}.*.pyc"):
+        compiled.unlink()
 
 
 def _copy(root: Path, into: Path) -> Path:

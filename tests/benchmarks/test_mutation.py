@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.mutation.again import again, parted
+from benchmarks.mutation.again import again, merged, parted
 from benchmarks.mutation.known import known, lines_of, why_of
 from benchmarks.mutation.plan import AREAS, chosen, modules_of
 from benchmarks.mutation.run import stages_of
@@ -70,8 +70,8 @@ def test_the_same_seed_draws_the_same_mutants_in_their_shares(root):
 def test_each_area_names_modules_and_tests_that_exist(root):
     for area in AREAS:
         assert len(modules_of(root, area)) >= 5
-        for stage in area.tests:
-            assert all((root / argument).exists() for argument in stage if argument.startswith("tests/"))
+        for stage in (*area.first, *area.tests):
+            assert all((root / argument).exists() for argument in stage.arguments if argument.startswith("tests/"))
 
 
 def test_the_tests_that_import_a_module_are_asked_first(root: Path):
@@ -80,14 +80,21 @@ def test_the_tests_that_import_a_module_are_asked_first(root: Path):
 
     first = stages_of(root, area, mutant)[0]
 
-    assert "tests/ci/test_risk.py" in first
-    assert len(first) < 12
+    assert first.arguments[0] == "tests/ci/test_risk.py"
+    assert len(first.arguments) < 12
 
 
 def test_survivors_and_those_that_ran_out_of_time_are_tried_again_and_the_rest_is_kept():
     rows = [{"killed_by": "tests/x.py::test"}, {"killed_by": None}, {"killed_by": "timeout"}]
 
     assert parted(rows) == (rows[:1], rows[1:])
+
+
+def test_what_became_of_a_mutant_takes_the_place_of_what_was_written_of_it_before():
+    rows = [{"mutant": "a:1"}, {"mutant": "b:1"}]
+
+    assert merged(rows, {"mutant": "a:2"}, was="a:1") == [{"mutant": "a:2"}, {"mutant": "b:1"}]
+    assert merged(rows, {"mutant": "c:1"}, was="c:1") == [*rows, {"mutant": "c:1"}]
 
 
 def test_a_survivor_is_found_again_by_its_change_near_where_it_was(tmp_path: Path):

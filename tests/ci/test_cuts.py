@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -195,6 +196,19 @@ def test_a_stop_is_paid_what_it_saved_over_the_neighbours_stops() -> None:
     assert np.allclose(paid, [0.0, 0.07, 0.0, 0.0, 0.0])
     # Short, the take-profit of 3 % is reached at 95: +3 %; without one it ends at 104: -4 %.
     assert np.allclose(short, [0.0, 0.07, 0.0, 0.0, 0.0])
+
+
+@pytest.mark.parametrize("tight", [0, 2])
+def test_the_stop_of_either_neighbour_alone_is_an_alibi(tight: int) -> None:
+    # As above: the stop of bar 1 earns +4 %, and 3 %, which one neighbour alone had, would have lost 3 %.
+    stop = np.full(5, 0.10)
+    stop[tight] = 0.03
+    path = paths_of(np.array([[100.0], [100.0], [95.0], [104.0], [104.0]]))[0]
+    exposure = np.array([0.0, 1.0, 1.0, 0.0, 0.0])
+
+    paid = payoff_of_distances(exposure, stop, np.full(5, np.nan), path, coarse=exposure)
+
+    assert np.allclose(paid, [0.0, 0.07, 0.0, 0.0, 0.0])
 
 
 def test_adding_is_an_entry_and_reducing_is_none() -> None:

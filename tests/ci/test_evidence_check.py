@@ -11,7 +11,7 @@ from autarch.errors import UndecidedError
 from autarch.evidence.returns import quantised
 from autarch.stats.sharpe import sharpe_sample
 from autarch.verdict import CheckResult
-from ci.checks.evidence import Record, check, luck_probability, with_word
+from ci.checks.evidence import Record, _moves_everywhere, check, luck_probability, with_word
 from ci.policy_tables import EvidencePolicy
 
 LIMITS = EvidencePolicy(search_sets=24, pbo_max=0.5, loss_frac_max=0.5, spa_resamples=100, look_seconds=20.0)
@@ -135,6 +135,13 @@ def test_the_same_record_twice_is_one_try_and_a_still_one_none():
 
     assert measures(found)["effective_trials"].value == 1.0
     assert measures(found)["pbo"].value is None
+
+
+def test_still_blocks_that_fill_a_half_are_too_many():
+    moving, still = [0.01, -0.01], [0.0, 0.0]
+
+    assert _moves_everywhere(np.array(3 * moving + still), 4)
+    assert not _moves_everywhere(np.array(2 * moving + 2 * still), 4)  # the last two blocks are a half of the four
 
 
 def test_a_candidate_that_moves_on_a_third_of_the_days_is_undecided():

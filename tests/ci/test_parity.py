@@ -115,7 +115,8 @@ def test_funding_at_another_instant_is_named(played) -> None:
 
     found = parting(window, wanted, result, changed(live, "funding", 0, ts=stamp + 60_000))
 
-    assert found.what == "funding"
+    row = int(np.searchsorted(window.ts, stamp, side="right")) - 1  # the bar that the stamp falls into
+    assert (found.what, found.row) == ("funding", row)
     assert f"ts {stamp} " in found.backtest
     assert f"ts {stamp + 60_000} " in found.live
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from autarch.manifest import SearchRange
-from ci.checks.search import drawn_sets
+from ci.checks.ground import Curve
+from ci.checks.search import drawn_sets, kept
 
 from .conftest import a_candidate
 
@@ -59,6 +60,24 @@ def test_the_same_seed_draws_the_same_sets():
 @pytest.mark.parametrize("count", [0, 1])
 def test_no_more_are_drawn_than_asked_for(count):
     assert len(drawn({"n": 7}, {"n": SearchRange(2, 400)}, count=count)) <= count
+
+
+def test_what_is_kept_of_a_curve_begins_on_the_day_its_first_bar_ends():
+    # The bar that opens at 23:45 of day 20,000 ends with that day; the next one ends a quarter into day 20,001.
+    opens = 20_000 * 86_400_000 + np.array([85_500_000, 86_400_000])
+    curve = Curve(
+        capital=1000.0,
+        equity=np.array([1010.0, 1020.1]),
+        ts=opens,
+        interval_ms=900_000,
+        first_row=0,
+        is_ruined=False,
+    )
+
+    found = kept(curve)
+
+    assert (found.first_day, found.units.size) == (20_000, 2)
+    assert found.units[1] == 1000  # 1,020.1 / 1,010 - 1 = 1 %, in hundred-thousandths
 
 
 def test_a_gate_s_claim_carries_what_its_evidence_rests_on(gate):
