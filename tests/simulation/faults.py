@@ -31,6 +31,7 @@ PROCESS_FAULTS: Final = (
     "suspend",  # nothing of the process runs for a while
     "late_bar",  # the next bar is confirmed late
     "outage",  # no request is answered, every stream ends
+    "reads_lag",  # every read shows the state of some seconds ago, for a while
     "hand_closes",  # somebody closes the position by hand
     "foreign_order",  # somebody leaves an order in the book
     "leverage",  # somebody changes it

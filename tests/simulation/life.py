@@ -178,6 +178,8 @@ class Life:
                 self._late_ms = int(self.rng.uniform(1, 3) * self.deadline_ms)
             case "outage":
                 self.house.go_dark(self.rng.uniform(5, 90))
+            case "reads_lag":
+                self.house.lag(self.rng.uniform(2, 12), self.rng.uniform(10, 60))
             case "switch":
                 return self._hand_over()
             case _:
@@ -347,6 +349,7 @@ class Life:
         self.disk.repair()
         self.clock.off_ms = 0
         self.house.dark_until_s = 0.0
+        self.house.catch_up()
         self.trouble_ms = self.house.now_ms()
 
     def _on_step(self, step: int) -> None:

@@ -13,7 +13,7 @@ from .market import START_MS, SYMBOLS, Drawn, draw
 
 CALM_BARS = 6
 CRASHES = 0.25  # share of the faults at any time: what a restart forgets shows only after one
-LED = 0.75  # share of the lives whose decisions lead to the state that is aimed at
+LED = 0.9  # share of the lives whose decisions lead to the state that is aimed at
 LEADS = {
     "held": (0.3, 0.8),
     "closing": (0.8, 0.3, 0.3, 0.3),
@@ -21,6 +21,16 @@ LEADS = {
     "flat": (0.0,),
     "still": (0.5,),
 }
+LONELY = (
+    (("entering", "reads_lag"), ("protecting", "reset")),  # an account read just after a fill shows none of it
+    (("held", "lose_stop"),),
+    (("held", "leverage"),),
+    (("entering", "accept_then_10000"),),
+)
+"""Faults that show little of themselves: each has some lives in which nothing else goes wrong."""
+LONELY_EVERY = 8  # seeds
+SETTLED_MS = 15_000  # after a bar, by when its entry has its stop
+QUIET_BARS = 3  # of a life that is led: what comes before its aim would lead elsewhere
 FILLING = ("entering", "closing", "flipping")
 WAYS = {"halted": "margin_mode", "reducing": "disk_full", "starting": "crash"}
 """What brings a state about that decisions do not."""
@@ -76,7 +86,7 @@ class Scenario:
 
 
 def scenario_of(seed: int, *, kinds: tuple[str, ...] = ALL, faults: bool = True) -> Scenario:
-    """Return what a seed means. The pair aimed at goes round with the seed; everything else is drawn."""
+    """Return what a seed means. What is aimed goes round with the seed; everything else is drawn."""
     rng = Random(f"life {seed}")  # noqa: S311  a reproducible sequence is the point
     interval_ms = 60_000 if rng.random() < 0.95 else 300_000
     stormy = rng.randrange(5, 9) if interval_ms == 60_000 else 3
@@ -85,8 +95,14 @@ def scenario_of(seed: int, *, kinds: tuple[str, ...] = ALL, faults: bool = True)
     calm_ms = START_MS + (1 + stormy) * interval_ms
     aims, noise = [], []
     led: tuple[float, ...] = ()
-    if faults:
-        aim, led, before = _aimed(rng, seed, interval_ms)
+    if faults and seed % LONELY_EVERY == 0:
+        settled_ms, led = START_MS + interval_ms + SETTLED_MS, LEADS["still"]
+        aims += [
+            Aim(state=state, kind=kind, after_ms=settled_ms if state == "held" else 0)
+            for state, kind in LONELY[seed // LONELY_EVERY % len(LONELY)]
+        ]
+    elif faults:
+        aim, led, before = _aimed(rng, seed - seed // LONELY_EVERY - 1, interval_ms)
         aims.append(aim)
         noise += before
         if aim.state == "settling":
@@ -98,7 +114,7 @@ def scenario_of(seed: int, *, kinds: tuple[str, ...] = ALL, faults: bool = True)
         if rng.random() < 0.25:
             aims.append(Aim(state=rng.choice(FILLING), kind=rng.choice(sorted(FILLS)), skip=rng.choice((0, 0, 1))))
         for _ in range(rng.choice((0, 0, 1, 1, 2, 3))):
-            when = START_MS + rng.randrange(interval_ms // 2, calm_ms - START_MS)
+            when = START_MS + rng.randrange(QUIET_BARS * interval_ms if led else interval_ms // 2, calm_ms - START_MS)
             noise += [(when, "crash" if rng.random() < CRASHES else rng.choice(kinds))]
     return Scenario(
         seed=seed,
@@ -113,10 +129,10 @@ def scenario_of(seed: int, *, kinds: tuple[str, ...] = ALL, faults: bool = True)
     )
 
 
-def _aimed(rng: Random, seed: int, interval_ms: int) -> tuple[Aim, tuple[float, ...], list[tuple[int, str]]]:
-    """Return the fault that a seed aims at a state, exposures that lead there if any, and faults that do."""
-    state, kind = PAIRS[seed % len(PAIRS)]
-    after_ms, skip = START_MS + rng.randrange(0, 2) * interval_ms, rng.choice((0, 0, 1, 2))
+def _aimed(rng: Random, turn: int, interval_ms: int) -> tuple[Aim, tuple[float, ...], list[tuple[int, str]]]:
+    """Return a fault whose turn it is, aimed at its state, exposures that lead there if any, and faults that do."""
+    state, kind = PAIRS[turn % len(PAIRS)]
+    after_ms, skip = START_MS + rng.randrange(0, 2) * interval_ms, rng.choice((0, 0, 0, 1))
     if rng.random() >= LED:
         return Aim(state=state, kind=kind, after_ms=after_ms, skip=skip), (), []
     before = START_MS + interval_ms + 10_000
@@ -126,7 +142,7 @@ def _aimed(rng: Random, seed: int, interval_ms: int) -> tuple[Aim, tuple[float, 
     skip = 0 if state in WAYS else skip
     return (
         Aim(state=state, kind=kind, after_ms=max(after_ms, before) if before else 0, skip=skip),
-        LEADS["still" if kind == "lose_stop" and state not in FILLING else state if state in LEADS else "held"],
+        LEADS["still" if kind == "lose_stop" and state not in WRITING else state if state in LEADS else "held"],
         noise,
     )
 

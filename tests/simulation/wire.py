@@ -129,6 +129,15 @@ class House:
         for connection in tuple(self._connections):
             connection.end("connection reset")
 
+    def lag(self, behind_s: float, seconds: float) -> None:
+        """Let every read show the state of `behind_s` ago, for so many seconds."""
+        self.site.lag_ms = int(behind_s * 1000)
+        self.later(seconds, self.catch_up)
+
+    def catch_up(self) -> None:
+        """Let reads show what is so now."""
+        self.site.lag_ms = 0
+
     def serve(self, sent: Sent) -> Answer:
         """Act on a request that has arrived.
 
@@ -232,13 +241,14 @@ class InProcessTransport:
         lag, stale = house.site.lag_ms, fault == "stale_read"
         found: Answer | Exception
         if is_served(fault) or fault == "slow_request":
-            house.site.lag_ms = STALE_MS if stale else lag
+            house.site.lag_ms = max(STALE_MS, lag) if stale else lag
             try:
                 found = house.serve(sent)
             except RetCode as refused:
                 found = refused
             finally:
-                house.site.lag_ms = lag
+                if stale:
+                    house.site.lag_ms = lag
         else:
             found = Unanswered("never")
         shown = self._shown(sent, found)
