@@ -99,6 +99,16 @@ class Stage:
         }
         return {"action": "synchronize", "number": number, "pull_request": pull, "repository": self.repository}
 
+    def group_event(self, head: str, branch: str) -> dict[str, object]:
+        """A merge queue asks for checks of what it made of main and pull requests."""
+        group = {
+            "head_sha": head,
+            "base_sha": self.main,
+            "head_ref": f"refs/heads/{branch}",
+            "base_ref": "refs/heads/main",
+        }
+        return {"action": "checks_requested", "merge_group": group, "repository": self.repository}
+
     def run_event(self, number: int | None, head: str, **changes: object) -> dict[str, object]:
         pulls = [] if number is None else [self.pull_event(number, head)["pull_request"]]
         run = {
