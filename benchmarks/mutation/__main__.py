@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.mutation.again import again, merged, parted
+from benchmarks.mutation.again import again, is_untried, merged, to_try
 from benchmarks.mutation.known import why_of
 from benchmarks.mutation.plan import chosen
 from benchmarks.mutation.run import Effort, Tried, try_all
@@ -21,21 +21,24 @@ ROOT = Path(__file__).resolve().parents[2]
 def main(argv: list[str]) -> int:
     """Try the mutants; exit code 1 when more than one in twenty lives, or not all are tried."""
     asked = _asked(argv)
-    former: list[dict[str, Any]] = json.loads(asked.again.read_text()) if asked.again is not None else []
-    was = {again(ROOT, row): str(row["mutant"]) for row in parted(former)[1]}
-    known = {row["mutant"] for row in former} | {mutant.label for _, mutant in was}
-    fresh = [item for item in chosen(ROOT, count=asked.count, seed=asked.seed) if item[1].label not in known]
-    drawn = [item for item in (*fresh, *was) if asked.only in item[1].label]
+    if asked.again is None:
+        found = {item: item[1].label for item in chosen(ROOT, count=asked.count, seed=asked.seed)}
+        rows = [
+            {"area": area.name, "mutant": label, "killed_by": None, "outlived": 0} for (area, _), label in found.items()
+        ]
+    else:
+        rows = json.loads(asked.again.read_text())
+        found = {again(ROOT, row): str(row["mutant"]) for row in to_try(rows)}
+    drawn = [item for item in found if asked.only in item[1].label]
     if asked.list:
         print("\n".join(f"{area.name:9} {mutant.label}" for area, mutant in drawn))
         return 0
     whys = {mutant: why_of(mutant, (ROOT / mutant.path).read_text(encoding="utf-8")) for _, mutant in drawn}
-    labels = {mutant: label for (_, mutant), label in was.items()}
-    rows = list(former)
+    labels = {mutant: label for (_, mutant), label in found.items()}
 
     def told(tried: Tried) -> None:
         row = row_of(tried, whys[tried.mutant])
-        rows[:] = merged(rows, row, was=labels.get(tried.mutant, row["mutant"]))
+        rows[:] = merged(rows, row, was=labels[tried.mutant])
         if asked.json is not None:
             _kept(asked.json, rows)
         said = f"killed {row['mutant']}  {row['killed_by']}" if row["killed_by"] else f"LIVES  {row['mutant']}"
@@ -43,7 +46,8 @@ def main(argv: list[str]) -> int:
 
     try_all(ROOT, drawn, Effort(jobs=asked.jobs, stages=asked.stages, cache=asked.cache), told=told)
     n_killed = sum(row["killed_by"] is not None for row in rows)
-    print(f"{n_killed} of {len(rows)} mutants killed")
+    n_untried = sum(is_untried(row) for row in rows)
+    print(f"{n_killed} of {len(rows) - n_untried} mutants killed, {n_untried} not tried")
     return int((len(rows) - n_killed) * 20 > len(rows))
 
 
@@ -74,7 +78,7 @@ def _asked(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--list", action="store_true", help="list them and try none")
     parser.add_argument("--json", type=Path, help="write what became of each to this file, after each")
     parser.add_argument(
-        "--again", type=Path, help="a former --json: keep its killed, try its survivors again and what it had not tried"
+        "--again", type=Path, help="a former --json: go on with what it had not tried, then try its survivors again"
     )
     return parser.parse_args(argv)
 

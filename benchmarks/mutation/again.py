@@ -1,4 +1,4 @@
-"""Try the survivors of a former run again, after tests were written for them: found by what they change, near where."""
+"""Go on with a former run: what it had not tried, and its survivors, found by what they change, near where."""
 
 from __future__ import annotations
 
@@ -15,10 +15,15 @@ NOT_SURE = "timeout"
 """On a busy machine a test may run out of time for reasons of its own: such a mutant is tried again."""
 
 
-def parted(rows: Sequence[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Return the rows that stand, and those that are to be tried again."""
+def to_try(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows that are to be tried: what was not tried yet, then what nothing has killed for sure."""
     living = [row for row in rows if row["killed_by"] in {None, NOT_SURE}]
-    return [row for row in rows if row not in living], living
+    return sorted(living, key=lambda row: not is_untried(row))
+
+
+def is_untried(row: dict[str, Any]) -> bool:
+    """Return whether a row only says that its mutant was drawn: so that a sample stays what it is while code moves."""
+    return row["killed_by"] is None and row.get("outlived") == 0
 
 
 def again(root: Path, row: dict[str, Any]) -> tuple[Area, Mutant]:

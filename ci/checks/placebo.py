@@ -116,11 +116,16 @@ def jobs_of(
 
     own = dataclasses.replace(cut[0], kind="own")
     jobs: list[Callable[[Worker], list[Told]]] = [partial(run, own, lambda: iter((own.market,)))]
-    parts = max(1, JOBS // len(cut))
-    for place, setting in enumerate(cut):
-        numbers = range(place, RANKED - 1, len(cut))
-        jobs += [partial(run, setting, partial(_worlds, world, numbers[part::parts])) for part in range(parts)]
+    for setting, shares in zip(cut, shares_of(len(cut)), strict=True):
+        jobs += [partial(run, setting, partial(_worlds, world, numbers)) for numbers in shares]
     return jobs
+
+
+def shares_of(kinds: int) -> list[list[range]]:
+    """Return the numbers of the 63 worlds by kind, each kind's in the parts that are answered by a child each."""
+    parts = max(1, JOBS // kinds)
+    every = [range(place, RANKED - 1, kinds) for place in range(kinds)]
+    return [[numbers[part::parts] for part in range(parts)] for numbers in every]
 
 
 def told(worker: Worker, setting: Setting, worlds: Iterator[Market], *, play: Play) -> list[Told]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.mutation.again import again, merged, parted
+from benchmarks.mutation.again import again, merged, to_try
 from benchmarks.mutation.known import known, lines_of, why_of
 from benchmarks.mutation.plan import AREAS, chosen, modules_of
 from benchmarks.mutation.run import stages_of
@@ -84,10 +84,15 @@ def test_the_tests_that_import_a_module_are_asked_first(root: Path):
     assert len(first.arguments) < 12
 
 
-def test_survivors_and_those_that_ran_out_of_time_are_tried_again_and_the_rest_is_kept():
-    rows = [{"killed_by": "tests/x.py::test"}, {"killed_by": None}, {"killed_by": "timeout"}]
+def test_the_untried_are_tried_first_then_survivors_and_those_that_ran_out_of_time():
+    rows = [
+        {"killed_by": "tests/x.py::test"},
+        {"killed_by": None, "outlived": 2},
+        {"killed_by": "timeout"},
+        {"killed_by": None, "outlived": 0},
+    ]
 
-    assert parted(rows) == (rows[:1], rows[1:])
+    assert to_try(rows) == [rows[3], rows[1], rows[2]]
 
 
 def test_what_became_of_a_mutant_takes_the_place_of_what_was_written_of_it_before():

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from autarch.market.load import load_market
-from ci.checks.memory import advice_scales, price_scales, prime_of
+from ci.checks.memory import _judged, advice_scales, price_scales, prime_of
+from ci.checks.opinions import Difference
+from ci.policy import load_policy
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT", "SOLUSDT")
 
@@ -177,3 +179,19 @@ def test_every_scale_gives_every_symbol_a_factor() -> None:
     for scale in (*price_scales(SYMBOLS), *advice_scales(SYMBOLS)):
         assert set(scale.factors) == set(SYMBOLS)
         assert all(factor not in (0.0, 1.0) for factor in scale.factors.values())
+
+
+def test_nudges_are_below_any_tick_and_differ_from_symbol_to_symbol() -> None:
+    nudged = next(scale for scale in price_scales(SYMBOLS) if scale.name == "prices_nudged")
+
+    assert len({*nudged.factors.values()}) == len(SYMBOLS)
+    assert all(1.0 < factor < 1.0 + 1e-11 for factor in nudged.factors.values())
+
+
+def test_however_much_hangs_on_last_digits_no_more_than_all_exposure_may_move(root) -> None:
+    by_primes = next(scale for scale in price_scales(SYMBOLS) if scale.name == "prices_by_primes")
+    nowhere = Difference(compared_frac=1.0, differing_frac=0.0, first=None, moved_frac=0.0, earned_frac=0.0)
+
+    moved, _ = _judged(load_policy(root).memory, by_primes, nowhere, rounding=0.9)
+
+    assert moved.limit == 1.0

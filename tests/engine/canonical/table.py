@@ -27,6 +27,7 @@ REASONS = {
     "latched": at.SKIP_LATCHED,
     "not_flat": at.SKIP_NOT_FLAT,
     "too_large": at.SKIP_TOO_LARGE,
+    "no_margin": at.SKIP_NO_MARGIN,
 }
 FIELDS = {"fee": "fee", "slip": "slippage", "real": "realised", "left": "position", "mark": "mark", "rate": "rate"}
 SUMS: dict[type[ast.operator], Callable[[float, float], float]] = {

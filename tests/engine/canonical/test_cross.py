@@ -53,3 +53,15 @@ def test_the_extremes_of_one_bar_count_as_one_instant(canon):
 
     assert canon.account(kept, weights, leverage=2.0, margin_mode="cross").differences == []
     assert canon.account(taken, weights, leverage=2.0, margin_mode="cross").differences == []
+
+
+def test_what_was_to_be_raised_at_the_open_that_takes_the_account_is_dropped_and_said(canon):
+    # 1,000 + 30 x (P - 100) = 30 P x 1 %: P = 67.3, jumped by an open of 60, where -200 would be left: nothing is left
+    # 1,000 / 1,200 of the way from 100: 66.67, on a tick 66.6: 1,000 - 30 x 33.4
+    table = """
+        bar A | decide A | bar B | decide B | happens                                              | equity
+        100   | +3       | 50    | 0        |                                                      | 1000
+        100   | +4       | 50    |          | A entry +30 @ 100                                    | 1000
+        60    |          | 50    |          | A skip no_margin +10; A liquidation -30 @ 66.6       | -2
+    """
+    assert canon.account(table, {"AB": 1.0}, leverage=4.0, margin_mode="cross").differences == []
