@@ -109,17 +109,31 @@ def merge(
     approve: Annotated[
         bool, typer.Option("--approve", help="Approve that head first; platform changes need it.")
     ] = False,
+    timeout: Annotated[
+        float, typer.Option(min=0.0, help="Wait so many seconds for a forge that computes, or for its merge queue.")
+    ] = 600.0,
     json_: Json = False,
 ) -> int:
     """Merge a pull request into main, as a human. Without --sha, the head it has now.
 
+    Where main has a merge queue, it is put there and waited for. Exit 3 when nothing came of it in time: it may still
+    merge, and the same command again finds that out.
+
     Example: autarch pr merge 3 --sha 4c1f9a...
     """
+    import time
+
+    from autarch.forge.merging import Patience, merge_when_ready
+
+    def told(line: str) -> None:
+        sys.stderr.write(f"autarch: {line}\n")
+
+    patience = Patience(seconds=timeout, clock=time.monotonic, sleep=time.sleep, told=told)
     with _client("human") as forge:
         head = sha or forge.pull(number).head_sha
         if approve:
             forge.review(number, event="APPROVE", commit=head)
-        commit = forge.merge_pull(number, sha=head)
+        commit = merge_when_ready(forge, number, sha=head, patience=patience)
     print(json.dumps({"number": number, "head": head, "merge": commit}) if json_ else f"merged as {commit}")
     try:
         _follow_main()

@@ -131,7 +131,9 @@ def _message(answer: httpx.Response) -> str:
     if not isinstance(body, dict):
         return "no reason was given"
     more = [e.get("message") or e.get("code") if isinstance(e, dict) else str(e) for e in body.get("errors") or ()]
-    return "; ".join([str(body.get("message", "no reason was given")), *(str(each) for each in more if each)])
+    details = body.get("details")
+    told = body.get("message") or (details.get("message") if isinstance(details, dict) else None)
+    return "; ".join([str(told or "no reason was given"), *(str(each) for each in more if each)])
 
 
 def _limit_s(answer: httpx.Response, attempt: int, now_s: float) -> float:

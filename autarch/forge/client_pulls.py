@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import quote
 
-from autarch.forge import wire
+from autarch.forge import wire, wire_more
 from autarch.forge.endpoints import Endpoints
 from autarch.forge.wire import Pull, PullFile, Review, ReviewEvent
+from autarch.forge.wire_more import Enqueued
 
 
 class Pulls(Endpoints):
@@ -40,6 +42,20 @@ class Pulls(Endpoints):
         """
         raw = self._json("PUT", f"/pulls/{number}/merge", {"sha": sha, "merge_method": "merge"})
         return str(raw["sha"])
+
+    def enqueue_pull(self, number: int, *, sha: str) -> Enqueued:
+        """Ask for a pull request whose head is `sha` to be put into the merge queue of its base.
+
+        Raises:
+            ForgeRefusedError: 400 it is closed or a draft, 403, 404 the platform has no queue, 409 it was asked for
+                already.
+        """
+        body = {"sha": sha, "merge_action": "merge_queue"}
+        return wire_more.enqueued(self._json("PUT", f"/pulls/{number}/merge-async", body))
+
+    def enqueued(self, number: int, uuid: str) -> Enqueued:
+        """Return what became of a request for the queue; a platform forgets it after a day."""
+        return wire_more.enqueued(self._json("GET", f"/pulls/{number}/merge-async/{quote(uuid, safe='')}"))
 
     def close_pull(self, number: int) -> Pull:
         """Close a pull request without merging; its branch stays."""

@@ -187,10 +187,29 @@ class Label(msgspec.Struct, frozen=True, kw_only=True):
     description: str | None = None
 
 
+class Enqueued(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a request to put a pull request into a merge queue; `uuid` names one that is pending."""
+
+    status: Literal["pending", "merged", "enqueued", "failed"]
+    message: str = ""
+    uuid: str = ""
+
+
 class Commit(msgspec.Struct, frozen=True, kw_only=True):
     """A commit's address."""
 
     sha: str
+
+
+def enqueued(raw: object) -> Enqueued:
+    """Return GitHub's answer about an asynchronous merge, whose details stand in an object of their own.
+
+    Raises:
+        UndecidedError: it is none.
+    """
+    details = raw.get("details") if isinstance(raw, dict) else None
+    flat = {"status": raw.get("status"), **details} if isinstance(raw, dict) and isinstance(details, dict) else raw
+    return read(flat, Enqueued)
 
 
 def read(raw: object, kind: type[_T]) -> _T:
