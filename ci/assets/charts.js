@@ -43,17 +43,38 @@ const repaint = () => {
   }
 };
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
-// Charts of one group show the same span of time.
-const together = charts => {
-  let busy = false;
-  for (const chart of charts)
-    chart.timeScale().subscribeVisibleTimeRangeChange(range => {
-      if (busy || !range) return;
-      busy = true;
-      for (const other of charts) if (other !== chart) other.timeScale().setVisibleRange(range);
-      busy = false;
-    });
+// Charts of one group show the same span of time, whenever each of them comes.
+const join = (group, chart) => {
+  const shown = group[0]?.timeScale().getVisibleRange();
+  group.push(chart);
+  if (shown) chart.timeScale().setVisibleRange(shown);
+  chart.timeScale().subscribeVisibleTimeRangeChange(range => {
+    if (group.busy || !range) return;
+    group.busy = true;
+    for (const other of group) if (other !== chart) other.timeScale().setVisibleRange(range);
+    group.busy = false;
+  });
 };
+// A chart is made when it comes near the window, or before printing: a page of many can be read before any is drawn.
+const waiting = new Map();
+const make = box => {
+  const work = waiting.get(box);
+  if (!work) return;
+  waiting.delete(box);
+  near.unobserve(box);
+  work();
+};
+const near = new IntersectionObserver(seen => {
+  for (const one of seen) if (one.isIntersecting) setTimeout(make, 0, one.target);  // each a task of its own
+}, { rootMargin: "300px" });
+const later = (id, work) => {
+  const box = document.getElementById(id);
+  if (!box) return;
+  waiting.set(box, work);
+  near.observe(box);
+};
+const makeAll = () => [...waiting.keys()].forEach(make);
+addEventListener("beforeprint", makeAll);
 // Buttons with data-move act on the charts of their group, each by its own time scale.
 const moves = (tools, charts, all = chart => chart.timeScale().fitContent()) => {
   const by = {

@@ -9,27 +9,26 @@ const linesOf = (pick, times = line => line.time_s) => [...page.lines].reverse()
   .map(line => ({ kind: "LineSeries", style: looks[line.who], rows: rowsOf(times(line), pick(line)) }));
 const wide = { moves: true };
 const group = [];
-const kept = found => { if (found) group.push(found.chart); return found; };
+const joined = (id, options, lines) => later(id, () => join(group, draw(id, { ...wide, ...options }, lines()).chart));
 if (page.lines.length) {
-  kept(draw("equity", { ...wide, log: true, format: v => "x " + v.toFixed(v < 10 ? 3 : 1) }, linesOf(line => line.growth)));
-  kept(draw("drawdown", { ...wide, top: 0.05, format: perCent }, linesOf(line => line.drawdown)));
-  kept(draw("exposure", { ...wide, format: v => v.toFixed(2) },
+  joined("equity", { log: true, format: v => "x " + v.toFixed(v < 10 ? 3 : 1) }, () => linesOf(line => line.growth));
+  joined("drawdown", { top: 0.05, format: perCent }, () => linesOf(line => line.drawdown));
+  joined("exposure", { format: v => v.toFixed(2) }, () =>
     [{ kind: "LineSeries", style: () => ({ color: css("--soft"), lineWidth: 1 }), rows: rowsOf(page.lines[0].time_s, page.lines[0].gross) },
-     ...linesOf(line => line.net)]));
-  together(group);
+     ...linesOf(line => line.net)]);
   moves(document.querySelector("[data-tools=behaviour]"), () => group);
-  draw("rolling", { format: v => v.toFixed(1) }, linesOf(line => line.rolling, line => line.day_s));
+  later("rolling", () => draw("rolling", { format: v => v.toFixed(1) }, linesOf(line => line.rolling, line => line.day_s)));
 }
-if (page.costs) draw("costs", { format: perCent }, [["fees", "--curve", 0], ["funding", "--hold", 0], ["slippage", "--rival", 2]].map(([name, ink, lineStyle]) => (
-  { kind: "LineSeries", style: () => ({ color: css(ink), lineStyle }), rows: rowsOf(page.costs.time_s, page.costs[name]) })));
-if (page.scatter) draw("scatter", { moves: true, format: v => v.toFixed(2) + " %" }, [["long", "--up"], ["short", "--rival"]].filter(([side]) => page.scatter[side].length)
+if (page.costs) later("costs", () => draw("costs", { format: perCent }, [["fees", "--curve", 0], ["funding", "--hold", 0], ["slippage", "--rival", 2]].map(([name, ink, lineStyle]) => (
+  { kind: "LineSeries", style: () => ({ color: css(ink), lineStyle }), rows: rowsOf(page.costs.time_s, page.costs[name]) }))));
+if (page.scatter) later("scatter", () => draw("scatter", { moves: true, format: v => v.toFixed(2) + " %" }, [["long", "--up"], ["short", "--rival"]].filter(([side]) => page.scatter[side].length)
   .map(([side, ink]) => ({ kind: "LineSeries", style: () => ({ color: css(ink), lineVisible: false, pointMarkersVisible: true, pointMarkersRadius: 3 }),
-    rows: page.scatter[side].map(([time, value]) => ({ time, value })) })));
+    rows: page.scatter[side].map(([time, value]) => ({ time, value })) }))));
 if (page.fan) {
   const strands = { own: () => ({ color: css("--curve"), lineWidth: 2.5 }), jitter: () => ({ color: css("--soft") + "70", lineWidth: 1 }),
     costs: () => ({ color: css("--fall"), lineWidth: 1 }), delay: () => ({ color: css("--hold"), lineWidth: 1, lineStyle: L.LineStyle.Dashed }),
     noise: () => ({ color: css("--doubt"), lineWidth: 1, lineStyle: L.LineStyle.Dotted }) };
-  draw("fan", { log: true, format: v => v.toFixed(2) }, page.fan.strands.map(s => ({ kind: "LineSeries", style: strands[s.kind], rows: rowsOf(page.fan.time_s, s.growth) })));
+  later("fan", () => draw("fan", { log: true, format: v => v.toFixed(2) }, page.fan.strands.map(s => ({ kind: "LineSeries", style: strands[s.kind], rows: rowsOf(page.fan.time_s, s.growth) }))));
 }
 
 // Candles: packed bars are inflated when they are first looked at; see ci/report_candles.py for the format.

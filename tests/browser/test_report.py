@@ -32,12 +32,24 @@ def shown(tab, page_file):
 
 def test_every_chart_is_drawn_without_an_error_or_a_request(shown, page_file) -> None:
     for name in CHARTS:
-        assert shown.locator(f"#{name} canvas").count() > 0, name
+        shown.locator(f"#{name}").scroll_into_view_if_needed()
+        shown.wait_for_selector(f"#{name} canvas")
     shown.locator("#candles").scroll_into_view_if_needed()
     shown.wait_for_selector("#candles canvas")
 
     assert shown.faults == []
     assert shown.asked == [page_file.as_uri()]
+
+
+def test_a_chart_out_of_sight_waits_and_paper_waits_for_none(shown) -> None:
+    shown.wait_for_timeout(200)
+    assert shown.locator("#costs canvas").count() == 0
+
+    shown.evaluate("() => dispatchEvent(new Event('beforeprint'))")
+
+    for name in CHARTS:
+        assert shown.locator(f"#{name} canvas").count() > 0, name
+    assert shown.faults == []
 
 
 def test_a_trade_s_button_shows_it_on_its_bars_and_buttons_zoom(shown) -> None:
@@ -56,7 +68,11 @@ def test_a_trade_s_button_shows_it_on_its_bars_and_buttons_zoom(shown) -> None:
 
 
 def test_charts_of_one_group_show_one_span(shown) -> None:
+    shown.locator("#equity").scroll_into_view_if_needed()
+    shown.wait_for_function("() => group.length > 0")
     shown.click("[data-tools=behaviour] button[data-move=in]")
+    shown.locator("#exposure").scroll_into_view_if_needed()
+    shown.wait_for_function("() => group.length === 3")
     spans = shown.evaluate("() => group.map(chart => JSON.stringify(chart.timeScale().getVisibleRange()))")
 
     assert len(set(spans)) == 1
@@ -88,6 +104,8 @@ def test_a_phone_needs_no_sideways_scrolling_and_print_keeps_the_charts(shown) -
     shown.set_viewport_size({"width": 375, "height": 720})
     shown.wait_for_function("() => document.documentElement.scrollWidth <= 375")
 
+    shown.locator("#equity").scroll_into_view_if_needed()
+    shown.wait_for_selector("#equity canvas")
     shown.emulate_media(media="print")
     assert shown.locator("#equity canvas").first.is_visible()
     assert not shown.locator(".tools").first.is_visible()
