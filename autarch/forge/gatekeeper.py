@@ -15,7 +15,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import msgspec
 
@@ -29,6 +29,10 @@ MOVES_MAX = 500
 
 QUESTION_BYTES_MAX = 1_000_000
 QUESTION_S_MAX = 30.0
+REST_READS_MAX = 64  # of as many bytes each: what a hook may say beyond its question and still hear why not
+WAITING_MAX = 128
+"""Hooks that may wait to be heard; beyond them connecting fails at once, since a hook's socket has a timeout."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -78,6 +82,9 @@ class Gatekeeper:
 
     def answer(self, content: bytes) -> dict[str, object]:
         """Return what the hook is told about one question."""
+        if len(content) >= QUESTION_BYTES_MAX:
+            told = f"REFUSED {QUESTION_BYTES_MAX} bytes of references or more in one push: push in parts"
+            return {"accepted": False, "told": told}
         try:
             question = msgspec.json.decode(content, type=Question, strict=True)
             moves = tuple(parse_move(line) for line in question.lines.splitlines())
@@ -115,10 +122,22 @@ def _server(address: Path, answer: Callable[[bytes], dict[str, object]]) -> sock
 
         def handle(self) -> None:
             content = self.rfile.read(QUESTION_BYTES_MAX)
+            # Closed with something unread, a line breaks at once, and the hook never reads why it was refused.
+            for _ in range(REST_READS_MAX):
+                if not self.rfile.read(QUESTION_BYTES_MAX):
+                    break
             self.wfile.write(msgspec.json.encode(answer(content)))
 
     class Server(socketserver.ThreadingUnixStreamServer):
         daemon_threads = True
+        request_queue_size = WAITING_MAX
+
+        def get_request(self) -> tuple[Any, Any]:
+            try:
+                return super().get_request()
+            except OSError:  # which the base class keeps to itself
+                _log.exception("a hook could not be heard")
+                raise
 
         def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002  as the base class names them
             _log.exception("a hook's question went unanswered")

@@ -41,19 +41,19 @@ def main() -> int:
 
 
 def ask_again(address: str, question: dict[str, object]) -> dict[str, object]:
-    """Ask, and once more when the connection broke: a question that was not read has not used up its ticket.
+    """Ask, and again when the connection broke or too many wait: an unread question has not used up its ticket.
 
     Had it been read, the ticket would be gone and the answer a refusal; so nothing is let in twice.
 
     Raises:
-        OSError: nobody listens, no answer within `ANSWER_S`, or `TRIES` connections broke.
+        OSError: nobody listens, no answer within `ANSWER_S`, or `TRIES` connections came to nothing.
         ValueError: the answer is no JSON object.
     """
-    for _ in range(TRIES - 1):
+    for attempt in range(TRIES - 1):
         try:
             return ask(address, question)
-        except (ConnectionResetError, BrokenPipeError):
-            time.sleep(PAUSE_S)
+        except (ConnectionResetError, BrokenPipeError, BlockingIOError):
+            time.sleep(PAUSE_S * 2**attempt)
     return ask(address, question)
 
 

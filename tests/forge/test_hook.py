@@ -6,10 +6,13 @@ import io
 import json
 import socket
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from autarch.forge import hook
+from autarch.forge.gatekeeper import Gatekeeper
+from autarch.forge.wire import Account
 
 QUESTION = {"ticket": "one", "lines": "", "quarantine": {}}
 
@@ -65,6 +68,39 @@ def test_a_forge_that_breaks_every_connection_is_no_leave_to_push(listener, monk
     thread.join()
     assert code == 1
     assert "rule: undecided" in capsys.readouterr().err
+
+
+def test_a_crowd_before_the_forge_is_heard_in_turn(tmp_path):
+    gate = Gatekeeper(tmp_path, lambda _repo, _pusher: None)
+    with gate, gate.admit(Account(login="somebody")) as variables, ThreadPoolExecutor(40) as pool:
+        told = list(pool.map(lambda _: hook.ask(variables[hook.SOCKET], QUESTION), range(200)))
+
+    assert told == [{"accepted": True, "told": ""}] * 200  # no move, no rule against it
+
+
+def test_one_that_finds_no_place_to_wait_asks_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(hook, "PAUSE_S", 0.0)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as full:
+        full.bind(str(tmp_path / "hook"))
+        full.listen(0)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as waiting:
+            waiting.connect(full.getsockname())
+            tries = []
+            monkeypatch.setattr(hook.time, "sleep", tries.append)
+            with pytest.raises(BlockingIOError):
+                hook.ask_again(full.getsockname(), QUESTION)
+
+    assert len(tries) == hook.TRIES - 1
+
+
+def test_a_push_of_more_references_than_are_read_hears_why_it_is_refused(tmp_path):
+    lines = f"{'0' * 40} {'a' * 40} refs/heads/agent/tuner/x\n" * 20_000  # 2 MB
+    gate = Gatekeeper(tmp_path, lambda _repo, _pusher: None)
+    with gate, gate.admit(Account(login="somebody")) as variables:
+        told = hook.ask(variables[hook.SOCKET], QUESTION | {"lines": lines})
+
+    assert told["accepted"] is False
+    assert "push in parts" in told["told"]
 
 
 def test_an_answer_that_never_came_is_not_asked_for_twice(listener):
