@@ -129,7 +129,7 @@ def _lines(summary: Summary) -> list[str]:
 
 
 def _promoted(found: Promotable) -> str:
-    test = f"first test: level {found.level:.2e}, {found.days} days of holdout"
+    test = f"first test: level {found.level:.2e}, on {found.days} days of the holdout"
     if found.sharpe is None or found.sharpe_measured is None:
         return f"nothing: no Sharpe ratio of at most one a day would pass\n           {test}"
     odds = f"with {found.power:.0%} odds; measured, from {found.sharpe_measured:.1f}"

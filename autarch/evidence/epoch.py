@@ -13,9 +13,12 @@ from typing import Final
 from autarch.errors import RefusedError
 from autarch.evidence.ledger_entry import LedgerEntry, LedgerError, Opening, Sealed
 from autarch.market.lock_types import Epoch
-from autarch.stats.online import OnlineRule, Tested
+from autarch.stats.online import OnlineRule, Rule, Tested
 
-RULE: Final = "lord++"
+RULE: Final[Rule] = "lord++ early"
+"""Of an epoch that begins now: LORD++ whose levels fall from the first test on, since humans ask few."""
+RULES: Final[dict[str, Rule]] = {"lord++": "lord++", RULE: RULE}
+"""What an epoch may have begun with: it ends with the same."""
 _SLACK: Final = 1e-12
 
 
@@ -29,6 +32,7 @@ class EpochAccount:
         tests: Entries of its tests, in order.
         is_begun: Whether its terms stand in the ledger.
         is_closed: Whether it was closed: nothing may be asked any more.
+        rule_name: By which rule it is tested: the one its terms name, today's where they do not stand there yet.
     """
 
     dataset: str
@@ -36,6 +40,12 @@ class EpochAccount:
     tests: tuple[LedgerEntry, ...]
     is_begun: bool
     is_closed: bool
+    rule_name: Rule = RULE
+
+    @property
+    def rule(self) -> OnlineRule:
+        """The rule that gives its levels."""
+        return rule_of(self.epoch, name=self.rule_name)
 
     @property
     def tested(self) -> tuple[Tested, ...]:
@@ -50,18 +60,17 @@ class EpochAccount:
     @property
     def next_level(self) -> float:
         """Level of the next test."""
-        return rule_of(self.epoch).next_level(_so_far(self.tests))
+        return self.rule.next_level(_so_far(self.tests))
 
     @property
     def wealth(self) -> float:
         """What is left to spend."""
-        return rule_of(self.epoch).wealth(_so_far(self.tests))
+        return self.rule.wealth(_so_far(self.tests))
 
     def wealth_after(self, *, passed: bool) -> float:
         """Return what is left after one more test that passes, or does not."""
-        rule = rule_of(self.epoch)
         so_far = _so_far(self.tests)
-        return rule.wealth([*so_far, Tested(p=0.0, level=rule.next_level(so_far), passed=passed)])
+        return self.rule.wealth([*so_far, Tested(p=0.0, level=self.next_level, passed=passed)])
 
     def answered(
         self, *, decisions: str, forward_to_ms: int | None, trees: Collection[str] | None = None
@@ -83,23 +92,23 @@ class EpochAccount:
     def terms(self) -> Opening:
         """Return the terms as an entry states them."""
         epoch = self.epoch
-        return Opening(alpha=epoch.alpha, w0=epoch.w0, ladder_step=epoch.ladder_step, rule=RULE)
+        return Opening(alpha=epoch.alpha, w0=epoch.w0, ladder_step=epoch.ladder_step, rule=self.rule_name)
 
 
-def rule_of(epoch: Epoch) -> OnlineRule:
-    """Return the online rule of an epoch.
+def rule_of(epoch: Epoch, *, name: Rule = RULE) -> OnlineRule:
+    """Return the online rule of an epoch; `name` is the one it began with, where it did.
 
     Raises:
         ValueError: its alpha and w0 hold nothing.
     """
-    return OnlineRule(name=RULE, alpha=epoch.alpha, w0=epoch.w0)
+    return OnlineRule(name=name, alpha=epoch.alpha, w0=epoch.w0)
 
 
 def account_of(entries: Iterable[Sealed], *, dataset: str, epoch: Epoch) -> EpochAccount:
     """Return the account of `epoch` of data set `dataset` (its name), derived from a verified ledger.
 
     Raises:
-        LedgerError: a test is missing or twice, or says another level or wealth than the rule.
+        LedgerError: a test is missing or twice, says another level or wealth than the rule, or the rule is unknown.
         RefusedError: the lock's terms are not those that the epoch began with: policy cannot change inside one.
     """
     own = [s.entry for s in entries if _is_of(s.entry, dataset, epoch.number)]
@@ -111,6 +120,7 @@ def account_of(entries: Iterable[Sealed], *, dataset: str, epoch: Epoch) -> Epoc
         tests=tests,
         is_begun=bool(openings),
         is_closed=any(opening.revealed is not None for opening in openings),
+        rule_name=_rule_named(openings),
     )
     for opening in openings:
         _require_same_terms(account, opening)
@@ -120,6 +130,17 @@ def account_of(entries: Iterable[Sealed], *, dataset: str, epoch: Epoch) -> Epoc
 
 def _is_of(entry: LedgerEntry, dataset: str, number: int) -> bool:
     return entry.epoch == str(number) and (entry.dataset or "").partition("@")[0] == dataset
+
+
+def _rule_named(openings: Sequence[Opening]) -> Rule:
+    """Return the rule of the first opening; a later one that names another is refused with the other terms."""
+    if not openings:
+        return RULE
+    if openings[0].rule not in RULES:
+        raise LedgerError(
+            f"an epoch began with the rule {openings[0].rule!r}; this version knows {', '.join(RULES)}: use a newer one"
+        )
+    return RULES[openings[0].rule]
 
 
 def _require_same_terms(account: EpochAccount, opening: Opening) -> None:
@@ -134,7 +155,7 @@ def _require_same_terms(account: EpochAccount, opening: Opening) -> None:
 
 
 def _require_rule(account: EpochAccount) -> None:
-    rule, so_far = rule_of(account.epoch), list[Tested]()
+    rule, so_far = account.rule, list[Tested]()
     for number, entry in enumerate(account.tests, 1):
         test = entry.judgement
         if test is None or test.test != number:

@@ -10,12 +10,12 @@ from autarch.errors import DataError
 from autarch.market.columns import COLUMNS, WIDTH
 from autarch.market.lock import load_lock
 from autarch.market.lock_types import SPLITS, DatasetLock
+from autarch.market.parts import DAY_MS, looked_until_ms
 from autarch.market.stores import Stores
 from autarch.market.types import Split
 from autarch.stats.lord import level_before_any_success
 from autarch.stats.power import sharpe_promotable, sharpe_that_passes
 
-DAY_MS = 86_400_000
 POWER = 0.8  # the odds at which a data set is said to promote a Sharpe ratio
 
 
@@ -110,9 +110,9 @@ def summarise(path: Path, stores: Stores) -> Summary:
 
 
 def promotable(lock: DatasetLock, *, power: float = POWER) -> Promotable:
-    """Return what the first test on the holdout of `lock` can promote, from its whole UTC days and the epoch's w0."""
+    """Return what the first test on the holdout of `lock` can promote, from the days it judges and the epoch's w0."""
     start_ms, end_ms = lock.splits.holdout
-    days = (end_ms - start_ms) // DAY_MS
+    days = (end_ms - looked_until_ms(start_ms, end_ms)) // DAY_MS
     level = level_before_any_success(1, w0=lock.epoch.w0)
     return Promotable(
         days=days,

@@ -16,10 +16,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from autarch.stats.lord import lord_gamma
+from autarch.stats.lord import early_gamma, lord_gamma
 
-Rule = Literal["lord++", "saffron", "addis", "lord-3", "lord-dep", "lord-discard"]
-_SAFFRON_SCALE: Final = 0.4374901658  # 1 / zeta(1.6)
+Rule = Literal["lord++", "lord++ early", "saffron", "addis", "lord-3", "lord-dep", "lord-discard"]
 _DEPENDENT_SCALE: Final = 0.139307
 W0_FRAC_FOR_SAFFRON: Final = 0.5
 
@@ -98,7 +97,7 @@ class OnlineRule:
         Raises:
             ValueError: another rule keeps no such account.
         """
-        if self.name != "lord++":
+        if self.name not in {"lord++", "lord++ early"}:
             raise ValueError(f"{self.name} has no wealth account of this form; LORD++ has")
         left, first = self.w0, True
         for one in so_far:
@@ -117,10 +116,14 @@ def _spent(rule: OnlineRule, elapsed: Sequence[int], index: int, gamma: Callable
     return level
 
 
-def _lord(rule: OnlineRule, so_far: Sequence[Tested]) -> float:
+def _lord(rule: OnlineRule, so_far: Sequence[Tested], gamma: Callable[[int], float] = lord_gamma) -> float:
     index = len(so_far) + 1
     elapsed = [index - at for at, one in enumerate(so_far, 1) if one.passed]
-    return _spent(rule, elapsed, index, lord_gamma, rule.alpha)
+    return _spent(rule, elapsed, index, gamma, rule.alpha)
+
+
+def _lord_early(rule: OnlineRule, so_far: Sequence[Tested]) -> float:
+    return _lord(rule, so_far, early_gamma)
 
 
 def _lord_discard(rule: OnlineRule, so_far: Sequence[Tested]) -> float:
@@ -163,7 +166,7 @@ def _saffron(rule: OnlineRule, so_far: Sequence[Tested]) -> float:
 
     index = len(so_far) + 1
     elapsed = [index - at - candidates(at) for at, one in enumerate(so_far, 1) if one.passed]
-    share = _spent(rule, elapsed, index - candidates(0), _saffron_gamma, rule.alpha)
+    share = _spent(rule, elapsed, index - candidates(0), early_gamma, rule.alpha)
     return min(rule.candidate, (1.0 - rule.candidate) * share)
 
 
@@ -176,16 +179,13 @@ def _addis(rule: OnlineRule, so_far: Sequence[Tested]) -> float:
 
     index = len(kept) + 1
     elapsed = [index - at - candidates(at) for at, one in enumerate(kept, 1) if one.passed]
-    share = _spent(rule, elapsed, index - candidates(0), _saffron_gamma, rule.alpha)
+    share = _spent(rule, elapsed, index - candidates(0), early_gamma, rule.alpha)
     return min(rule.candidate, (rule.discard - rule.candidate) * share)
-
-
-def _saffron_gamma(index: int) -> float:
-    return float(_SAFFRON_SCALE / index**1.6)
 
 
 _LEVELS: Final[dict[Rule, Callable[[OnlineRule, Sequence[Tested]], float]]] = {
     "lord++": _lord,
+    "lord++ early": _lord_early,
     "saffron": _saffron,
     "addis": _addis,
     "lord-3": _lord_three,

@@ -15,8 +15,8 @@ from typing import Final, Literal
 import numpy as np
 
 from autarch.evidence.epoch import rule_of
-from autarch.evidence.parts import DAY_MS, looked_until_ms
 from autarch.market.lock_types import Epoch
+from autarch.market.parts import DAY_MS, looked_until_ms
 from autarch.market.types import Floats
 from autarch.stats.online import Tested
 from benchmarks.calibration.pool import Pool

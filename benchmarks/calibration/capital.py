@@ -12,8 +12,8 @@ import numpy as np
 
 from autarch.evidence.epoch import rule_of
 from autarch.evidence.ledger_entry import Tier
-from autarch.evidence.parts import DAY_MS, looked_until_ms
 from autarch.market.lock_types import Epoch
+from autarch.market.parts import DAY_MS, looked_until_ms
 from autarch.market.types import Floats
 from autarch.stats.forward import e_process
 from autarch.stats.online import Tested

@@ -13,8 +13,8 @@ from typing import Final
 import numpy as np
 
 from autarch.errors import UndecidedError
-from autarch.evidence.parts import DAY_MS, looked_until_ms
 from autarch.evidence.returns import quantised
+from autarch.market.parts import DAY_MS, looked_until_ms
 from autarch.market.types import Floats, Ints
 from autarch.stats.ladder import compare_paired
 from autarch.stats.resampling import stationary_rows

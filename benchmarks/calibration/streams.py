@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Final, Literal
+from dataclasses import dataclass, field, replace
+from typing import Final
 
 import numpy as np
 
-from autarch.evidence.epoch import rule_of
+from autarch.evidence.epoch import RULE, rule_of
 from autarch.market.lock_types import Epoch
 from autarch.stats.online import OnlineRule, Tested
+from autarch.stats.online import Rule as OnlineRuleName
 from autarch.stats.sharpe import dsr, psr
 from benchmarks.calibration.capital import Spent, spent, standard_policy
 from benchmarks.calibration.pool import Pool
@@ -25,7 +26,7 @@ CAPITAL_OF: Final = (0.05, 2.0)
 NAIVE_LEVEL: Final = 0.05
 OURS: Final = "Autarch"
 DSR_MIN: Final = 0.95
-CANDIDATES: Final = {"saffron": 0.5, "addis": 0.25}
+CANDIDATES: Final[dict[OnlineRuleName, float]] = {"saffron": 0.5, "addis": 0.25}
 """Their lambda, as their authors choose it."""
 FAMILIES_OF_ONE: Final = 10
 """Proposals of one family in the streams of correlated families."""
@@ -160,7 +161,7 @@ def _unparted(line: Sequence[Proposal], days: int) -> Answers:
     return asked, run_through(asked, whole)
 
 
-def _other(name: Literal["saffron", "addis"]) -> Rule:
+def _other(name: OnlineRuleName) -> Rule:
     def rule(line: Sequence[Proposal], days: int) -> Answers:
         asked = [one.merges and one.heard[days].word == "improved" for one in line]
         return asked, run_through(asked, [one.heard[days].kept for one in line], name=name)
@@ -191,14 +192,10 @@ def _deflated(line: Sequence[Proposal], days: int) -> Answers:  # noqa: ARG001  
     return [True] * len(line), promoted
 
 
-def run_through(
-    asked: Sequence[bool], measured: Sequence[Measured], *, name: Literal["lord++", "saffron", "addis"] = "lord++"
-) -> list[bool]:
+def run_through(asked: Sequence[bool], measured: Sequence[Measured], *, name: OnlineRuleName = RULE) -> list[bool]:
     """Return which of those asked about the epoch's rule promotes, in order; another rule where `name` says so."""
     terms = rule_of(Epoch())
-    rule = (
-        terms if name == "lord++" else OnlineRule(name=name, alpha=terms.alpha, w0=terms.w0, candidate=CANDIDATES[name])
-    )
+    rule = replace(terms, name=name, candidate=CANDIDATES.get(name, terms.candidate))
     so_far: list[Tested] = []
     promoted = [False] * len(asked)
     for place, is_asked in enumerate(asked):
@@ -209,7 +206,7 @@ def run_through(
 
 
 def _one(rule: OnlineRule, so_far: Sequence[Tested], measured: Measured) -> Tested:
-    if rule.name != "lord++":
+    if rule.name in CANDIDATES:  # their levels rest on p-values, which the gate's own decision does not hand on
         return rule.test(so_far, measured.p)
     answer = settle(rule, so_far, measured)
     return Tested(p=measured.p, level=answer.level, passed=answer.passed)
@@ -219,6 +216,7 @@ RULES: Final[dict[str, Rule]] = {
     OURS: _autarch,
     "Autarch, all merged are judged": _all_merged,
     "the same holdout looked at and judged": _unparted,
+    "LORD++ with the levels of onlineFDR": _other("lord++"),
     "SAFFRON in place of LORD++": _other("saffron"),
     "ADDIS in place of LORD++": _other("addis"),
     "naive p < 0.05": _naive,

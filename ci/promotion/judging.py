@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 
 from autarch.errors import RefusedError, UndecidedError
 from autarch.evaluation import decide_stepwise
-from autarch.evidence.epoch import EpochAccount, rule_of
+from autarch.evidence.epoch import EpochAccount
 from autarch.evidence.ledger_entry import SCHEMA, Judgement, LedgerEntry, Sealed
-from autarch.evidence.parts import looked_until_ms
 from autarch.evidence.revealed import place_of_test
 from autarch.evidence.sealing import place_key, seal
 from autarch.market.load import load_market
+from autarch.market.parts import looked_until_ms
 from ci.promotion.account import begin_epoch, open_account, require_rate
 from ci.promotion.deciding import Measured, measure, settle
 from ci.promotion.desk import Present, PromotionDesk, present
@@ -196,7 +196,7 @@ def _entry(  # noqa: PLR0913, PLR0917  it binds what each of these knows
 ) -> LedgerEntry:
     """Return the test's entry behind the account's tests so far, its numbers under seal."""
     subject, lock = standing.subject, now.inputs.lock
-    decided = settle(rule_of(account.epoch), account.tested, measured, e_value=standing.weighed.e_value)
+    decided = settle(account.rule, account.tested, measured, e_value=standing.weighed.e_value)
     epoch = str(lock.epoch.number)
     key = place_key(desk.key.read_bytes(), place_of_test(dataset=lock.name, epoch=epoch, test=decided.test))
     return LedgerEntry(

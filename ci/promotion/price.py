@@ -10,9 +10,9 @@ import msgspec
 from autarch.errors import RefusedError
 from autarch.evidence.epoch import EpochAccount
 from autarch.evidence.ledger_entry import JudgeWord, LedgerEntry, Sealed
-from autarch.evidence.parts import looked_until_ms
 from autarch.evidence.tiers import tier_earned
 from autarch.market.lock_types import DatasetLock
+from autarch.market.parts import looked_until_ms
 from autarch.repo.git import GitRepo
 from autarch.stats.power import sharpe_that_passes
 from ci.inputs import lock_from, policy_from

@@ -1,6 +1,6 @@
 """Look at the holdout for the evidence check: is a proposal worse there than what stands in its place?
 
-Only its first part is opened (`autarch.evidence.parts`): the test of promotion needs days of which no word was told.
+Only its first part is opened (`autarch.market.parts`): the test of promotion needs days of which no word was told.
 Daily returns on that part's days, each divided by its own train deviation so that leverage buys nothing, compared by
 day. eta is the standard error of their mean difference. Worse: below minus eta; improved: above eta; else no change.
 The numbers, and the Ladder's score rounded to whole etas, are sealed.
@@ -19,11 +19,11 @@ import numpy as np
 from autarch.errors import UndecidedError
 from autarch.evaluation import decide_blocks
 from autarch.evidence.ledger_entry import Look
-from autarch.evidence.parts import looked_until_ms
 from autarch.evidence.sealing import place_key, seal
 from autarch.manifest import StrategySource
 from autarch.market.load import load_market
 from autarch.market.lock_types import DatasetLock
+from autarch.market.parts import looked_until_ms
 from autarch.market.types import Floats, Market
 from autarch.stats.ladder import compare_paired
 from autarch.verdict import LookWord

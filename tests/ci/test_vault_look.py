@@ -8,9 +8,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from autarch.evidence.parts import DAY_MS, looked_until_ms
 from autarch.evidence.sealing import place_key, seal
 from autarch.market.load import load_market
+from autarch.market.parts import DAY_MS, looked_until_ms
 from autarch.repo import signing
 from ci.vault.bars import rows_until
 from ci.vault.looking import Question, compared, look

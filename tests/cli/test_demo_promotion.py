@@ -21,6 +21,6 @@ def test_a_lucky_candidate_is_refused_and_an_honest_one_is_promoted(tmp_path: Pa
     assert "rejected: " in lucky
     assert honest.count("ema_trend: may be promoted") == 2
     assert "ema_trend: may be promoted (asked before; nothing was spent)" in honest
-    assert "test 1 ran at level 0.00268; wealth left 0.09732" in honest  # 0.05 - 0.0026758 + (0.10 - 0.05)
+    assert "test 1 ran at level 0.0219; wealth left 0.07813" in honest  # 0.05 - 0.0218745 + (0.10 - 0.05)
     assert "paper: ema_trend  T2  weight 0.5" in honest
     assert "the verdict holds from" in honest

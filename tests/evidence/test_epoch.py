@@ -16,6 +16,9 @@ EPOCH = Epoch(number=3, alpha=0.05, w0=0.005, ladder_step=0.02)
 PUBLISHED = [(0.000267584, True, 0.049732), (0.002466446, False, 0.047266), (0.000573282, False, 0.046693)]
 
 
+OPENED = {"alpha": 0.05, "w0": 0.005, "ladder_step": 0.02}
+
+
 def sealed(number, **fields):
     entry = LedgerEntry(schema=1, seq=number, prev=None, recorded_ms=0, **fields)
     return Sealed(entry=entry, digest=f"d{number}", commit=f"c{number}")
@@ -34,9 +37,9 @@ def judged(number, *, passed, spent, decisions="x", **fields):
     return sealed(number, kind="judgement", judgement=judgement, **about)
 
 
-def grown(passes):
+def grown(passes, *opened):
     """A ledger whose tests ran at the levels its own account gave."""
-    entries = []
+    entries = list(opened)
     for number, passed in enumerate(passes, 1):
         account = account_of(entries, dataset="bars", epoch=EPOCH)
         spent = {"level": account.next_level, "wealth": account.wealth_after(passed=passed)}
@@ -45,11 +48,47 @@ def grown(passes):
 
 
 def test_levels_and_wealth_are_the_published_sequence():
-    entries = grown([passed for _, passed, _ in PUBLISHED])
+    opened = sealed(9, kind="epoch", dataset="bars@1", epoch="3", opening=Opening(rule="lord++", **OPENED))
+    entries = grown([passed for _, passed, _ in PUBLISHED], opened)
 
-    for entry, (level, _, wealth) in zip(entries, PUBLISHED, strict=True):
+    for entry, (level, _, wealth) in zip(entries[1:], PUBLISHED, strict=True):
         assert entry.entry.judgement.level == pytest.approx(level, abs=5e-10)
         assert entry.entry.judgement.wealth == pytest.approx(wealth, abs=5e-7)
+
+
+def test_an_epoch_ends_with_the_rule_it_began_with():
+    began = {
+        name: account_of(
+            [sealed(1, kind="epoch", dataset="bars@1", epoch="3", opening=Opening(rule=name, **OPENED))],
+            dataset="bars",
+            epoch=EPOCH,
+        )
+        for name in ("lord++", "lord++ early")
+    }
+
+    # 0.005 x 0.07720838 x ln 2, and 0.005 x 0.4374901658; one that is yet to begin takes the second
+    assert began["lord++"].next_level == pytest.approx(0.000267584, abs=5e-10)
+    assert began["lord++ early"].next_level == pytest.approx(0.002187451, abs=5e-10)
+    fresh = account_of([], dataset="bars", epoch=EPOCH)
+    assert (fresh.next_level, fresh.terms().rule) == (began["lord++ early"].next_level, "lord++ early")
+    assert began["lord++"].terms().rule == "lord++"
+
+
+def test_a_rule_cannot_change_inside_an_epoch():
+    entries = [
+        sealed(number, kind="epoch", dataset="bars@1", epoch="3", opening=Opening(rule=name, **OPENED))
+        for number, name in enumerate(("lord++", "lord++ early"), 1)
+    ]
+
+    with pytest.raises(RefusedError, match="began with rule lord\\+\\+ early; the lock now says lord"):
+        account_of(entries, dataset="bars", epoch=EPOCH)
+
+
+def test_a_rule_that_nobody_knows_is_refused():
+    opened = sealed(1, kind="epoch", dataset="bars@1", epoch="3", opening=Opening(rule="naive", **OPENED))
+
+    with pytest.raises(LedgerError, match="'naive'; this version knows"):
+        account_of([opened], dataset="bars", epoch=EPOCH)
 
 
 def test_other_data_sets_epochs_and_kinds_are_not_of_it():
@@ -87,17 +126,16 @@ def test_a_dropped_test_is_seen():
 
 @pytest.mark.parametrize("name", ["alpha", "w0", "ladder_step"])
 def test_terms_cannot_change_inside_an_epoch(name):
-    terms = {"alpha": 0.05, "w0": 0.005, "ladder_step": 0.02}
-    opened = sealed(1, kind="epoch", dataset="bars@1", epoch="3", opening=Opening(rule="lord++", **terms))
+    opened = sealed(1, kind="epoch", dataset="bars@1", epoch="3", opening=Opening(rule="lord++", **OPENED))
     assert account_of([opened], dataset="bars", epoch=EPOCH).is_begun
 
-    changed = msgspec.structs.replace(EPOCH, **{name: terms[name] * 1.5})
+    changed = msgspec.structs.replace(EPOCH, **{name: OPENED[name] * 1.5})
     with pytest.raises(RefusedError, match=f"began with {name}"):
         account_of([opened], dataset="bars", epoch=changed)
 
 
 def test_an_epoch_whose_numbers_were_revealed_is_closed():
-    opening = Opening(alpha=0.05, w0=0.005, ladder_step=0.02, rule="lord++", revealed="ab")
+    opening = Opening(rule="lord++", revealed="ab", **OPENED)
     closed = sealed(1, kind="epoch", dataset="bars@1", epoch="3", opening=opening)
 
     assert account_of([closed], dataset="bars", epoch=EPOCH).is_closed

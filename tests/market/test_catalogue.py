@@ -11,12 +11,13 @@ def test_what_the_committed_data_set_promotes_follows_from_its_holdout_and_first
 
     found = promotable(lock)
 
-    # 91 days, w0 .05: level .05 * .07720838 ln 2 = .0026758, z 2.78507; measured 2.78507 / sqrt(90 - 3.8783) = .30011
-    # a day, 5.7336 a year; true: .30011 + .84162 sqrt((1 + theta^2/2) / 90) = .39217 with theta .39217, 7.4924 a year
-    assert found.days == 91
-    assert found.level == pytest.approx(0.0026758, rel=1e-4)
-    assert found.sharpe_measured == pytest.approx(5.7336, abs=1e-4)
-    assert found.sharpe == pytest.approx(7.4924, abs=1e-4)
+    # 91 days less the 22 that looks open; w0 .05: level .05 * .43749017 = .0218745, z 2.01649; measured 2.01649 /
+    # sqrt(68 - 2.03311) = .24827 a day, 4.7433 a year; true: .24827 + .84162 sqrt((1 + theta^2/2) / 68) = .35348 with
+    # theta .35348, 6.7532 a year
+    assert found.days == 69
+    assert found.level == pytest.approx(0.0218745, rel=1e-4)
+    assert found.sharpe_measured == pytest.approx(4.7433, abs=1e-4)
+    assert found.sharpe == pytest.approx(6.7532, abs=1e-4)
 
 
 def test_better_odds_ask_for_more(root):

@@ -185,16 +185,17 @@ def test_verify_sees_rows_that_the_bytes_do_not_hold(home, capsys):
 
 
 def test_ls_says_what_is_assumed_and_what_can_be_promoted(home, capsys):
-    main(["data", "synth", "--name", "tiny", "--bars", "4000"])
+    main(["data", "synth", "--name", "tiny", "--bars", "3600"])
     (home / "ci" / "datasets" / "broken.toml").write_text("schema = 7")
 
     assert main(["data", "ls"]) == 0
 
     text = capsys.readouterr().out
     assert "broken  UNREADABLE" in text
-    # 4000 bars are 41.67 days; holdout from day 25 to 35: level .05 * .0535, z 2.786; 2.786 / sqrt(9 - 3.88) > 1 a day
+    # 3600 bars are 37.5 days, holdout 22.5 to 31.9, judged from 24: 7 days. Level .05 * .4375, z 2.016
+    # and 2.016 / sqrt(6 - 2.03) > 1 a day
     assert "promotes nothing: no Sharpe ratio of at most one a day would pass" in text
-    assert "first test: level 2.68e-03, 10 days of holdout" in text
+    assert "first test: level 2.19e-02, on 7 days of the holdout" in text
     assert "costs.impact_k; " in text
     assert "risk_tiers" in text
 

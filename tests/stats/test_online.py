@@ -91,6 +91,29 @@ def test_wealth_is_never_negative_and_a_level_never_exceeds_it(p_values):
         assert 0.0 <= one.level <= before + 1e-15
 
 
+def test_early_lord_plus_plus_is_lord_plus_plus_with_another_gamma():
+    rule = OnlineRule(name="lord++ early", alpha=0.10, w0=0.05)
+
+    found = rule.run([0.5, 0.005, 0.5, 0.004, 0.5])
+
+    g1, g2, g3, g4, g5 = (0.4374901658 * k**-1.6 for k in range(1, 6))
+    # successes at 2 and 4: w0 g_t + (alpha - w0) g_{t-2} + alpha g_{t-4}
+    levels = [0.05 * g1, 0.05 * g2, 0.05 * g3 + 0.05 * g1, 0.05 * g4 + 0.05 * g2, 0.05 * g5 + 0.05 * g3 + 0.10 * g1]
+    assert [one.level for one in found] == pytest.approx(levels)
+    assert [one.passed for one in found] == [False, True, False, True, False]
+    assert rule.wealth(found) == pytest.approx(0.05 + 0.05 + 0.10 - sum(levels))
+
+
+@given(st.lists(st.floats(0, 1), max_size=40))
+def test_early_levels_never_exceed_the_wealth(p_values):
+    rule = OnlineRule(name="lord++ early", alpha=0.1, w0=0.05)
+    tested = rule.run(p_values)
+
+    assert all(0.0 <= one.level <= rule.wealth(tested[:at]) + 1e-15 for at, one in enumerate(tested))
+    # the estimate that LORD++ keeps at most alpha: levels spent over successes
+    assert sum(one.level for one in tested) <= 0.1 * max(1, sum(one.passed for one in tested)) + 1e-15
+
+
 def test_a_level_depends_on_earlier_answers_alone():
     rule = OnlineRule(alpha=0.05, w0=0.005)
     first = rule.run([0.2, 1e-9, 0.4])

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autarch.stats.lord import level_before_any_success, lord_gamma
+from autarch.stats.lord import early_gamma, level_before_any_success, lord_gamma
 from autarch.stats.power import DAYS_A_YEAR, sharpe_promotable, sharpe_that_passes
 
 
@@ -27,7 +27,7 @@ def power_of(days, *, sharpe, level):
      (100, 2.08e-6, 4.68, 3.28, 2.31)],
 )  # fmt: skip
 def test_levels_and_the_sharpe_that_passes_agree_with_published_figures(attempt, level, one, two, four):
-    found = level_before_any_success(attempt, w0=0.005)
+    found = level_before_any_success(attempt, w0=0.005, gamma=lord_gamma)
 
     assert found == pytest.approx(level, rel=5e-3)
     assert [round(sharpe_that_passes(365 * years, level=found), 2) for years in (1, 2, 4)] == [one, two, four]
@@ -35,8 +35,17 @@ def test_levels_and_the_sharpe_that_passes_agree_with_published_figures(attempt,
 
 def test_the_first_level_is_that_of_the_r_package():
     # onlineFDR prints .000267584 for alpha .05, w0 .005: .005 * .07720838 * ln 2 / (1 * e^0)
-    assert level_before_any_success(1, w0=0.005) == pytest.approx(0.000267584, abs=5e-10)
-    assert level_before_any_success(1, w0=0.025) == pytest.approx(1.34e-3, rel=2e-3)
+    assert level_before_any_success(1, w0=0.005, gamma=lord_gamma) == pytest.approx(0.000267584, abs=5e-10)
+    assert level_before_any_success(1, w0=0.025, gamma=lord_gamma) == pytest.approx(1.34e-3, rel=2e-3)
+
+
+def test_early_levels_fall_as_the_power_1_6_and_sum_to_one():
+    # 1 / zeta(1.6) = 0.4374901658; the tenth is 10^-1.6 = 0.02511886 of the first
+    assert early_gamma(1) == pytest.approx(0.4374901658)
+    assert early_gamma(10) == pytest.approx(0.4374901658 * 0.0251188643)
+    assert level_before_any_success(1, w0=0.05) == pytest.approx(0.02187451)
+    # what is left after n terms is at most the integral n^-0.6 / 0.6
+    assert 1.0 - 0.4374901658 * 1000**-0.6 / 0.6 < sum(early_gamma(k) for k in range(1, 1001)) < 1.0
 
 
 @pytest.mark.parametrize(("sharpe", "days", "after_90"), [(1, 988, 0.13), (2, 247, 0.26), (3, 110, 0.44)])
@@ -49,7 +58,8 @@ def test_days_and_power_at_five_percent_agree_with_the_plain_normal_form(sharpe,
 def test_power_falls_with_wasted_attempts_as_published():
     # two years, true Sharpe 2: .26 for the first test, .10 after ten wasted ones, .05 after 50, .01 after 1,000
     powers = [
-        power_of(730, sharpe=2.0, level=level_before_any_success(wasted + 1, w0=0.005)) for wasted in (0, 10, 50, 1000)
+        power_of(730, sharpe=2.0, level=level_before_any_success(wasted + 1, w0=0.005, gamma=lord_gamma))
+        for wasted in (0, 10, 50, 1000)
     ]
 
     assert powers == pytest.approx([0.26, 0.10, 0.05, 0.01], abs=0.012)
@@ -90,6 +100,7 @@ def test_more_than_one_a_day_is_no_answer():
     "call",
     [
         lambda: lord_gamma(0),
+        lambda: early_gamma(0),
         lambda: level_before_any_success(1, w0=0.0),
         lambda: sharpe_that_passes(365, level=0.6),
         lambda: sharpe_promotable(365, level=0.05, power=0.2),

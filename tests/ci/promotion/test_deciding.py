@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from autarch.stats import online
-from autarch.stats.lord import lord_gamma
+from autarch.stats.lord import early_gamma
 from ci.promotion.deciding import decide, measure, settle
 
-RULE = online.OnlineRule(name="lord++", alpha=0.10, w0=0.05)
-FIRST_LEVEL = 0.05 * lord_gamma(1)  # 0.05 x 0.07720838 x ln 2 = 0.0026758
+RULE = online.OnlineRule(name="lord++ early", alpha=0.10, w0=0.05)
+FIRST_LEVEL = 0.05 * early_gamma(1)  # 0.05 x 0.43749017 = 0.0218745
 
 
 def days(ratio: float, n: int = 400, seed: int = 3):
@@ -69,7 +69,7 @@ def test_the_word_is_the_rule_s(ratio, word) -> None:
 
 
 def test_an_edge_at_the_level_passes_and_a_hair_beyond_it_fails() -> None:
-    returns = days(0.14)
+    returns = days(0.09)
     level = RULE.next_level([])
     p = measure(returns).p
     assert p > level  # alone it fails; the forward bars carry it over
@@ -88,7 +88,7 @@ def test_forward_losses_weigh_against_the_holdout() -> None:
     returns = days(0.18)
     assert decide(returns, rule=RULE, so_far=[]).passed
 
-    assert not decide(returns, rule=RULE, so_far=[], e_value=0.01).passed
+    assert not decide(returns, rule=RULE, so_far=[], e_value=0.005).passed
 
 
 @pytest.mark.parametrize("returns", [np.zeros(200), np.full(200, 0.01), np.array([0.1, np.nan]), np.eye(1, 90)[0]])
@@ -108,7 +108,7 @@ def test_earlier_tests_lower_the_next_level_and_a_success_raises_it() -> None:
 
     assert after_failure.level < FIRST_LEVEL < after_success.level
     # 0.05 gamma_2 + (0.10 - 0.05) gamma_1
-    assert after_success.level == pytest.approx(0.05 * lord_gamma(2) + 0.05 * lord_gamma(1))
+    assert after_success.level == pytest.approx(0.05 * early_gamma(2) + 0.05 * early_gamma(1))
 
 
 def test_annual_ratios_are_refused() -> None:

@@ -21,9 +21,9 @@ def test_the_first_test_costs_the_rule_s_first_level(bench) -> None:
 
     found = priced(bench, "4")
 
-    # 0.05 x 0.07720838 x ln 2 = 0.0026758; of a holdout of 66.7 days that begins at 16:00, 15.3 days answer looks
+    # 0.05 x 0.43749017 = 0.0218745; of a holdout of 66.7 days that begins at 16:00, 15.3 days answer looks
     assert (found.strategy, found.pull, found.test, found.tier, found.stored) == ("honest", 4, 1, "T1", None)
-    assert found.level == pytest.approx(0.0026758, rel=1e-4)
+    assert found.level == pytest.approx(0.0218745, rel=1e-4)
     assert (found.wealth, found.wealth_after) == (0.05, pytest.approx(0.05 - found.level))
     assert found.days == 51
     assert found.sharpe == pytest.approx(sharpe_that_passes(51, level=found.level))

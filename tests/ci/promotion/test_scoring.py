@@ -110,7 +110,7 @@ def test_who_may_be_judged_is_accepted_not_promoted_and_has_no_stored_answer(ben
     scores = score_main(bench.desk)
 
     assert {slug for slug, row in rows(scores).items() if row.may_be_judged} == {"honest"}
-    assert scores.level == pytest.approx(0.0026758, rel=1e-4)  # 0.05 x 0.07720838 x ln 2
+    assert scores.level == pytest.approx(0.0218745, rel=1e-4)  # 0.05 x 0.43749017
     assert [(low.strategy, low.held, low.earned.tier) for low in scores.lowered] == [("honest", "T2", "T1")]
 
     asked = Judgement(test=1, level=scores.level, wealth=0.05 - scores.level + 0.05, word="may be promoted", sealed="",

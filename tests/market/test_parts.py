@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from autarch.evidence.parts import DAY_MS, looked_until_ms
+from autarch.market.parts import DAY_MS, looked_until_ms
 
 
 def test_looks_have_the_first_quarter_in_whole_days():
