@@ -22,8 +22,8 @@ from typing import Any
 import pytest
 
 WARM = ("numpy", "pandas", "talib", "numba", "msgspec", "hypothesis", "pytest", "tomllib", "tomlkit", "pyarrow.parquet")
-TEST_CPU_S = 60.0
-"""User CPU time a test may burn in its own process; no fast test needs a third of it on a slow machine."""
+TEST_CPU_S = 20.0
+"""User CPU time a test may burn in its own process; no fast test needs half of it on a slow machine."""
 
 RUN_S = 1_800
 _OURS = ("autarch", "ci", "agents", "live", "benchmarks", "tests")

@@ -69,6 +69,7 @@ AREAS = (
                 arguments=(
                     *("tests/engine/canonical", "tests/engine/test_one_bar_exits.py"),
                     *("tests/engine/test_one_bar_halts.py", "tests/engine/test_one_bar_orders.py"),
+                    *("tests/engine/test_rules.py", "tests/engine/test_packing.py"),
                 ),
                 interpreted=True,
             ),
