@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from autarch.numerics import is_pinned, pinned_environment
+from benchmarks.mutation.again import is_untried
+from benchmarks.mutation.known import explained
 from tests.canaries import table as canaries
 from tests.escapes import table as escapes
 from tests.honest import table as honest
@@ -30,7 +32,7 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks security", description=__doc__)
     parser.add_argument("--write", type=Path, help="the page whose tables are replaced; else they are printed")
     parser.add_argument("--mutants", type=Path, help="what `python -m benchmarks mutation --json` wrote")
-    parser.add_argument("--only", default="", help="measure this table alone: escapes, canaries, honest or forge")
+    parser.add_argument("--only", default="", help="this table alone: escapes, canaries, honest, forge or mutants")
     asked = parser.parse_args(argv)
     if not is_pinned():
         again = [sys.executable, "-m", "benchmarks.security", *argv]
@@ -42,7 +44,8 @@ def main(argv: list[str]) -> int:
             tables[name], found = measure()
             faults += found
     if asked.mutants is not None:
-        tables["mutants"], found = mutants_table(json.loads(asked.mutants.read_text()))
+        rows = [explained(ROOT, row) for row in json.loads(asked.mutants.read_text())]
+        tables["mutants"], found = mutants_table(rows)
         faults += found
     if asked.write is None:
         print("\n\n".join(tables.values()))
@@ -89,20 +92,31 @@ def _forge() -> tuple[str, list[str]]:
     return markdown(("attempt", "with whose token", "stopped by", "told", "on GitHub"), rows), faults
 
 
-def mutants_table(tried: Sequence[dict[str, Any]]) -> tuple[str, list[str]]:
-    """Return the mutants by area, then the living ones with what is known of each."""
-    areas = dict.fromkeys(row["area"] for row in tried)
+def mutants_table(rows: Sequence[dict[str, Any]]) -> tuple[str, list[str]]:
+    """Return the mutants by area, then the living ones with what they outlived and what is known of each."""
+    tried = [row for row in rows if not is_untried(row)]
     counted = []
-    for area in areas:
+    for area in dict.fromkeys(row["area"] for row in rows):
         own = [row for row in tried if row["area"] == area]
-        counted.append((area, len(own), sum(row["killed_by"] is not None for row in own)))
-    living = [
-        (row["area"], f"`{row['mutant']}`", row.get("why", "not explained")) for row in tried if not row["killed_by"]
-    ]
-    table = markdown(("area", "mutants", "killed"), counted)
+        drawn = sum(row["area"] == area for row in rows)
+        counted.append((area, drawn, len(own), sum(row["killed_by"] is not None for row in own)))
+    counted.append(("all", *(sum(column) for column in list(zip(*counted, strict=True))[1:])))
+    living = [row for row in tried if row["killed_by"] is None]
+    table = markdown(("area", "drawn", "tried", "killed"), counted)
     if living:
-        table += "\n\n" + markdown(("area", "lives", "why"), living)
-    return table, [f"mutant lives unexplained: {label}" for _, label, why in living if why == "not explained"]
+        table += "\n\n" + markdown(
+            ("area", "lives", "runs of tests outlived", "why"),
+            [
+                (
+                    row["area"],
+                    f"`{row['mutant']}`",
+                    f"{row['outlived']} of {row['of']}",
+                    row.get("why", "not explained"),
+                )
+                for row in living
+            ],
+        )
+    return table, [f"mutant lives unexplained: `{row['mutant']}`" for row in living if "why" not in row]
 
 
 def _escapes() -> tuple[str, list[str]]:

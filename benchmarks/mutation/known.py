@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
+from benchmarks.mutation.again import again
 from benchmarks.mutation.sites import Mutant
 
 LIST = Path(__file__).with_name("known.toml")
@@ -42,6 +44,19 @@ def why_of(mutant: Mutant, source: str) -> str | None:
     """Return why `mutant` of a module may live, None where nobody has said so."""
     was, now = lines_of(mutant, source)
     return next((one.why for one in known() if (one.path, one.was, one.now) == (mutant.path, was, now)), None)
+
+
+def explained(root: Path, row: dict[str, Any]) -> dict[str, Any]:
+    """Return the row of a mutation run with why its mutant may live, as the list has it now; one killed as it is.
+
+    Raises:
+        ValueError: as `again`.
+    """
+    if row["killed_by"] is not None:
+        return row
+    _, mutant = again(root, row)
+    why = why_of(mutant, (root / mutant.path).read_text(encoding="utf-8"))
+    return row if why is None else {**row, "why": why}
 
 
 def lines_of(mutant: Mutant, source: str) -> tuple[str, str]:

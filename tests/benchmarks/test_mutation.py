@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.mutation.again import again, merged, to_try
-from benchmarks.mutation.known import known, lines_of, why_of
+from benchmarks.mutation.known import explained, known, lines_of, why_of
 from benchmarks.mutation.plan import AREAS, chosen, modules_of
 from benchmarks.mutation.run import stages_of
 from benchmarks.mutation.sites import Mutant, mutants_of
@@ -130,3 +130,13 @@ def test_every_mutant_that_may_live_is_one_of_a_line_that_stands(root: Path):
 
 def test_a_mutant_nobody_has_explained_has_no_reason():
     assert why_of(mutants_of("x.py", SOURCE)[1], SOURCE) is None
+
+
+def test_a_survivor_is_explained_by_the_list_as_it_is_now(root: Path):
+    one = known()[0]
+    source = (root / one.path).read_text()
+    place = next(m for m in mutants_of(one.path, source) if lines_of(m, source) == (one.was, one.now))
+    row = {"area": "gate", "mutant": place.label, "killed_by": None, "outlived": 1, "of": 4}
+
+    assert explained(root, row) == {**row, "why": one.why}
+    assert explained(root, {**row, "killed_by": "tests/x.py::y"}) == {**row, "killed_by": "tests/x.py::y"}

@@ -32,11 +32,22 @@ def test_survivors_without_a_reason_are_faults():
     table, faults = mutants_table(
         [
             {"area": "gate", "mutant": "ci/a.py:1 '<' -> '<='", "killed_by": "tests/x.py::y"},
-            {"area": "gate", "mutant": "ci/a.py:2 '1' -> '2'", "killed_by": None},
-            {"area": "kernel", "mutant": "k.py:3 '+' -> '-'", "killed_by": None, "why": "the same number"},
+            {"area": "gate", "mutant": "ci/a.py:2 '1' -> '2'", "killed_by": None, "outlived": 1, "of": 4},
+            {"area": "gate", "mutant": "ci/a.py:3 '1' -> '2'", "killed_by": None, "outlived": 0},
+            {
+                "area": "kernel",
+                "mutant": "k.py:3 '+' -> '-'",
+                "killed_by": None,
+                "outlived": 3,
+                "of": 3,
+                "why": "the same number",
+            },
         ]
     )
 
-    assert "| gate | 2 | 1 |" in table
+    assert "| gate | 3 | 2 | 1 |" in table
+    assert "| kernel | 1 | 1 | 0 |" in table
+    assert "| all | 4 | 3 | 1 |" in table
+    assert "| 1 of 4 | not explained |" in table
     assert "the same number" in table
     assert faults == ["mutant lives unexplained: `ci/a.py:2 '1' -> '2'`"]
