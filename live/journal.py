@@ -298,6 +298,8 @@ def _unlock(handle: int | None) -> None:
 
 
 def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
+    if not read_only and path.exists() and not os.access(path, os.W_OK, effective_ids=True):
+        raise ConfigError(f"journal {path} may only be read; check its owner, its mode and how the disk is mounted")
     uri = f"{path.resolve().as_uri()}?mode={'ro' if read_only else 'rwc'}"
     try:
         database = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=2.0)

@@ -2,7 +2,7 @@
 
 `python -m benchmarks.live.trader PORT JOURNAL START_MS N_BARS [BYTES]` trades from where the journal ends. It says on
 standard output when it begins and when it has reconciled, and ends after the last bar. No file of its may grow beyond
-BYTES, as on a disk that is full.
+BYTES, as on a disk that is full. It holds no capability, so that file modes bind it even where uid 0 runs it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import resource
 import sys
 from pathlib import Path
 
+from autarch.sandbox.kernel import drop_capabilities
 from benchmarks.live.latency import INTERVAL_MS, Paced, Turning, Wall, market, release
 from benchmarks.live.venue import KEY, SECRET, SYMBOLS
 from live.credentials import Credentials
@@ -60,6 +61,7 @@ async def trade(port: int, path: Path, *, start_ms: int, n_bars: int) -> None:
 
 
 if __name__ == "__main__":
+    drop_capabilities()
     port, path, start_ms, n_bars, *most = sys.argv[1:]
     if most:
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(most[0]), int(most[0])))

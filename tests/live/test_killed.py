@@ -68,3 +68,20 @@ def test_a_real_process_refuses_a_journal_whose_last_page_is_damaged_and_sends_n
         assert code != 0
         assert "journal.sqlite3" in complaint
         assert at.do(lambda: len(at.site.exchange.accounts["1"].orders)) == before
+
+
+@pytest.mark.slow
+def test_a_real_process_refuses_a_journal_that_it_may_only_read_and_sends_nothing(tmp_path):
+    path = tmp_path / "journal.sqlite3"
+    with venue() as at:
+        Journal(path, account="sim").close()
+        path.chmod(0o444)
+        account = at.site.exchange.accounts["1"]
+        before = at.do(lambda: {symbol: holding.leverage for symbol, holding in account.holdings.items()})
+
+        code, complaint = ended(at, path, n_bars=10**6)
+
+        assert code != 0
+        assert "may only be read; check its owner, its mode and how the disk is mounted" in complaint
+        assert at.do(lambda: len(account.orders)) == 0
+        assert at.do(lambda: {symbol: holding.leverage for symbol, holding in account.holdings.items()}) == before
