@@ -23,13 +23,19 @@ _QUEUED = re.compile(r"gh-readonly-queue/main/pr-(\d{1,9})-[0-9a-f]{40}\Z")
 _T = TypeVar("_T")
 
 
+class _Repository(msgspec.Struct, frozen=True):
+    id: int = 0
+
+
 class _Ref(msgspec.Struct, frozen=True):
     sha: str
     ref: str = ""
+    repo: _Repository | None = None
 
 
 class _Named(msgspec.Struct, frozen=True):
     full_name: str
+    id: int = 0
 
 
 class _Pull(msgspec.Struct, frozen=True):
@@ -189,7 +195,9 @@ def parse_gate_run(content: bytes) -> GateRun:
         raise UsageError(f"the run was started by {run.event!r}; only pull_request and merge_group are followed")
     head = commit_id(run.head_sha)
     queued = run.event == "merge_group"
-    named = [pull.number for pull in run.pull_requests if pull.head.sha == head and pull.base.ref == "main"]
+    # A run is said to have every pull request with its head, those that somebody opened in a fork of theirs included.
+    ours = [pull for pull in run.pull_requests if pull.base.repo is None or pull.base.repo.id == found.repository.id]
+    named = [pull.number for pull in ours if pull.head.sha == head and pull.base.ref == "main"]
     number = _number_in(run.head_branch or "") if queued else min(named, default=None)
     return GateRun(
         repository=found.repository.full_name,

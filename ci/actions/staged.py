@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autarch.repo.git import GitRepo
+from autarch.repo.objects import EXECUTABLE, REGULAR
 from autarch.repo.strategies import strategy_tree
 from ci.checks import policy
 from ci.target import candidate_of_tree
@@ -60,6 +61,8 @@ def _of_one(repo: GitRepo, tree: str, slug: str) -> Iterator[Problem]:
         if answer.verdict != "passed":
             yield Problem(path=folder, what=answer.detail)
     for entry in repo.ls_tree(own):
+        if entry.mode not in {REGULAR, EXECUTABLE}:
+            continue  # no file: what is wrong with it is among the candidate's problems
         content = repo.cat_blob(entry.oid)
         if entry.path.endswith(".py"):
             yield from _unformatted(f"{folder}/{entry.path}", content, repo.path)

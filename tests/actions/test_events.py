@@ -75,6 +75,14 @@ def test_a_pull_request_of_another_head_does_not_lend_its_number():
     assert parse_gate_run(a_run(pull_requests=[other, PULL])).number == 7
 
 
+def test_a_pull_request_in_somebody_s_fork_does_not_lend_its_number():
+    theirs = PULL | {"number": 1, "base": PULL["base"] | {"repo": {"id": 6, "name": "r"}}}
+    ours = PULL | {"base": PULL["base"] | {"repo": {"id": 5, "name": "r"}}}
+
+    assert parse_gate_run(a_run(pull_requests=[theirs])).number is None
+    assert parse_gate_run(a_run(pull_requests=[theirs, ours])).number == 7
+
+
 @pytest.mark.parametrize(
     ("changes", "why"),
     [

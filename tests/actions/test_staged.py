@@ -60,6 +60,13 @@ def test_each_staged_fault_is_named_with_its_place(clone):
     assert not any("AKIA" in what and "secret" in what for _, what in found)
 
 
+def test_a_folder_in_a_strategy_is_a_problem_and_no_failure_of_the_hook(clone):
+    found = problems(clone({**strategy(), "strategies/a_trend/more/helper.py": b"x = 1\n"}))
+
+    assert [problem.path for problem in found] == ["strategies/a_trend"]
+    assert "more" in found[0].what
+
+
 def test_the_index_is_read_and_not_the_work_tree(clone, tmp_path):
     repo = clone(strategy())
     (tmp_path / "strategies/a_trend/strategy.py").write_text(REACHES)
