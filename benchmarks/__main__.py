@@ -28,6 +28,7 @@ NAMES = (
     "demo",
 )
 ALONE = (
+    "actions",
     "peers",
     "referee",
     "warmups",

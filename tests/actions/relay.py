@@ -21,12 +21,16 @@ HOP = frozenset({"connection", "content-length", "transfer-encoding", "host"})
 
 @dataclass
 class Relay:
-    """`runs` are what the platform says its workflows did; `started` what it was asked to start, with the body."""
+    """`runs` are what the platform says its workflows did; `started` what it was asked to start, with the body.
+
+    `calls` counts requests to the REST API, git's apart.
+    """
 
     behind: str
     url: str = ""
     runs: list[dict[str, Any]] = field(default_factory=list)
     started: list[tuple[str, Any]] = field(default_factory=list)
+    calls: int = 0
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -37,6 +41,7 @@ class _Handler(BaseHTTPRequestHandler):
     def respond(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         path = self.path.partition("?")[0]
+        self.relay.calls += ".git/" not in path
         if self.command == "GET" and RUNS.fullmatch(path):
             told = {"total_count": len(self.relay.runs), "workflow_runs": self.relay.runs}
             self._send(200, {"Content-Type": "application/json"}, json.dumps(told).encode())
