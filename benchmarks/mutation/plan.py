@@ -21,7 +21,7 @@ class Area:
         modules: Glob patterns.
         left_out: Modules that only word reports, or show what a human decides.
         first: Runs of tests before those of the module itself: what kills most, and soon.
-        likely: Tests asked about a module that has none of its own.
+        likely: Tests asked about any module, after its own.
         tests: Runs of tests, all that answer for the area; the first that fails has killed the mutant.
     """
 

@@ -106,21 +106,18 @@ def _killer(stage: Stage, mutant: Mutant) -> str | None:
 
 
 def stages_of(root: Path, area: Area, mutant: Mutant) -> list[Stage]:
-    """Return the runs of tests for a mutant: the area's first, those of its module, then all of the area.
+    """Return the runs of tests for a mutant: the area's first, of its module, of what uses that, then all of the area.
 
-    Of its module are tests named after it or that import it; where there are none, those of the modules that use it.
+    Tests of a module are those named after it and those that import it.
     """
     tests = {path: path.read_text() for path in sorted((root / "tests").rglob("test_*.py"))}
     own = _tests_of(tests, mutant.path)
-    if not own:
-        package = Path(mutant.path).parent
-        users = [
-            path for path in sorted((root / package).glob("*.py")) if _imports(mutant.path).search(path.read_text())
-        ]
-        own = [path for user in users for path in _tests_of(tests, str(user.relative_to(root)))]
-        own = [root / path for path in area.likely] + own
-    named = tuple(dict.fromkeys(str(path.relative_to(root)) for path in own))
-    return [*area.first, *([Stage(arguments=(*named, "-m", "not slow"))] if named else []), *area.tests]
+    imported, modules = _imports(mutant.path), sorted((root / mutant.path).parent.glob("*.py"))
+    users = [path for path in modules if imported.search(path.read_text())]
+    using = [path for user in users for path in _tests_of(tests, str(user.relative_to(root)))]
+    likely = [path for path in dict.fromkeys((*(root / one for one in area.likely), *using)) if path not in own]
+    named = [[str(path.relative_to(root)) for path in group] for group in (own, likely) if group]
+    return [*area.first, *(Stage(arguments=(*group, "-m", "not slow")) for group in named), *area.tests]
 
 
 def _tests_of(tests: Mapping[Path, str], module: str) -> list[Path]:

@@ -63,4 +63,6 @@ def test_failing_on_nan_bars_is_counted_and_forgiven(evaluated, workers) -> None
     answer = causality.check(proud, decisions)
 
     assert answer.verdict == "passed"
-    assert next(m for m in answer.measures if m.name == "poisoned_raised_on_nan").value > 0
+    counted = {measure.name: measure.value for measure in answer.measures}
+    assert counted["poisoned_raised_on_nan"] > 0
+    assert counted["poisoned_blocks"] == 3 * counted["poisoned_raised_on_nan"]  # of noise and of spikes as many
