@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ import pytest
 from autarch.decisions import Decisions
 from autarch.errors import StrategyError
 from autarch.evaluation import decide_blocks, frames_of
-from autarch.evaluation.sets import decide_sets, plan_of
+from autarch.evaluation.sets import _apart, decide_sets, plan_of
 from autarch.sandbox import WorkerLimits
 
 TREND = """\
@@ -192,3 +192,21 @@ def test_what_is_computed_once_for_many_sets_is_what_each_would_compute(worker, 
     alone = [decide_blocks(worker, source, market, params=params) for params in sets]
     assert all(same(one, other) for one, other in zip(together, [*alone, *alone], strict=True))
     assert len({one.digest() for one in together}) == 4
+
+
+@dataclass
+class Ended:
+    """What is known of a child that has ended."""
+
+    is_spent: bool
+    awaited: tuple[int, ...] = ()
+
+
+def test_sets_that_were_too_much_for_one_child_are_halved_until_each_is_alone() -> None:
+    assert _apart([3, 5, 7, 9, 11], Ended(is_spent=True)) == [[7, 9, 11], [3, 5]]
+    assert _apart([3, 5], Ended(is_spent=True)) == [[5], [3]]
+
+
+def test_sets_whose_answers_were_awaited_are_asked_alone_and_the_others_together() -> None:
+    assert _apart([3, 5, 7, 9], Ended(is_spent=False, awaited=(5, 9))) == [[5], [9], [3, 7]]
+    assert _apart([3, 5], Ended(is_spent=False, awaited=(3, 5))) == [[3], [5]]
