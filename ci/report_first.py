@@ -9,6 +9,7 @@ from typing import Final
 
 from autarch.metrics.shown import shown
 from autarch.verdict import Measure
+from ci.checks.findings import Findings
 from ci.checks.ground import Curve
 from ci.checks.robustness import placebo_sharpes
 from ci.report_numbers import comparison, short
@@ -109,7 +110,21 @@ def _earned(scene: Scene) -> str:
     names = ("annual_return", "sharpe", "max_drawdown", "worst_day", "time_in_market")
     words = ("a year", "Sharpe", "drawdown", "worst day", "in the market")
     told = [f"{shown(n, train[n])} {word}" for n, word in zip(names, words, strict=True) if train.get(n) is not None]
-    return f"{', '.join(told)} on train, an upper bound" if told else ""
+    if not told:
+        return ""
+    side = _side(scene)
+    loss = _measured(scene, "risk", "crash_loss")
+    crash = "" if loss is None else f"; the worst hour it must expect would take {100.0 * loss:.1f} % of equity"
+    return f"{', '.join(told)}{side} on train, an upper bound{crash}"
+
+
+def _side(scene: Scene) -> str:
+    """Return how much of what it held was long: who only ever holds one side may own a market's drift and no more."""
+    if scene.played is None:
+        return ""
+    held = scene.played[0].exposure[scene.first_row :]
+    count = int((held != 0.0).sum())
+    return f" ({100.0 * int((held > 0.0).sum()) / count:.0f} % of it long)" if count else ""
 
 
 def _beside(scene: Scene) -> str:
@@ -161,14 +176,22 @@ def _book(scene: Scene) -> str:
     if findings is None:
         return ""
     if not findings.changes:
-        return "nothing trades by the portfolio yet, so nothing in it changes"
+        return f"nothing trades by the portfolio yet, so nothing in it changes{_likest(scene)}"
     words = {"sharpe": "Sharpe", "drawdown": "drawdown", "expected_shortfall": "expected shortfall"}
     told = []
     for change in findings.changes:
         scale, unit = (1.0, "") if change.name == "sharpe" else (100.0, " %")
         value, low, high = (scale * v for v in (change.value, change.low, change.high))
         told.append(f"{words.get(change.name, change.name)} {value:+.2f}{unit} ({low:+.2f} to {high:+.2f})")
-    return f"{', '.join(told)}, nine in ten resamples in brackets"
+    return f"{', '.join(told)}, nine in ten resamples in brackets{_likest(scene)}"
+
+
+def _likest(scene: Scene) -> str:
+    """Return who on main decides most like it: a copy adds risk and no idea."""
+    findings = scene.outcome.findings
+    besides = () if findings is None else findings.besides
+    likest = max(besides, key=lambda one: one.likeness, default=None)
+    return "" if likest is None else f"; decides as {likest.slug} does on {100.0 * likest.likeness:.1f} % of bars"
 
 
 def _costs(scene: Scene) -> str:
@@ -180,8 +203,14 @@ def _costs(scene: Scene) -> str:
     paid = totals.fees + totals.funding + totals.slippage
     return (
         f"fees {totals.fees * per:.2f} %, funding {totals.funding * per:+.2f} %, slippage {totals.slippage * per:.2f} %"
-        f" of capital: {paid:,.0f} USDT in all, over {result.fills.size:,} fills"
+        f" of capital: {paid:,.0f} USDT in all, over {result.fills.size:,} fills{_crowding(scene)}"
     )
+
+
+def _crowding(scene: Scene) -> str:
+    """Return how much of a bar's turnover its largest fill would have been: what limits its size."""
+    share = scene.outcome.metrics.get("train", {}).get("max_participation")
+    return "" if share is None else f", the largest {100.0 * share:.2g} % of its bar's turnover"
 
 
 def _holds_up(scene: Scene) -> str:
@@ -197,7 +226,20 @@ def _holds_up(scene: Scene) -> str:
         told.append(f"{moved[0]:.2f} to {moved[-1]:.2f} with parameters moved")
     if findings.folds.size:
         told.append(f"{int((findings.folds >= 0.0).sum())} of {findings.folds.size} folds do not lose")
+    without = _measured(scene, "robustness", "annual_return_without_best_trade")
+    if without is not None:
+        told.append(f"{shown('annual_return', without)} a year without its best trade")
+    told += [f"{curve.sharpe:.2f} {words}" for curve, words in _otherwise(findings) if curve is not None]
     return ", ".join(told)
+
+
+def _otherwise(findings: Findings) -> tuple[tuple[Curve | None, str], ...]:
+    """Return what it comes to on bars that differ only in what an edge should not hang on."""
+    return (
+        (findings.straight.get("drift_removed"), "without the market's drift"),
+        (findings.noisy, "on bars off by a hair"),
+        (findings.renumbered, "with its numbers off by a hundredth"),
+    )
 
 
 def _luck(scene: Scene) -> str:
@@ -232,6 +274,12 @@ def _spent(scene: Scene) -> str:
         told.append(f"{sum(outcome.elapsed_s.values()):.0f} s of checks")
     told.append(f"evidence {short(outcome.evidence)}")
     return ", ".join(told)
+
+
+def _measured(scene: Scene, check: str, name: str) -> float | None:
+    """Return what a check measured under a name, None where it did not."""
+    found = [m.value for c in scene.outcome.checks if c.name == check for m in c.measures if m.name == name]
+    return found[0] if found else None
 
 
 def _room(measure: Measure, value: float, limit: float) -> float:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from autarch.verdict import CheckResult, Measure
+from ci.checks.standing import Beside
 from ci.report import markdown, markdown_of
 from ci.report_code import LINES_MAX, code_files
 from ci.report_first import LINES_MAX as FIRST_MAX
@@ -41,6 +42,22 @@ def test_they_name_verdict_tier_trades_costs_death_and_spending(outcome_of_trend
     assert "the test ends" in lines["Would kill it"]
     assert "agent tuner" in lines["Spent"]
     assert "cost 1.20 USD" in lines["Spent"]
+
+
+def test_they_say_what_a_flaw_would_show_by(outcome_of_trend) -> None:
+    twin = Beside(slug="steady", alike=0.97, held_alike=0.9, direction=0.99)
+    other = Beside(slug="other", alike=0.2, held_alike=0.1, direction=0.0)
+    findings = dataclasses.replace(outcome_of_trend.findings, besides=(other, twin))
+
+    lines = told(dataclasses.replace(outcome_of_trend, findings=findings))
+
+    loss = next(m.value for c in outcome_of_trend.checks for m in c.measures if m.name == "crash_loss")
+    assert f"the worst hour it must expect would take {100 * loss:.1f} % of equity" in lines["Earned"]
+    assert "(100 % of it long)" in lines["Earned"]  # this one never sells short
+    assert lines["My book"].endswith("decides as steady does on 97.0 % of bars")
+    assert "of its bar's turnover" in lines["Costs"]
+    for words in ("without its best trade", "on bars off by a hair", "with its numbers off by a hundredth"):
+        assert words in lines["Holds up"]
 
 
 def test_failed_checks_are_named_first(outcome_of_trend) -> None:
