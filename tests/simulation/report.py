@@ -150,7 +150,9 @@ def _plants(asked: argparse.Namespace) -> Mapping[str, Any]:
     for found in _hunts(rounds=asked.rounds, most=asked.most, jobs=asked.jobs):
         hunts.append({"name": found.plant.name, "seeds": found.seeds, "shown": found.shown})
         print(found.seeds, found.plant.name, found.shown[:100], file=sys.stderr, flush=True)
-    return {"rounds": asked.rounds, "most": asked.most, "hunts": hunts}
+        told = {"rounds": asked.rounds, "most": asked.most, "hunts": hunts}
+        (asked.kept / "plants.json").write_text(json.dumps(told), encoding="utf-8")  # kept, however it ends
+    return told
 
 
 def _hunts(*, rounds: int, most: int, jobs: int) -> Iterator[Hunt]:

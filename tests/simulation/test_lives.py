@@ -49,7 +49,7 @@ def test_no_seed_loses_or_repeats_an_order():
 
     assert summary.broken == {}
     assert summary.lives == SEEDS
-    assert len(summary.met & set(PAIRS)) >= 0.6 * len(PAIRS)
+    assert len(summary.met & set(PAIRS)) >= 0.7 * len(PAIRS)
 
 
 @pytest.mark.soak
@@ -57,7 +57,7 @@ def test_no_seed_of_many_loses_or_repeats_an_order_and_most_pairs_meet():
     summary = many(range(SEEDS, SOAKED), jobs=JOBS)
 
     assert summary.broken == {}
-    assert len(summary.met & set(PAIRS)) >= 0.8 * len(PAIRS)
+    assert len(summary.met & set(PAIRS)) >= 0.95 * len(PAIRS)
 
 
 @pytest.mark.soak
