@@ -123,7 +123,7 @@ def die(times: int, folder: Path, *, seed: int = 0) -> Found:
             found.deaths += 1
         n_bars = (wall_ms() - start_ms) // INTERVAL_MS + 8
         last = start(at, path, start_ms=start_ms, n_bars=n_bars)
-        _, complaint = last.communicate(timeout=LONGEST_S)
+        _, complaint = last.communicate(timeout=3 * LONGEST_S)  # it also lives through some bars
         if last.returncode != 0:
             found.wrong.append(f"the last process ended with {last.returncode}: {complaint[-500:]}")
         rows = at.do(lambda: list(at.site.exchange.accounts[UID].executions))
