@@ -182,6 +182,8 @@ def main(argv: list[str] | None = None) -> None:
         paced, _ = asyncio.run(trade(port, path, markets, bars=bars))
         times = np.array(arrivals(port))
         _, ready_s = asyncio.run(trade(port, path, markets, bars=None))
+    if not times.size:
+        raise SystemExit("no order was sent: every bar came too late here; ask for more --bars, or an idle machine")
     handed = np.array(paced.handed)
     owner = np.searchsorted(handed, times, side="right") - 1
     late = times - handed[np.maximum(owner, 0)]
