@@ -23,13 +23,17 @@ from live.replaying import SPLITS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SleeveDrift:
-    """What one sleeve does beside its twin and its promise; `notes` say what could not be compared."""
+    """What one sleeve does beside its twin and its promise; `notes` say what could not be compared.
+
+    `curve` is (UTC seconds, live equity, the twin's), thinned for eyes.
+    """
 
     sleeve: str
     tag: str
     decisions: int
     figures: tuple[Figure, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    curve: tuple[tuple[int, float, float], ...] = ()
 
     @property
     def drifts(self) -> bool:
@@ -45,6 +49,7 @@ class SleeveDrift:
             "drifts": self.drifts,
             "figures": [figure.to_json() for figure in self.figures],
             "notes": list(self.notes),
+            "curve": [list(point) for point in self.curve],
         }
 
 
@@ -90,6 +95,7 @@ def _one(
         decisions=len(stretch.decisions),
         figures=(*_beside(twin), *against_promise(twin.returns, promise, drawdown=twin.drawdown)),
         notes=tuple(notes),
+        curve=twin.curve(),
     )
 
 

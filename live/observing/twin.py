@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from autarch.decisions import Decisions, empty_decisions
 from autarch.engine import Backtest, CostModel, backtest
@@ -99,6 +99,10 @@ def _filled(found: Mapping[str, Stretch], held: dict[str, Decimal], event: Event
             stretch.filled.append((link, event.time_ms, symbol, float(signed), float(body["price"])))
 
 
+CURVE_POINTS: Final = 600
+"""More than a screen shows of a curve."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Twin:
     """A stretch beside its twin, on the rows of `market`."""
@@ -123,6 +127,14 @@ class Twin:
             peak = max(peak, equity)
             deepest = max(deepest, 1.0 - equity / peak if peak > 0.0 else 1.0)
         return deepest
+
+    def curve(self, points_max: int = CURVE_POINTS) -> tuple[tuple[int, float, float], ...]:
+        """Return (UTC seconds, live equity, the twin's) at up to `points_max` decisions, the newest among them."""
+        rows = sorted(self.live_equity)
+        thinned = rows[:: -(-len(rows) // points_max)] if rows else []
+        shown = thinned if thinned[-1:] == rows[-1:] else [*thinned, rows[-1]]
+        ts, equity = self.market.ts, self.result.equity
+        return tuple((int(ts[row]) // 1000, self.live_equity[row], float(equity[row])) for row in shown)
 
     @property
     def equity_apart(self) -> float:

@@ -231,6 +231,18 @@ def test_an_answer_of_any_shape_becomes_tables_and_facts() -> None:
     assert facts({"a": {"b": [1, {"c": None}]}, "d": "x"}) == [("a b 1", "1"), ("d", "x")]
 
 
+def test_the_paper_twin_is_a_curve_beside_the_account_s(desk) -> None:
+    curve = [[60, 100.0, 100.0], [120, 101.0, 100.5]]
+    sleeve = {"sleeve": "idea", "tag": "v1", "drifts": False, "figures": [], "notes": [], "curve": curve}
+    told = {"account": "paper", "drifts": False, "sleeves": [sleeve]}
+    desk.room.commands._kept["live", "drift", "--account", "paper", "--json"] = (1e9, told)
+
+    text = desk.browser.get("/live/paper").text
+
+    assert "The account ends at 101.00 USDT, its twin at 100.50" in text
+    assert "[[60, 100.0, 100.0], [120, 101.0, 100.5]]" in text
+
+
 def test_one_account_and_many_are_read_alike() -> None:
     (one,) = accounts_in({"account": "p", "state": "HALTED"})
 

@@ -67,6 +67,15 @@ def test_an_account_that_trades_as_backtested_is_its_twin(twin):
     assert not any(figure.drifts for figure in found.values())
 
 
+def test_the_curve_is_thinned_and_ends_at_the_newest_decision(twin):
+    whole, thin = twin.curve(10_000), twin.curve(7)
+
+    assert len(whole) == len(twin.live_equity)
+    assert len(thin) <= 8
+    assert thin[0] == whole[0]
+    assert thin[-1] == whole[-1] == (int(twin.market.ts[twin.last_row]) // 1000, *[twin.live_equity[twin.last_row]] * 2)
+
+
 def dearer(orders, bp):
     """Return orders that each paid `bp` basis points more than they did."""
     return [dataclasses.replace(o, price=o.price * (1 + math.copysign(bp, o.qty) / 1e4)) for o in orders]
