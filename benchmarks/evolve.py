@@ -1,26 +1,31 @@
-"""The loop measured without a model: `python -m benchmarks evolve [planted|empty|pace] [--option N ...]`.
+"""The loop measured without a model: `python -m benchmarks.evolve [planted|empty|pace] [--option N ...]`.
 
-planted  On markets with planted edges a blind grammar writes and edits strategies: the loop beside as many drawn anew
-         (IID). Paired differences with a bootstrap interval, on train and on bars neither saw.
+planted  On markets with two planted edges each a blind grammar writes and edits strategies: the loop beside as many
+         drawn anew (IID). Paired differences with a bootstrap interval, on train and on bars neither saw.
 empty    On markets without any edge a scripted human asks the test for promotion about every finalist of every night.
          All promotions are false; the share of epochs with one is held to the epoch's alpha.
 pace     How many candidates an hour are fully gated on 5 symbols x 70,000 bars, in one process and two, and by one Dask
-         worker and two. Wall time: an idle machine.
+         worker and two, with CPU seconds a candidate. Wall time: an idle machine.
+
+`planted` and `empty` keep the journal in memory: what is measured is the search, and Git makes no difference to it.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import math
 import os
+import resource
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -45,21 +50,24 @@ from autarch.market.lock_toml import lock_toml
 from autarch.market.stores import Stores
 from autarch.market.synth import SynthSymbol
 from autarch.market.synth_dataset import SYMBOLS, default_spec, synth_recipe
-from autarch.market.synth_edges import Edge
+from autarch.market.synth_edges import Edge, EdgeKind
 from autarch.market.types import Floats
 from autarch.metrics import sharpe
 from autarch.numerics import pinned_environment, unpinned_variables
 from autarch.repo.git import GitRepo
 from autarch.repo.objects import Person
 from autarch.stats.online import Tested
+from benchmarks.evolve_memory import MemoryRepo
 from ci.promotion.deciding import decide
 
 ROOT = Path(__file__).resolve().parent.parent
 WHO = Person(name="bench", email="bench@autarch.invalid", when_s=1_700_000_000)
-EDGES = ("trend", "reversion", "breakout", "funding")
+EDGES: tuple[EdgeKind, ...] = ("trend", "reversion", "breakout", "funding")
+STRENGTHS = (0.03, 0.07)
 RESAMPLES = 10_000
 NIGHT = 25
 ASKED_A_NIGHT = 2
+WARMING = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,12 +133,10 @@ def run_loop(  # noqa: PLR0913  what a run is made of
     return candidates_on(parties, begun.dataset), journal
 
 
-@contextmanager
-def scratch_repo(folder: Path) -> Iterator[tuple[GitRepo, str]]:
-    """Yield an empty repository with one commit."""
-    subprocess.run(["git", "init", "-q", "--bare", folder], check=True)
-    repo = GitRepo(folder)
-    yield repo, repo.commit_tree(repo.write_tree(()), parents=[], message="Begin\n", author=WHO)
+def scratch_repo() -> tuple[GitRepo, str]:
+    """Return an empty repository with one commit."""
+    repo = MemoryRepo()
+    return repo, repo.commit_tree(repo.write_tree(()), parents=[], message="Begin\n", author=WHO)
 
 
 def source_of(one: Candidate, journal: Journal) -> StrategySource:
@@ -165,39 +171,46 @@ _BOUNDS = parse_settings((ROOT / "agents/evolve.toml").read_bytes()).archive
 def planted(*, markets: int, evaluations: int, bars: int) -> None:
     """Print the paired differences between the loop and IID."""
     rows = []
+    pairs = list(itertools.combinations(EDGES, 2))
     for number in range(markets):
         rng = np.random.default_rng(1_000 + number)
-        edges = (Edge(kind=EDGES[number % len(EDGES)], strength=float(rng.uniform(0.04, 0.10))),)
+        edges = tuple(Edge(kind=kind, strength=float(rng.uniform(*STRENGTHS))) for kind in pairs[number % len(pairs)])
         with tempfile.TemporaryDirectory() as name:
-            where = ground(Path(name) / "data", seed=1_000 + number, edges=edges, bars=bars, symbols=SYMBOLS[:2])
-            found = {arm: best_of(Path(name) / arm, where, arm, evaluations, seed=number) for arm in ("loop", "iid")}
+            where = ground(Path(name) / "data", seed=1_000 + number, edges=edges, bars=bars, symbols=SYMBOLS[:1])
+            found = {arm: best_of(where, arm, evaluations, seed=number) for arm in ("loop", "iid")}
         rows.append([*found["loop"], *found["iid"]])
         print(
-            f"market {number + 1:3d} {edges[0].kind:10s} {edges[0].strength:.3f}  train {rows[-1][0]:+6.2f} loop "
+            f"market {number + 1:3d} {'+'.join(e.kind for e in edges):19s}  train {rows[-1][0]:+6.2f} loop "
             f"{rows[-1][2]:+6.2f} iid   unseen {rows[-1][1]:+6.2f} loop {rows[-1][3]:+6.2f} iid",
             flush=True,
         )
-    table = np.array(rows)
+        if len(rows) % 10 == 0 or len(rows) == markets:
+            tell_difference(np.array(rows), evaluations)
+
+
+def tell_difference(table: Floats, evaluations: int) -> None:
+    """Print how far the loop is ahead over the markets so far; `table` as `planted` gathers it."""
     for label, mine, other in (("train score", 0, 2), ("unseen Sharpe", 1, 3)):
         difference = table[:, mine] - table[:, other]
         low, high = interval(difference)
         wins = int((difference > 0).sum())
         print(
             f"{label:14s} loop - iid: mean {difference.mean():+.3f}, 95 % interval [{low:+.3f}, {high:+.3f}], "
-            f"{wins} of {markets} markets won, {evaluations} evaluations an arm"
+            f"{wins} of {len(table)} markets won, {evaluations} evaluations an arm",
+            flush=True,
         )
 
 
-def best_of(folder: Path, where: Ground, arm: str, evaluations: int, *, seed: int) -> tuple[float, float]:
+def best_of(where: Ground, arm: str, evaluations: int, *, seed: int) -> tuple[float, float]:
     """Return the best train score of one arm, and the annual Sharpe ratio of whoever has it on unseen bars."""
     settings = settings_with(per_round=4, baseline=1.0 if arm == "iid" else 0.0, gated=False)
-    with scratch_repo(folder) as (repo, base):
-        candidates, journal = run_loop(repo, where, settings=settings, rounds=evaluations // 4, seed=seed, base=base)
-        members = [c for c in candidates if c.is_member and c.score is not None]
-        if not members:
-            return 0.0, 0.0
-        best = max(members, key=lambda c: c.score or 0.0)
-        unseen = unseen_returns(source_of(best, journal), where)
+    repo, base = scratch_repo()
+    candidates, journal = run_loop(repo, where, settings=settings, rounds=evaluations // 4, seed=seed, base=base)
+    members = [c for c in candidates if c.is_member and c.score is not None]
+    if not members:
+        return 0.0, 0.0
+    best = max(members, key=lambda c: c.score or 0.0)
+    unseen = unseen_returns(source_of(best, journal), where)
     return best.score or 0.0, 0.0 if unseen is None else sharpe(unseen) or 0.0
 
 
@@ -219,8 +232,8 @@ def empty(*, candidates: int, markets: int, bars: int) -> None:
     alpha = 0.0
     for number in range(markets):
         with tempfile.TemporaryDirectory() as name:
-            where = ground(Path(name) / "data", seed=5_000 + number, edges=(), bars=bars, symbols=SYMBOLS[:2])
-            told = night_after_night(Path(name) / "loop", where, each, seed=number)
+            where = ground(Path(name) / "data", seed=5_000 + number, edges=(), bars=bars, symbols=SYMBOLS[:1])
+            told = night_after_night(where, each, seed=number)
         alpha = read_lock(where.lock).epoch.alpha
         tried, asked, false = tried + told[0], asked + told[1], false + told[2]
         spoilt += told[2] > 0
@@ -232,21 +245,21 @@ def empty(*, candidates: int, markets: int, bars: int) -> None:
     )
 
 
-def night_after_night(folder: Path, where: Ground, count: int, *, seed: int) -> tuple[int, int, int]:
+def night_after_night(where: Ground, count: int, *, seed: int) -> tuple[int, int, int]:
     """Return candidates tried, tests asked for and promotions: each night's best two are asked about."""
     rule, so_far, promoted = rule_of(read_lock(where.lock).epoch), list[Tested](), 0
     settings = settings_with(per_round=NIGHT, baseline=0.2, gated=False)
-    with scratch_repo(folder) as (repo, base):
-        found, journal = run_loop(repo, where, settings=settings, rounds=max(1, count // NIGHT), seed=seed, base=base)
-        for night in range(1, max(c.answered.round for c in found) + 1):
-            tonight = [c for c in found if c.answered.round == night and c.is_member and c.score is not None]
-            for one in sorted(tonight, key=lambda c: -(c.score or 0.0))[:ASKED_A_NIGHT]:
-                unseen = unseen_returns(source_of(one, journal), where)
-                if unseen is None or unseen.size < 2 or float(np.ptp(unseen)) == 0.0:
-                    continue
-                made = decide(unseen, None, rule=rule, so_far=so_far)
-                so_far.append(Tested(p=0.0, level=made.level, passed=made.passed))
-                promoted += made.passed
+    repo, base = scratch_repo()
+    found, journal = run_loop(repo, where, settings=settings, rounds=max(1, count // NIGHT), seed=seed, base=base)
+    for night in range(1, max(c.answered.round for c in found) + 1):
+        tonight = [c for c in found if c.answered.round == night and c.is_member and c.score is not None]
+        for one in sorted(tonight, key=lambda c: -(c.score or 0.0))[:ASKED_A_NIGHT]:
+            unseen = unseen_returns(source_of(one, journal), where)
+            if unseen is None or unseen.size < 2 or float(np.ptp(unseen)) == 0.0:
+                continue
+            made = decide(unseen, None, rule=rule, so_far=so_far)
+            so_far.append(Tested(p=made.numbers.get("p", 1.0), level=made.level, passed=made.passed))
+            promoted += made.passed
     return len(found), len(so_far), promoted
 
 
@@ -280,27 +293,42 @@ def pace(*, candidates: int, bars: int, cluster: bool) -> None:
         where = ground(folder / "data", seed=42, edges=default_spec().edges, bars=2 * bars, symbols=(*SYMBOLS, *more))
         speeds: dict[str, float] = {}
         for label, field in fields(cluster=cluster):
+            spent = cpu_seconds()
             with field as chosen:
-                warm = one_pace(folder / f"warm-{label}", where, chosen, 2, seed=9)
+                warm = one_pace(folder / f"warm-{label}", where, chosen, WARMING, seed=9)
                 speeds[label] = one_pace(folder / label, where, chosen, candidates, seed=1)
-            print(f"{label:18s} {speeds[label]:8.1f} candidates/h gated  (warming up: {warm:.1f})", flush=True)
+            each = (cpu_seconds() - spent) / (candidates + WARMING)
+            print(
+                f"{label:18s} {speeds[label]:8.1f} candidates/h gated, {each:.1f} CPU s each with starting up  "
+                f"(warming up: {warm:.1f})",
+                flush=True,
+            )
     for kind in ("processes", "dask"):
         if f"{kind}-2" in speeds:
             print(f"{kind}: two are {speeds[f'{kind}-2'] / speeds[f'{kind}-1']:.2f} times one")
 
 
-def fields(*, cluster: bool) -> Iterator[tuple[str, object]]:
+def cpu_seconds() -> float:
+    """Return the CPU time of this process and of all it started that have ended, in seconds."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
+
+
+def fields(*, cluster: bool) -> Iterator[tuple[str, AbstractContextManager[Field]]]:
     """Yield where to work, by name, each a context manager."""
 
     @contextmanager
     def here(count: int) -> Iterator[Field]:
+        from joblib.externals import loky  # type: ignore[import-untyped]  # noqa: PLC0415  only this part needs it
+
         yield Processes(count)
+        loky.get_reusable_executor().shutdown(wait=True)  # so that its CPU time is counted
 
     @contextmanager
     def dask(count: int) -> Iterator[Field]:
         import distributed  # noqa: PLC0415  only this part needs it
 
-        local = distributed.LocalCluster(
+        local: Any = distributed.LocalCluster(  # type: ignore[no-untyped-call]
             n_workers=count, threads_per_worker=1, processes=True, dashboard_address=None, memory_limit=None
         )
         with local:
@@ -331,7 +359,7 @@ def one_pace(clone: Path, where: Ground, field: Field, count: int, *, seed: int)
 
 def main(argv: list[str]) -> int:
     """Run one part, or `planted` and `empty` at reduced sizes."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks evolve", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.evolve", description=__doc__)
     parser.add_argument("part", nargs="?", choices=("planted", "empty", "pace", "all"), default="all")
     parser.add_argument("--markets", type=int, default=6)
     parser.add_argument("--evaluations", type=int, default=40)

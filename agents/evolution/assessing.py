@@ -41,6 +41,7 @@ from autarch.sandbox.worker import Worker
 from autarch.sweep import score_of
 
 MARKETS_KEPT = 4
+SKETCHES_KEPT = 64
 DETAIL_MAX = 400
 KEPT_METRICS = (
     "sharpe", "total_return", "annual_return", "max_drawdown", "turnover_per_day", "fees", "funding", "round_trips",
@@ -101,8 +102,11 @@ def sketch(terms: Terms, source: StrategySource) -> Sketch:
     if findings:
         return Sketch(stopped="policy", detail=str(findings[0])[:DETAIL_MAX])
     place = _PROCESS.place(terms)
+    known = place.known(source)
+    if known is not None:
+        return known
     try:
-        return _sketch_of(place, _whole(place, source))
+        return place.keep(source, _sketch_of(place, _whole(place, source)))
     except (StrategyError, UsageError, DataError) as error:
         return Sketch(stopped="fault", detail=str(error)[:DETAIL_MAX])
 
@@ -116,6 +120,8 @@ def tune(terms: Terms, source: StrategySource, *, seed: int) -> Tuned:
     place = _PROCESS.place(terms)
     market, manifest = place.market(source), source.manifest
     sets = drawn(manifest, count=terms.sets, seed=seed)
+    if len(sets) == 1:
+        return untuned(terms, source)
     plan = plan_of(frames_of(manifest, market))
     found = decide_sets(place.worker, source, plan, sets)
     played = [_played(place, source, market, params, each) for params, each in zip(sets, found, strict=True)]
@@ -133,6 +139,18 @@ def tune(terms: Terms, source: StrategySource, *, seed: int) -> Tuned:
     else:
         seen = _sketch_of(place, replace(shown, source=better))
     return Tuned(source=better, sketch=seen, trials=trials, kept_own=kept, walk_forward=walk.walk_forward, own=walk.own)
+
+
+def untuned(terms: Terms, source: StrategySource) -> Tuned:
+    """Return `source` with its own numbers, one trial.
+
+    Raises:
+        SandboxError: as `sketch`.
+    """
+    own = sketch(terms, source)
+    params = {name: source.manifest.params[name] for name in source.manifest.search}
+    trial = Trial(params=params, score=own.score, sharpe=own.sharpe, decisions=None, detail=own.detail)
+    return Tuned(source=source, sketch=own, trials=(trial,), kept_own=True, walk_forward=None, own=None)
 
 
 @contextmanager
@@ -250,6 +268,18 @@ class Place:
         self.costs = CostModel.from_lock(self.lock)
         self.worker = Worker(allow_weak=terms.allow_weak).__enter__()
         self._markets: OrderedDict[tuple[object, ...], Market] = OrderedDict()
+        self._sketches: OrderedDict[str, Sketch] = OrderedDict()
+
+    def known(self, source: StrategySource) -> Sketch | None:
+        """Return the sketch of the very same files, where this process has drawn it lately."""
+        return self._sketches.get(source.digest)
+
+    def keep(self, source: StrategySource, found: Sketch) -> Sketch:
+        """Remember a sketch for whoever asks about the same files next, and return it."""
+        self._sketches[source.digest] = found
+        while len(self._sketches) > SKETCHES_KEPT:
+            self._sketches.popitem(last=False)
+        return found
 
     def market(self, source: StrategySource) -> Market:
         """Return train as `source` wants it.

@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass
 
 from agents.evolution import grammar
-from agents.evolution.grammar import Written
+from agents.evolution.trees import Written
 from agents.ports import Brief, NoProposalError, Parent, Proposal, Usage
 from autarch.canonical import canonical_digest, sha256_hex
 from autarch.errors import StrategyError

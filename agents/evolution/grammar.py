@@ -9,18 +9,22 @@ from __future__ import annotations
 import ast
 import copy
 import random
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
 
+from agents.evolution import growing
+from agents.evolution.trees import Swap, Written, calls, decide_of, name_of, names_in, params_in, pruned
 from agents.evolution.writing import renamed, traded, with_numbers, with_parent
 from autarch.manifest import Manifest, ParamValue, parse_manifest
 
 WARMUP = 2_000
 LITERAL_MOST = 1e6
+TURNED_FRAC, GROWN_FRAC = 0.15, 0.35
+"""Shares of changes of code that turn a signal round, and that add a drawn term to one."""
+JOIN_FRAC = 0.6
+"""Share of crossings that add one parent's signal to the other's."""
 NUMBERS_FRAC = 0.5
-REACH_FRAC = 0.2
-"""Share of a range by which a number moves at most."""
+REACH_FRAC = 0.4
+"""Share of a range by which a number moves at most: a small step decides the same, and is refused as a copy."""
 _AVERAGES = ("EMA", "SMA", "WMA", "TRIMA")
 _EXTREMES = ("MAX", "MIN")
 _COLUMNS = ("open", "high", "low", "close")
@@ -44,18 +48,6 @@ def decide(bars: Bars, p: Params) -> Targets:
     size = ops.vol_target(bars.close, 96, p.brake)
     return Targets(exposure=ops.band((up * 1.0 - down * 1.0) * size, 0.25))
 '''
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
-    """A strategy folder: manifest and code."""
-
-    manifest: bytes
-    code: bytes
-
-    def files(self) -> Mapping[str, bytes]:
-        """Return the folder."""
-        return {"manifest.toml": self.manifest, "strategy.py": self.code}
 
 
 def create(rng: random.Random, *, slug: str, symbols: Sequence[str], interval: str) -> Written:
@@ -90,9 +82,22 @@ def create(rng: random.Random, *, slug: str, symbols: Sequence[str], interval: s
 
 
 def mutate(rng: random.Random, parent: Written, *, slug: str) -> Written:
-    """Return `parent` with one thing about its code changed, or some of its numbers: each half of the time."""
+    """Return `parent` with one thing about its code changed, or some of its numbers: each half of the time.
+
+    A change of code turns a signal round, adds a drawn term to one, or edits a name, a number or an operator.
+    """
     if rng.random() < NUMBERS_FRAC:
         return Written(manifest=_moved(rng, parent.manifest, slug), code=parent.code)
+    way = rng.random()
+    larger = (
+        growing.turned(rng, parent, slug)
+        if way < 0.25
+        else growing.grown(rng, parent, _drawn(rng), slug)
+        if way < 0.5
+        else None
+    )
+    if larger is not None:
+        return larger
     edits: list[Callable[[random.Random, ast.Module], bool]] = [_edit_call, _edit_column, _edit_literal, _edit_operator]
     tree = ast.parse(parent.code)
     for edit in rng.sample(edits, len(edits)):
@@ -103,22 +108,24 @@ def mutate(rng: random.Random, parent: Written, *, slug: str) -> Written:
 
 
 def cross(rng: random.Random, one: Written, other: Written, *, slug: str) -> Written:
-    """Return the first parent with a signal of the other in the place of one of its own; else a mutation.
+    """Return the first parent with a signal of the other added to one of its own, or in its place; else a mutation.
 
     Only an expression that needs no name the first lacks can move.
     """
+    if rng.random() < JOIN_FRAC and (both := growing.joined(rng, one, other, slug)) is not None:
+        return both
     into, source = ast.parse(one.code), ast.parse(other.code)
-    manifest, theirs = (parse_manifest(w.manifest, slug=_name(w.manifest)) for w in (one, other))
-    usable = [node for node in _calls(_decide(source)) if _names(node) <= {"bars", "p", "talib", "ops"}]
-    places = _calls(_decide(into))
+    manifest, theirs = (parse_manifest(w.manifest, slug=name_of(w.manifest)) for w in (one, other))
+    usable = [node for node in calls(decide_of(source)) if names_in(node) <= {"bars", "p", "talib", "ops"}]
+    places = calls(decide_of(into))
     if not usable or not places:
         return mutate(rng, one, slug=slug)
     graft, place = copy.deepcopy(rng.choice(usable)), rng.choice(places)
-    _Swap(place, graft).visit(into)
-    missing = sorted(_params(graft) - set(manifest.params))
+    Swap(place, graft).visit(into)
+    missing = sorted(params_in(graft) - set(manifest.params))
     if any(name not in theirs.params for name in missing):
         return mutate(rng, one, slug=slug)
-    return _pruned(_with_params(renamed(one.manifest, slug), theirs, missing), into)
+    return pruned(_with_params(renamed(one.manifest, slug), theirs, missing), into)
 
 
 def simplify(rng: random.Random, parent: Written, *, slug: str) -> Written:
@@ -128,14 +135,14 @@ def simplify(rng: random.Random, parent: Written, *, slug: str) -> Written:
     if not pairs:
         return mutate(rng, parent, slug=slug)
     chosen = rng.choice(pairs)
-    _Swap(chosen, rng.choice((chosen.left, chosen.right))).visit(tree)
-    return _pruned(renamed(parent.manifest, slug), tree)
+    Swap(chosen, rng.choice((chosen.left, chosen.right))).visit(tree)
+    return pruned(renamed(parent.manifest, slug), tree)
 
 
 def port(rng: random.Random, parent: Written, *, slug: str, symbols: Sequence[str]) -> Written:
     """Return `parent` for a drawn part of `symbols`, at its own interval."""
     chosen = sorted(rng.sample(list(symbols), rng.randint(1, len(symbols))), key=list(symbols).index)
-    manifest = parse_manifest(parent.manifest, slug=_name(parent.manifest))
+    manifest = parse_manifest(parent.manifest, slug=name_of(parent.manifest))
     if manifest.mode == "panel" or manifest.context or chosen == list(manifest.symbols):
         return mutate(rng, parent, slug=slug)
     written = traded(renamed(parent.manifest, slug), symbols=chosen, interval=manifest.interval)
@@ -145,6 +152,14 @@ def port(rng: random.Random, parent: Written, *, slug: str, symbols: Sequence[st
 def originated(written: Written, parent: str | None) -> Written:
     """Return `written` with its parent in [origin]."""
     return Written(manifest=with_parent(written.manifest, parent), code=written.code)
+
+
+def _drawn(rng: random.Random) -> growing.Term:
+    """Return one drawn signal with its numbers and their ranges."""
+    spans: dict[str, tuple[int, int]] = {}
+    expression = ast.parse(_signal(rng, spans, 0), mode="eval").body
+    values = {name: (rng.randint(*span), {"low": span[0], "high": span[1], "step": 1}) for name, span in spans.items()}
+    return growing.Term(expression=expression, values=values)
 
 
 def _signal(rng: random.Random, spans: dict[str, tuple[int, int]], index: int) -> str:
@@ -169,7 +184,7 @@ def _edit_call(rng: random.Random, tree: ast.Module) -> bool:
     """Put another average or extreme in the place of one."""
     found = [
         node.func
-        for node in _calls(tree)
+        for node in calls(tree)
         if isinstance(node.func, ast.Attribute) and node.func.attr in (*_AVERAGES, *_EXTREMES)
     ]
     if not found:
@@ -238,11 +253,11 @@ def _edit_operator(rng: random.Random, tree: ast.Module) -> bool:
 
 
 def _moved(rng: random.Random, manifest: bytes, slug: str) -> bytes:
-    """Return the manifest under its new name, one or two numbers of [search] moved by up to a fifth of their range."""
-    parsed = parse_manifest(manifest, slug=_name(manifest))
+    """Return the manifest under its new name, one to three numbers of [search] moved."""
+    parsed = parse_manifest(manifest, slug=name_of(manifest))
     written = renamed(manifest, slug)
     names = sorted(parsed.search)
-    for name in rng.sample(names, min(len(names), rng.choice((1, 2)))):
+    for name in rng.sample(names, min(len(names), rng.choice((1, 2, 3)))):
         span, value = parsed.search[name], parsed.params[name]
         step = span.step if span.step is not None else (span.high - span.low) / 20
         steps = max(1, round((span.high - span.low) / step))
@@ -268,62 +283,3 @@ def _with_params(manifest: bytes, theirs: Manifest, names: Sequence[str]) -> byt
             row.update({"low": span.low, "high": span.high} | ({} if span.step is None else {"step": span.step}))
             document["search"][name] = row
     return tomlkit.dumps(document).encode("utf-8")
-
-
-def _pruned(manifest: bytes, tree: ast.Module) -> Written:
-    """Return the folder without parameters that the code no longer reads."""
-    import tomlkit  # noqa: PLC0415  only an edit of the manifest needs it
-
-    document: Any = tomlkit.parse(manifest.decode("utf-8"))
-    for name in [name for name in document.get("params", {}) if name not in _params(tree)]:
-        del document["params"][name]
-        if name in document.get("search", {}):
-            del document["search"][name]
-    return Written(manifest=tomlkit.dumps(document).encode("utf-8"), code=(ast.unparse(tree) + "\n").encode())
-
-
-def _decide(tree: ast.Module) -> ast.AST:
-    """Return the function that decides, where `bars` and `p` mean what they say; nothing of it in an empty tree."""
-    found = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == "decide"]
-    return found[0] if found else ast.Module(body=[], type_ignores=[])
-
-
-class _Swap(ast.NodeTransformer):
-    """Puts one expression in the place of another, which is recognised by identity."""
-
-    def __init__(self, old: ast.AST, new: ast.AST) -> None:
-        self._old, self._new = old, new
-
-    def visit(self, node: ast.AST) -> ast.AST:
-        """Return the new node for the old one."""
-        return self._new if node is self._old else self.generic_visit(node)
-
-
-def _calls(tree: ast.AST) -> list[ast.Call]:
-    """Return calls of TA-Lib: the leaves that signals are made of."""
-    return [
-        node
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and isinstance(node.func.value, ast.Name)
-        and node.func.value.id == "talib"
-    ]
-
-
-def _names(node: ast.AST) -> set[str]:
-    return {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
-
-
-def _params(node: ast.AST) -> set[str]:
-    return {
-        one.attr
-        for one in ast.walk(node)
-        if isinstance(one, ast.Attribute) and isinstance(one.value, ast.Name) and one.value.id == "p"
-    }
-
-
-def _name(manifest: bytes) -> str:
-    import tomllib  # noqa: PLC0415  only to learn a name before the whole is parsed
-
-    return str(tomllib.loads(manifest.decode("utf-8"))["name"])

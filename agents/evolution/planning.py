@@ -18,6 +18,8 @@ from autarch.canonical import canonical_digest
 SEED_MAX = 2**31
 REPORT_MAX = 4_000
 SLUG_MAX = 40
+_FOUNDING = 4
+"""Proposals that may be spent on each founder."""
 _SUFFIX = re.compile(r"(_\d+_\d+)+\Z")
 
 
@@ -150,7 +152,10 @@ class _Planner:
         loop = self._setting.settings.loop
         migrated = (self._number - 1) // loop.migrate_every_rounds
         local = islanders(self._members, island=island, islands=loop.islands, migrated=migrated)
-        return pick(local or self._members, self._children, self._rng)
+        earning = [
+            m for m in local or self._members if m.score > 0.0
+        ]  # a loser's children are worth less than new ideas
+        return pick(earning, self._children, self._rng)
 
     def _tunable(self, island: int) -> Member | None:
         """Return a parent with numbers to move, of this island where there is one."""
@@ -165,7 +170,7 @@ class _Planner:
                 self._mended[broken.name] += 1
                 return self._repair(step, agent, island, broken)
             operator = "mutate"
-        parent = None if operator == "create" else self._parent(island)
+        parent = None if operator == "create" or self._is_founding(step) else self._parent(island)
         if parent is None:
             return self._made(step, agent, "evolution", "create", (), island=island, task=self._niche())
         if operator == "cross":
@@ -175,6 +180,11 @@ class _Planner:
             operator = "mutate"
         task = self._elsewhere() if operator == "port" else ""
         return self._made(step, agent, "evolution", operator, (parent,), island=island, task=task)
+
+    def _is_founding(self, step: int) -> bool:
+        """Return whether too few earn for anyone to breed: who breeds from a handful ends where it began."""
+        founders = self._setting.settings.loop.founders
+        return step <= _FOUNDING * founders and sum(m.score > 0.0 for m in self._members) < founders
 
     def _operator(self) -> Operator:
         given = self._setting.settings.operators

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 import random
-import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from agents.evolution.population import Member
 
-_STEEP = 10.0
+_STEEP = 1.5
 _UCB = math.sqrt(2.0)
 
 
@@ -27,19 +26,15 @@ class Record:
 def weights(members: Sequence[Member], children: Mapping[str, int]) -> list[float]:
     """Return how likely each becomes a parent, unnormalised and above zero.
 
-    sigmoid(10 (score - median) / MAD) / (1 + children): better ones more, and less the more children they have
-    (the shape is ShinkaEvolve's; scores are of train alone), divided by the square root of how many share its cell of
-    the archive, so that a rare behaviour is not lost among many of one kind (own choice).
+    rank^-1.5 / sqrt(1 + children) / sqrt(members of its cell): by rank (the power law is one of ShinkaEvolve's), since
+    what lies far above the median must not weigh the same as what lies just above it; a line that was followed often,
+    and a behaviour that many share, weigh less (own choice). Scores are of train alone; equals have the same rank.
     """
-    if not members:
-        return []
-    scores = [member.score for member in members]
-    middle = statistics.median(scores)
-    spread = statistics.median(abs(score - middle) for score in scores) or 1.0
     crowd = Counter(member.cell for member in members)
+    ordered = sorted((member.score for member in members), reverse=True)
+    rank = {score: place for place, score in reversed(list(enumerate(ordered, 1)))}
     return [
-        _sigmoid(_STEEP * (m.score - middle) / spread) / (1 + children.get(m.name, 0)) / math.sqrt(crowd[m.cell])
-        for m in members
+        rank[m.score] ** -_STEEP / math.sqrt(1 + children.get(m.name, 0)) / math.sqrt(crowd[m.cell]) for m in members
     ]
 
 
@@ -79,7 +74,3 @@ def next_agent(
 def gain_per_dollar(record: Record, *, free_usd: float) -> float:
     """Return what an agent's dollars brought; each proposal counts as at least `free_usd`, since time is not free."""
     return record.gain / max(record.usd, free_usd * max(1, record.proposals))
-
-
-def _sigmoid(x: float) -> float:
-    return max(1.0 / (1.0 + math.exp(-max(-500.0, min(500.0, x)))), 1e-9)

@@ -31,6 +31,7 @@ class Loop(_Section, frozen=True, kw_only=True):
     islands: Annotated[int, msgspec.Meta(ge=1, le=50)]
     migrate_every_rounds: Count
     stagnant_rounds_max: Count
+    founders: Annotated[int, msgspec.Meta(ge=0, le=1_000)] = 6
 
 
 class Operators(_Section, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from agents.evolution import novelty
-from agents.evolution.assessing import Sketch, Terms, Tuned, sketch, tune
+from agents.evolution.assessing import Sketch, Terms, Tuned, sketch, tune, untuned
 from agents.evolution.behaviour import Signature
 from agents.evolution.judging import judged_of, write_candidate
 from agents.evolution.parties import GateQuestion, GateWord, Parties, Standing
@@ -16,7 +16,6 @@ from agents.evolution.records import Begun, Sketched
 from agents.evolution.structure import structure_digest
 from agents.evolution.studying import study_of
 from agents.evolution.tournament import gate_minutes
-from agents.study import Trial
 from autarch.manifest import StrategySource, parse_source
 
 
@@ -27,6 +26,7 @@ class Steps:
         """Prepare; nothing runs yet."""
         self._with, self._begun, self._standing = parties, begun, standing
         self._signatures: dict[str, Signature] = {}
+        self._read: dict[str, Signature] = {}
         self._structures = [(one.name, structure_digest(one.source) or "") for one in standing]
         self.seeds: tuple[Member, ...] = ()
 
@@ -103,10 +103,21 @@ class Steps:
     def _earlier(self, one: Candidate) -> Iterator[tuple[str, Signature]]:
         for other in self._candidates():
             if (other.run, other.answered.step) < (one.run, one.answered.step) and other.is_member:
-                noted = other.judgement or other.sketch
-                packed = None if noted is None else self._with.journal.attachment(noted, "signature")
-                if packed:
-                    yield other.name, Signature.unpacked(packed)
+                found = self._signature_of(other)
+                if found is not None:
+                    yield other.name, found
+
+    def _signature_of(self, other: Candidate) -> Signature | None:
+        """Return what a candidate decides, read from the journal once for each record that says so."""
+        noted = other.judgement or other.sketch
+        if noted is None:
+            return None
+        if noted.commit not in self._read:
+            packed = self._with.journal.attachment(noted, "signature")
+            if not packed:
+                return None
+            self._read[noted.commit] = Signature.unpacked(packed)
+        return self._read[noted.commit]
 
     def _copied_code(self, one: Candidate, candidates: Sequence[Candidate]) -> str | None:
         if one.answered.agent in self._with.own_numbers:
@@ -171,12 +182,7 @@ class Steps:
 def _tuned(terms: Terms, seed: int, job: tuple[StrategySource, int, bool]) -> Tuned:
     """Choose the numbers of one candidate, in whatever process this is; an optimiser's own stand."""
     source, step, has_numbers = job
-    if not has_numbers:
-        return tune(terms, source, seed=seed + step)
-    own = sketch(terms, source)
-    params = {name: source.manifest.params[name] for name in source.manifest.search}
-    trial = Trial(params=params, score=own.score, sharpe=own.sharpe, decisions=None, detail=own.detail)
-    return Tuned(source=source, sketch=own, trials=(trial,), kept_own=True, walk_forward=None, own=None)
+    return untuned(terms, source) if has_numbers else tune(terms, source, seed=seed + step)
 
 
 def _seed(one: Standing, found: Sketch, *, island: int) -> Member:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,7 +20,9 @@ def with_numbers(manifest: bytes, params: Mapping[str, ParamValue]) -> bytes:
 
 
 def with_parent(manifest: bytes, parent: str | None) -> bytes:
-    """Return `manifest` with `[origin] parent`, or without one for None."""
+    """Return `manifest` with `[origin] parent`, or without one for None; the same bytes where it says so already."""
+    if tomllib.loads(manifest.decode("utf-8")).get("origin", {}).get("parent") == parent:
+        return manifest
     document = _parsed(manifest)
     origin = document.get("origin")
     if parent is None:

@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -99,6 +98,10 @@ def heard(yard: Yard, commit: str) -> list[str]:
 def test_an_issue_becomes_a_pull_request_that_is_mended_and_paid_for(yard: Yard) -> None:
     human, ci = yard.client("human"), yard.client("ci")
     issue = human.open_issue("A filter against noise", HOSTILE)
+    root = yard.state.root.parent  # a work tree with edits of its own: what is proposed comes from the forge's main
+    dirty = root / "strategies/ema_trend/strategy.py"
+    dirty.parent.mkdir(parents=True)
+    dirty.write_text("half an idea\n")
 
     asked = ("propose", "--agent", "scripted-claude", "--local-dev", "--strategy", "ema_trend")
     made = told(yard, *asked, "--from-issue", str(issue))
@@ -117,6 +120,8 @@ def test_an_issue_becomes_a_pull_request_that_is_mended_and_paid_for(yard: Yard)
     trailers = repo.read_commit(pull.head_sha).trailers
     assert trailers["Agent"] == "scripted-claude"
     assert int(trailers["Trials"]) == made["trials"] >= 2
+    assert dirty.read_text() == "half an idea\n"
+    assert b"half an idea" not in b"".join(repo.blob_at(pull.head_sha, path) or b"" for path in changed)
 
     ci.set_status(pull.head_sha, context="autarch/warmup", state="failure", description="set warmup = 1950")
     mended = told(yard, "propose", "--agent", "scripted-codex", "--local-dev", "--repair", str(pull.number))
@@ -135,7 +140,7 @@ def test_an_issue_becomes_a_pull_request_that_is_mended_and_paid_for(yard: Yard)
     ]
     assert all(row["turns"] >= 4 and float(row["usd"]) > 0 for row in rows)
 
-    clone = GitRepo(Path(yard.state.root.parent) / ".git")  # the human merges; costs read main as this clone has it
+    clone = GitRepo(root / ".git")  # the human merges; costs read main as this clone has it
     clone.update_ref("refs/remotes/origin/main", mended["head"], old=clone.read_ref("refs/remotes/origin/main"))
     rows = told(yard, "costs")["rows"]
     assert [row["merged"] for row in rows] == [1, 1]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import random
 
 import pytest
-from agents.evolution import grammar
+from agents.evolution import grammar, growing
 from agents.evolution.blind import Grammar
-from agents.evolution.grammar import Written
+from agents.evolution.trees import Written
 from agents.ports import Brief, NoProposalError, Parent
 from autarch.manifest import parse_manifest, parse_source
 from autarch.sandbox.source_policy import check_source
@@ -74,3 +75,52 @@ def test_a_parent_that_does_not_parse_is_no_proposal() -> None:
 
     with pytest.raises(NoProposalError, match="cannot edit odd"):
         Grammar(symbols=SYMBOLS, interval="15m").propose(brief)
+
+
+def test_a_signal_turned_round_twice_is_the_signal() -> None:
+    one = grammar.create(random.Random(5), slug="one", symbols=SYMBOLS, interval="15m")
+
+    once = growing.turned(random.Random(0), one, "one")
+    assert once is not None
+    twice = growing.turned(random.Random(0), once, "one")
+
+    assert twice is not None
+    assert ast.dump(ast.parse(twice.code)) == ast.dump(ast.parse(one.code)) != ast.dump(ast.parse(once.code))
+
+
+def test_joined_signals_keep_both_parents_numbers_under_names_of_their_own() -> None:
+    one, other = (grammar.create(random.Random(n), slug=f"drawn_{n}", symbols=SYMBOLS, interval="15m") for n in (5, 6))
+    mine, theirs = (parse_manifest(w.manifest, slug=f"drawn_{n}") for w, n in ((one, 5), (other, 6)))
+
+    both = growing.joined(random.Random(0), one, other, "both")
+
+    assert both is not None
+    source = parse_source(slug="both", manifest_bytes=both.manifest, code=both.code)
+    assert check_source(source) == ()
+    assert mine.params.items() <= source.manifest.params.items()
+    moved = [value for name, value in source.manifest.params.items() if name not in mine.params]
+    assert sorted(moved) == sorted(v for n, v in theirs.params.items() if n not in {"entry", "brake"})
+
+
+def test_a_signal_grows_to_four_terms_and_no_further() -> None:
+    rng, one = random.Random(1), grammar.create(random.Random(5), slug="one", symbols=SYMBOLS, interval="15m")
+    term = growing.Term(expression=ast.parse("bars.funding", mode="eval").body, values={})
+    before = one.code.count(b" + ")
+    while (larger := growing.grown(rng, one, term, "one")) is not None:
+        one = larger
+
+    tree = ast.parse(one.code)
+    signal = next(
+        n.value for n in ast.walk(tree) if isinstance(n, ast.Assign) and ast.unparse(n.targets[0]) == "signal"
+    )
+    joints = 0
+    while isinstance(signal, ast.BinOp) and isinstance(signal.op, ast.Add | ast.Sub):
+        joints, signal = joints + 1, signal.left
+    assert before < joints == growing.TERMS_MAX - 1
+
+
+def test_a_term_that_needs_what_a_file_does_not_import_is_not_added() -> None:
+    plain = next(seed for seed in seeds() if b"import talib" not in seed.code)
+    term = growing.Term(expression=ast.parse("talib.EMA(bars.close, 5)", mode="eval").body, values={})
+
+    assert growing.grown(random.Random(0), plain, term, "one") is None

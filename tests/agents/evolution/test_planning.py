@@ -159,3 +159,23 @@ def test_an_answer_without_a_behaviour_costs_and_gains_nothing() -> None:
     found = records_of([Candidate(run=1, answered=answered, answer=None)], [])["claude"]
 
     assert (found.proposals, found.gain, found.usd) == (1, 0.0, 0.5)
+
+
+def test_too_few_that_earn_breed_nothing_until_their_proposals_are_spent() -> None:
+    three = setting(settings=settings(candidates_per_round=5, founders=4))  # three of main's earn; four are wanted
+
+    early = plan_round(three, 3, candidates=(), seeds=SEEDS)  # steps 11 to 15 of the 16 that four founders may take
+    late = plan_round(three, 4, candidates=(), seeds=SEEDS)  # steps 16 to 20
+
+    assert {e.operator for e in early} == {"create"}
+    assert {e.operator for e in late if e.step > 16} != {"create"}
+    enough = setting(settings=settings(candidates_per_round=5, founders=3))
+    assert any(e.parents for e in plan_round(enough, 3, candidates=(), seeds=SEEDS))
+
+
+def test_who_loses_does_not_breed() -> None:
+    losers = tuple(replace(seed, score=-seed.score) for seed in SEEDS)
+
+    assert {e.operator for n in range(1, 6) for e in plan_round(setting(), n, candidates=(), seeds=losers)} == {
+        "create"
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 
 from agents.evolution.population import Member, elites, islanders
@@ -19,7 +20,16 @@ def test_a_better_one_of_equals_weighs_more_and_children_make_it_weigh_less() ->
     many = weights(three, {"c": 9})
 
     assert none[0] < none[1] < none[2]
-    assert many[2] == none[2] / 10
+    assert many[2] == none[2] / math.sqrt(10)
+    assert none[2] / none[1] == 2**1.5  # first and second
+
+
+def test_far_above_the_others_and_just_above_them_are_not_the_same() -> None:
+    crowd = [member(f"m{n}", float(n)) for n in range(20)]
+
+    found = weights(crowd, {})
+
+    assert found[19] / sum(found) > 0.4  # 1 / sum of n^-1.5 up to 20 is 0.46
 
 
 def test_one_alone_in_its_cell_weighs_more_than_one_of_a_crowd() -> None:

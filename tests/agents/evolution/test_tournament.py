@@ -95,7 +95,7 @@ def test_minutes_of_gates_are_those_of_the_day() -> None:
         ("schema = 1", "schema = 2", "schema 1"),
         ("free_usd = 0.01", "free_usd = 0.0", "free_usd"),
         ("turnover_per_day = [0.1, 0.5, 2.0]", "turnover_per_day = [0.5, 0.1]", "ascending"),
-        ("mutate = 0.45", "muted = 0.45", "muted"),
+        ("mutate = 0.35", "muted = 0.35", "muted"),
         ("folds = 5", "folds = 1", "folds"),
     ],
 )
