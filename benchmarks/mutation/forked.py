@@ -134,6 +134,13 @@ class _Watch:
     def _write(self, at: str, failed: str | None) -> None:
         self._note.write_text(json.dumps({"at": at, "failed": failed}))
 
+    def pytest_collection(self) -> None:
+        """Have no example made smaller once it fails: nobody will read it, and that takes minutes."""
+        hypothesis = importlib.import_module("hypothesis")
+        plain = (hypothesis.Phase.explicit, hypothesis.Phase.generate)
+        hypothesis.settings.register_profile("mutants", hypothesis.settings(), phases=plain)
+        hypothesis.settings.load_profile("mutants")
+
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         self._write(item.nodeid, None)
