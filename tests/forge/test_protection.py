@@ -169,6 +169,13 @@ def test_an_organisation_also_gets_reviews_a_queue_and_push_rules(wanted: Protec
     assert {"autarch review", "autarch queue", "autarch workflows"} <= names
 
 
+def test_a_queue_builds_every_merge_on_main_itself(wanted: Protection) -> None:
+    (queue,) = [piece for piece in wanted.of("org") if piece.name == "autarch queue"]
+
+    # A group built on another group's merge has a base that never was main, which the gate refuses.
+    assert [rule["parameters"]["max_entries_to_build"] for rule in queue.body["rules"]] == [1]
+
+
 def test_a_token_that_may_not_administer_is_no_missing_plan(wanted: Protection) -> None:
     hosted = Hosted(missing={r"PATCH .*": (403, "Must have admin rights")})
 
