@@ -4,6 +4,7 @@ import pytest
 
 from autarch.errors import StrategyError
 from autarch.strategy import Targets, check_targets, check_values
+from autarch.strategy.answer import is_within
 
 NAN = float("nan")
 INF = float("inf")
@@ -135,3 +136,11 @@ def test_the_answer_is_a_copy_of_what_the_strategy_holds():
     mine[:] = 9
 
     assert exposure.max() == 0.0
+
+
+@pytest.mark.parametrize("place", ["stop_loss", "take_profit"])
+@pytest.mark.parametrize(("distance", "fits"), [(0.5, True), (NAN, True), (0.0, False), (1.0, False), (-0.1, False)])
+def test_a_quick_look_at_many_answers_lets_no_distance_pass_that_is_none(place, distance, fits):
+    given = {"stop_loss": None, "take_profit": None, place: np.array([[[0.2]], [[distance]]])}
+
+    assert is_within(np.array([[[1.0]], [[-1.0]]]), mode="each", max_leverage=1.0, **given) is fits
