@@ -47,6 +47,8 @@ def happen(site: Site, script: Script, kind: str, symbol: str, amount: str) -> b
     if kind in MARKET_FAULTS:
         if kind in {"deleverage", "lose_stop"} and not holding.is_open:
             return False
+        if kind == "stranger_order" and not last_of(site, symbol):
+            return False
         strike_menu(exchange, Fault(kind=kind, symbol=symbol, amount=amount), uid=UID)
     elif kind in {"stop_fires", "take_fires", "liquidate"}:
         return _jump(site, script, kind, symbol)

@@ -64,6 +64,8 @@ def _trade_by_hand(exchange: Exchange, uid: str, symbol: str, _share: Decimal) -
     held = exchange.accounts[uid].holdings[symbol].qty
     instrument = exchange.quotes[symbol].contract.instrument
     price = Decimal(repr(exchange.quotes[symbol].last))
+    if not price:
+        return  # before any trade there is nothing to trade at
     steps = (instrument.min_notional * 2 / price / instrument.qty_step).to_integral_value(ROUND_DOWN) + 1
     qty = max(instrument.min_order_qty, steps * instrument.qty_step)
     order = CreateOrder(symbol=symbol, side="Sell" if held < 0 else "Buy", order_type="Market", qty=qty)
