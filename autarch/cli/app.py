@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
+import os
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 USAGE_EXIT = 2
+COMPLETE = "_AUTARCH_COMPLETE"  # as in autarch.cli.completing, which only a shell's question loads
 _UsageProblem: Any = typer.BadParameter.__mro__[2]  # typer exports its leaves, not this base of all usage errors
 
 VERBS = {
@@ -28,6 +30,7 @@ VERBS = {
     "doctor": "Compare what is in force with what should be.",
     "desk": "Serve the review desk: queue, reports, merging, live.",
     "report": "Write the report of a verdict as one HTML file.",
+    "calibrate-me": "Practise on pull requests made up to test you.",
     "policy": "Show the limits that judge, and choose another preset.",
     "waive": "Let a limit be missed, by a human's hand and for a while.",
     "judge": "Test a strategy for promotion, at a price.",
@@ -56,6 +59,12 @@ class LazyGroup(TyperGroup):
         """Import one verb and return its command, or None when there is no such verb."""
         return load_verb(cmd_name) if cmd_name in VERBS else None
 
+    def shell_complete(self, ctx: Any, incomplete: str) -> Any:
+        """Return the verbs that begin so, importing none, and the options beside them."""
+        from autarch.cli.completing import named
+
+        return [*named(VERBS, incomplete), *super(TyperGroup, self).shell_complete(ctx, incomplete)]
+
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002  click's signature
         """Write the verbs without importing any."""
         with formatter.section("Commands"):
@@ -66,7 +75,7 @@ def load_verb(verb: str) -> Any:
     """Import `autarch.cli.<verb>` and return its click command."""
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     app.callback()(_root)  # with a callback, even one command makes a group
-    importlib.import_module(f"autarch.cli.{verb}").register(app)
+    importlib.import_module(f"autarch.cli.{verb.replace('-', '_')}").register(app)
     group: Any = typer.main.get_command(app)
     return group.commands[verb]
 
@@ -83,6 +92,10 @@ def run(arguments: list[str]) -> int:
     )
     app.callback()(_root)
     command: Any = typer.main.get_command(app)
+    if COMPLETE in os.environ:
+        from autarch.cli.completing import answer
+
+        return answer(command)
     try:
         # click's own main() would turn Ctrl-C into silence and a closed pipe into exit code 1, our "no".
         with command.make_context("autarch", list(arguments)) as context:
@@ -97,5 +110,38 @@ def run(arguments: list[str]) -> int:
     return outcome if isinstance(outcome, int) else 0
 
 
-def _root() -> None:
+def _install(wanted: bool) -> None:  # noqa: FBT001  typer's signature
+    """Install completion, say where, and end."""
+    if wanted:
+        from autarch.cli.completing import install
+
+        shell, path = install()
+        print(f"completion for {shell} is in {path}; it works from the next shell on")
+        raise typer.Exit
+
+
+def _show(wanted: bool) -> None:  # noqa: FBT001  likewise
+    """Print the completion script and end."""
+    if wanted:
+        from autarch.cli.completing import script
+
+        print(script())
+        raise typer.Exit
+
+
+def _root(
+    *,
+    install_completion: Annotated[
+        bool,
+        typer.Option(
+            "--install-completion", is_eager=True, callback=_install, help="Let the shell complete commands, and exit."
+        ),
+    ] = False,
+    show_completion: Annotated[
+        bool,
+        typer.Option(
+            "--show-completion", is_eager=True, callback=_show, help="Print the shell's completion script, and exit."
+        ),
+    ] = False,
+) -> None:
     """Agents write strategies. CI proves them. A human merges. A signed tag goes live."""

@@ -66,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: list[str]) -> int:
     """Run a command line; without a verb, say where the user stands, which needs no parser."""
-    if arguments in ([], ["--json"]):
+    if arguments in ([], ["--json"]) and "_AUTARCH_COMPLETE" not in os.environ:
         from autarch.cli.standing import standing
 
         return standing(json_=bool(arguments))
