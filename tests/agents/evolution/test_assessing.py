@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -63,7 +64,19 @@ def test_processes_answer_what_one_process_answers(terms: Terms) -> None:
 
     work, items = partial(sketch, terms), [seed_source(), edited(b"EMA", b"SMA")]
 
-    assert list(Processes(2).each(work, items)) == list(Here().each(work, items))
+    answers = Processes(2).each(work, items)  # taken one by one, as a round does: joblib warned of the last
+    assert [next(answers), next(answers)] == list(Here().each(work, items))
+
+
+def test_the_same_files_are_played_once_and_a_set_of_one_is_the_authors_own(terms: Terms) -> None:
+    source = edited(b"EMA", b"WMA")
+    first = sketch(terms, source)
+
+    alone = tune(replace(terms, sets=1), source, seed=3)
+
+    assert sketch(terms, source) is first
+    assert (alone.source, alone.sketch, alone.kept_own) == (source, first, True)
+    assert [trial.score for trial in alone.trials] == [first.score]
 
 
 def test_every_drawn_set_is_a_trial_and_the_numbers_that_stand_are_in_the_manifest(terms: Terms) -> None:
