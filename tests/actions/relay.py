@@ -39,7 +39,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def respond(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = self._body()
         path = self.path.partition("?")[0]
         self.relay.calls += ".git/" not in path
         if self.command == "GET" and RUNS.fullmatch(path):
@@ -55,6 +55,16 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(answer.status_code, kept, answer.content)
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = respond  # noqa: N815  the library's names
+
+    def _body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding") != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        content = b""  # as git sends a pack of more than a megabyte
+        while size := int(self.rfile.readline(), 16):
+            content += self.rfile.read(size)
+            self.rfile.readline()
+        self.rfile.readline()
+        return content
 
     def _send(self, status: int, headers: dict[str, str], content: bytes) -> None:
         self.send_response_only(status)
