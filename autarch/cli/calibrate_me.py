@@ -77,12 +77,19 @@ def _make(shelf: Any, seed: int, *, allow_weak: bool) -> int:
         return 0
     root = Path(load("ci").__file__).resolve().parent.parent
     with cases.opened(seed=seed, root=root, allow_weak=allow_weak) as shop:
-        flaws = cases.plan(seed)
-        for number in missing:
+        flaws, began = cases.plan(seed), time.monotonic()
+        for made, number in enumerate(missing, start=1):
             shelf.put(cases.make(shop, number, flaws, progress=lambda _line: None))
-            sys.stderr.write(f"autarch: pull request {number} of {cases.COUNT} made\n")
+            left = time_left(made, of=len(missing), seconds=time.monotonic() - began)
+            sys.stderr.write(f"autarch: pull request {number} of {cases.COUNT} made, {left}\n")
             sys.stderr.flush()
     return 0
+
+
+def time_left(done: int, *, of: int, seconds: float) -> str:
+    """Return how long the rest takes at the pace so far, in words."""
+    rest = seconds / done * (of - done)
+    return f"about {rest:.0f} s left" if rest < 90.0 else f"about {rest / 60.0:.0f} min left"
 
 
 def _ask_all(shelf: Any, maker: Maker, *, table: bool, json_: bool) -> bool:
