@@ -57,7 +57,7 @@ def first_failure(copy: Path, stage: Stage, *, cache: Path, spared: Sequence[str
         copy: A whole copy of the project.
         stage: What to run there.
         cache: Folder of machine code; named by content, so that many copies may share it.
-        spared: Node ids that are not run.
+        spared: Node ids, and files, that are not run.
 
     Returns:
         A node id; with ` (endless)` when the test burned its time, ` (died)` when it took the process with it; or
@@ -65,7 +65,8 @@ def first_failure(copy: Path, stage: Stage, *, cache: Path, spared: Sequence[str
     """
     note = copy / ".mutation-run.json"
     note.unlink(missing_ok=True)
-    arguments = [*stage.arguments, *(f"--deselect={node}" for node in spared)]
+    given = [argument for argument in stage.arguments if argument not in spared]
+    arguments = [*given, *(f"--{'deselect' if '::' in node else 'ignore'}={node}" for node in spared)]
     child = os.fork()
     if child == 0:
         _become(copy, arguments, cache, note, interpreted=stage.interpreted)

@@ -97,9 +97,10 @@ def _killer(stage: Stage, mutant: Mutant) -> str | None:
         if found in {None, UNSURE}:
             return found
         test = _NOTED.sub("", str(found))
-        if "::" not in test or test in _SOUND:
+        if not test.startswith("tests/") or test in _SOUND:
             return found
-        if first_failure(copy, Stage(arguments=(test,), interpreted=stage.interpreted), cache=cache) is None:
+        alone = (test,) if "::" in test else (test, "--collect-only")  # a file that cannot be imported is no witness
+        if first_failure(copy, Stage(arguments=alone, interpreted=stage.interpreted), cache=cache) is None:
             _SOUND.add(test)
             return found
         _AILING.add(test)

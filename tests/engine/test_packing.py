@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from autarch.engine import terms
 from autarch.engine.packing import _depth, listed_rows, paid_stamps, settled_row, stacked_tiers
 from autarch.errors import DataError
 
@@ -69,3 +70,14 @@ def test_depth_by_larger_bars_is_their_volume_at_their_typical_price_and_none_wh
 
     assert _depth(market, market.series[0], 1).tolist() == [1000.0, 1020.0, 1000.0, 1000.0]
     assert _depth(market, market.series[0], 2).tolist() == [2020.0, 0.0]
+
+
+def test_every_column_of_the_terms_has_one_name() -> None:
+    columns = [
+        value
+        for name, value in vars(terms).items()
+        if name.isupper() and type(value) is int and not name.startswith(("TIER_", "_"))
+    ]
+    columns.remove(terms.N_TERMS)
+
+    assert sorted(columns) == list(range(terms.N_TERMS))
