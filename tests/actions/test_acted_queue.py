@@ -91,8 +91,18 @@ def test_a_night_s_calibration_says_whether_promotions_are_too_many(stage, root)
     assert codes == [{"calibrate": "success"}, {"calibrate": "failure"}]
 
 
+def test_a_night_s_new_bars_are_asked_of_what_is_on_main(stage):
+    stage.move_main(strategy("a_night"))
+
+    done = stage.act("forward.yml", "schedule", {"repository": stage.repository, "schedule": "41 1 * * *"})
+
+    assert done.jobs == {"forward": "success"}, done.said
+    assert [(entry.entry.kind, entry.entry.slug) for entry in stage.entries()][-1] == ("forward", "a_night")
+
+
 def test_a_night_whose_minutes_are_used_up_begins_nothing(stage):
     run = {"id": 1, "head_sha": "a" * 40, "status": "in_progress", "created_at": "2026-01-01T00:00:00Z"}
+    before = stage.kinds()
     with relaying(stage.url) as relay:
         relay.runs = [run]  # one that never ended
         behind, stage.url = stage.url, relay.url
@@ -101,4 +111,4 @@ def test_a_night_whose_minutes_are_used_up_begins_nothing(stage):
 
     assert done.jobs == {"forward": "failure"}
     assert "minutes today in 1 runs, the cap is 240" in done.log
-    assert "forward" not in [kind for kind, _ in stage.kinds()]
+    assert stage.kinds() == before
