@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from live.journal import GENESIS, Event, event_hash
 from live.journal_body import body_text
 from live.orders import OUR_PREFIX
-from live.simulator.core.rows import ExecutionRow, OrderRow
+from live.simulator.core.rows import ExecutionRow
 
 from .fates import CREATE, misjudged, misquoted
 from .faults import STRANGE
@@ -276,10 +276,12 @@ class Watch:
         life, now = self.life, self.life.house.site.now_ms
         quiet_ms = max(life.trouble_ms, self._spoke_ms)
         works = life.process is not None and life.process.alive and life.process.held is None and not life.house.is_dark
-        odd = bool({kind for _, _, kind in life.menace.struck} & STRANGE) or self._silenced()
+        silent = self._silenced()  # whoever may ask nothing sees nothing
+        odd = silent or bool({kind for _, _, kind in life.menace.struck} & STRANGE)
         for symbol, held in self._held.items():
             active = works and self.own_state(symbol) == "ACTIVE"
-            bare = active and held != 0 and self._stop_due.get(symbol, False) and self._stop_of(symbol, held) is None
+            due = active and not silent and held != 0 and self._stop_due.get(symbol, False)
+            bare = due and stop_of(self._account.orders_of(symbol), held) is None
             lasts = self._lasting.lasts_ms(("bare", symbol), so=bare, now_ms=now, from_ms=life.trouble_ms)
             if lasts > BARE_MS:
                 self.found(f"{symbol}: {held} have had no stop for {lasts} ms, and the state is ACTIVE")
@@ -288,9 +290,6 @@ class Watch:
             lasts = self._lasting.lasts_ms(("large", symbol), so=large, now_ms=now, from_ms=quiet_ms)
             if lasts > EXIT_MS:
                 self.found(f"{symbol}: {held} are held for {lasts} ms; the target is {self._wanted(symbol)}")
-
-    def _stop_of(self, symbol: str, held: Decimal) -> OrderRow | None:
-        return stop_of(self._account.orders_of(symbol), held)
 
     def _end_of(self, symbol: str) -> str:
         """Return how a symbol ended, and note what is wrong with it."""
@@ -336,7 +335,7 @@ class Watch:
 
     def _check_stop(self, symbol: str, held: Decimal) -> None:
         """The stop stands at the distance from the average entry, to the tick nearer the entry."""
-        order, entry = self._stop_of(symbol, held), self._account.holdings[symbol].entry
+        order, entry = stop_of(self._account.orders_of(symbol), held), self._account.holdings[symbol].entry
         body: Any = self._changed[symbol].body
         distance = body["symbols"][symbol]["stop_loss"]
         if distance is None:
