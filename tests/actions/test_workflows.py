@@ -47,7 +47,7 @@ SECRETS = {
     "live": set(),
     "verify": {"AUTARCH_DATA_FORWARD"},
     "judge": {"AUTARCH_CI_KEY", "AUTARCH_APP_KEY", "AUTARCH_DATA_HOLDOUT", "AUTARCH_DATA_FORWARD"},
-    "forward": {"AUTARCH_CI_KEY", "AUTARCH_APP_KEY", "AUTARCH_DATA_FORWARD"},
+    "forward": {"AUTARCH_CI_KEY", "AUTARCH_APP_KEY", "AUTARCH_DATA_HOLDOUT", "AUTARCH_DATA_FORWARD"},
 }
 ACTIONS = {"actions/checkout", "actions/upload-artifact", "actions/download-artifact", "astral-sh/setup-uv"}
 
@@ -229,6 +229,20 @@ def test_minutes_are_counted_by_as_many_jobs_as_there_are():
 
     assert {path: JOBS.get(path, 1) for path in counted} == counted
     assert set(JOBS) <= set(counted)
+
+
+def test_a_job_that_weighs_forward_bars_also_has_the_holdout_before_them():
+    # The first decision on forward bars sees a strategy's warm-up, which lies in the holdout.
+    weighing = {
+        (stem, name)
+        for stem, name, job in jobs()
+        if any("autarch ci errand" in step.get("run", "") for step in job["steps"])
+    }
+
+    assert weighing == {("errands", "errand"), ("forward", "forward")}
+    for stem, name, job in jobs():
+        if (stem, name) in weighing:
+            assert {"AUTARCH_DATA_HOLDOUT", "AUTARCH_DATA_FORWARD"} <= set(job["steps"][-1]["env"]), stem
 
 
 def test_environments_and_their_secrets_are_those_that_protection_makes():
