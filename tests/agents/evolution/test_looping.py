@@ -139,6 +139,7 @@ def test_a_night_opens_no_more_than_it_may_and_the_next_run_of_the_day_none(tmp_
     assert [row["number"] for row in world.forge.rows()] == [1, 2]
     assert second.figures.accepted > 0
     assert second.figures.opened == 0
+    assert "max_prs_per_night" in morning_brief(second.run, second.figures, Surroundings())
 
 
 def test_every_trial_of_a_run_stands_behind_each_of_its_pull_requests(tmp_path: Path) -> None:
