@@ -34,7 +34,7 @@ test-slow: $(STAMP)  ## whole-system tests: kills, simulation, browser
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m slow
 
 soak: $(STAMP)  ## simulated lives by the thousand, deaths at every wait, planted faults: hours
-	$(BIN)/python -m pytest -q -m soak tests/simulation
+	$(BIN)/python -m pytest -q -m soak tests/simulation tests/live
 	$(BIN)/python -m tests.simulation --seeds 20000 --jobs 2
 
 lint: $(STAMP)  ## ruff, mypy, import-linter, the workflows' linters
