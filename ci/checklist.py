@@ -75,8 +75,9 @@ class Checklist:
         answer = self._guarded(name, check)
         elapsed = self.clock() - started
         self.elapsed_s[name] = round(elapsed, 3)
-        self.progress(f"{name} {answer.verdict} after {elapsed:.1f} s")
         self._record(name, answer.verdict, answer)
+        told = f"{name} {answer.verdict} after {elapsed:.1f} s"
+        self.progress(f"{len(self.results)} of {len(self.wanted)} checks: {told}")
         return answer.verdict == "passed"
 
     def close(self) -> tuple[CheckResult, ...]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from autarch.cli.telling import tell
 from autarch.errors import UsageError
 
 if TYPE_CHECKING:
@@ -123,10 +124,10 @@ def _play(asked: Asked, *, allow_weak: bool, laps: Laps) -> Sheet:
         if not asked.names:
             from autarch.cli.backtest_portfolio import play_portfolio
 
-            return play_portfolio(worker, setting, laps=laps, progress=_progress)
+            return play_portfolio(worker, setting, laps=laps, progress=tell)
         jobs = [job.job_of(name, setting, cwd=cwd, params=asked.params) for name in asked.names]
         laps.lap("find what was asked for")
-        decided = job.decide_jobs(worker, setting, jobs, laps=laps, progress=_progress)
+        decided = job.decide_jobs(worker, setting, jobs, laps=laps, progress=tell)
         sheet = job.sheet_of_each(setting, worker, decided)
         laps.lap("play and measure")
     return sheet
@@ -137,7 +138,7 @@ def _answer(sheet: Sheet, *, html: Path | None, as_json: bool) -> None:
 
     if html is not None:
         html.write_text(load("ci.report_backtest").html(sheet), encoding="utf-8")
-        _progress(f"charts written to {html}")
+        tell(f"charts written to {html}")
     if as_json:
         from autarch.canonical import canonical_json
 
@@ -171,8 +172,3 @@ def _pin() -> None:
     from autarch.numerics import ensure_pinned
 
     ensure_pinned(sys.argv[1:])
-
-
-def _progress(line: str) -> None:
-    sys.stderr.write(f"autarch: {line}\n")
-    sys.stderr.flush()

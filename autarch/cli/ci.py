@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
+from autarch.cli.telling import tell
 from autarch.errors import ConfigError, RefusedError, UsageError
 
 CI_KEY, STORE_KEY, WORDS = "AUTARCH_CI_KEY", "AUTARCH_DATA_HOLDOUT", "AUTARCH_WORDS"
@@ -198,7 +199,7 @@ def bench_and_forge() -> Iterator[tuple[Any, Any]]:
                 choice=inputs.Choice(
                     stores=Stores.default(), policy_path=os.environ.get("AUTARCH_POLICY") or "ci/policy.toml"
                 ),
-                progress=_progress,
+                progress=tell,
                 clock=time.monotonic,
                 clock_ms=lambda: time.time_ns() // 1_000_000,
                 sleep=time.sleep,
@@ -250,8 +251,3 @@ def pin() -> None:
     from autarch.numerics import ensure_pinned
 
     ensure_pinned(sys.argv[1:])
-
-
-def _progress(line: str) -> None:
-    sys.stderr.write(f"autarch: {line}\n")
-    sys.stderr.flush()

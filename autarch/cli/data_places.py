@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from autarch.cli.telling import narrated
 from autarch.errors import UsageError
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def stores() -> Stores:
 
 def say(line: str) -> None:
     """Write one line of narration."""
-    sys.stderr.write(f"{line}\n")
+    sys.stderr.write(f"{narrated(line)}\n")
 
 
 def assumed_text(symbols: Sequence[str], assumed: Sequence[str]) -> str:

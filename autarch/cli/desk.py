@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from autarch.cli.telling import tell
 from autarch.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def desk(
         )
         print(f"http://{place}/enter?key={room.doors.sessions.key}", flush=True)
         if host != LOOPBACK:
-            _tell(f"listening on {host}: whoever reads the line above on its way is let in; put a TLS proxy in front")
+            tell(f"listening on {host}: whoever reads the line above on its way is let in; put a TLS proxy in front")
         try:
             uvicorn.Server(config).run(sockets=[listener])
         finally:
@@ -84,7 +84,7 @@ def _room(workspace: Workspace, place: str) -> Room:
         forge=ForgeView(workspace=workspace, clock=clock),
         commands=Commands(run=runner(workspace.root), clock=clock),
         live=LiveFeed(start=starter(workspace.root, dict(os.environ)), clock=clock),
-        codes=Codes(clock=clock, tell=_tell),
+        codes=Codes(clock=clock, tell=tell),
         jobs=Jobs(folder=private_directory(cache_root() / "desk")),
         doors=Doors(
             host=place,
@@ -110,8 +110,3 @@ def _bound(host: str, port: int) -> socket.socket:
         listener.close()
         raise ConfigError(f"cannot listen on {host}:{port}: {error}; choose another --port") from error
     return listener
-
-
-def _tell(line: str) -> None:
-    sys.stderr.write(f"autarch: {line}\n")
-    sys.stderr.flush()

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from autarch.cli.telling import tell
 from autarch.errors import RefusedError, UndecidedError
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def trusted_desk(policy: str, dataset: str | None) -> Iterator[Any]:
             clock_ms=lambda: time.time_ns() // 1_000_000,
             clock=time.monotonic,
             sleep=time.sleep,
-            progress=progress,
+            progress=tell,
             workers=workers,
         )
 
@@ -75,9 +76,3 @@ def policy_path(workspace: Workspace) -> str:
 
     state = ForgeState(workspace.forge_folder)
     return state.settings().policy_path if state.settings_file.is_file() else "ci/policy.toml"
-
-
-def progress(line: str) -> None:
-    """Tell how it goes."""
-    sys.stderr.write(f"autarch: {line}\n")
-    sys.stderr.flush()

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from autarch.cli.telling import narrated
 from autarch.errors import AutarchError, UsageError
 
 PAUSED_EXIT = 3
@@ -214,5 +215,5 @@ def _now_ms() -> int:
 
 
 def _say(line: str) -> None:
-    sys.stderr.write(f"  {line}\n")
+    sys.stderr.write(f"  {narrated(line)}\n")
     sys.stderr.flush()

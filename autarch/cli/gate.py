@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from autarch.cli.telling import tell
 from autarch.errors import ConfigError, UsageError
 
 
@@ -85,7 +86,7 @@ def _judge(
         allow_weak=allow_weak,
     )
     names = None if only is None else frozenset(name.strip() for name in only.split(","))
-    bench = judging.Bench(choice=choice, progress=_progress, clock=time.monotonic, only=names, workers=workers)
+    bench = judging.Bench(choice=choice, progress=tell, clock=time.monotonic, only=names, workers=workers)
     if pr is None:
         return judging.judge_target(str(target), bench, cwd=Path.cwd())
     base, head = _fetch_pull(pr)
@@ -116,7 +117,7 @@ def _publish(pr: int, *, policy: str, dataset: str | None) -> Any:
             choice=inputs.Choice(stores=workspace.stores(), policy_path=policy, dataset=dataset),
             clock_ms=lambda: time.time_ns() // 1_000_000,
             clock=time.monotonic,
-            progress=_progress,
+            progress=tell,
             workers=workers,
         )
         return publishing.publish_gate(desk, pr)
@@ -147,15 +148,15 @@ def _write(outcome: Any, *, html: Path | None, markdown: Path | None, claim: Pat
 
     if html is not None:
         _put(html, load("ci.report_html").html(outcome).encode("utf-8"))
-        _progress(f"report written to {html}")
+        tell(f"report written to {html}")
     if markdown is not None:
         _put(markdown, load("ci.report").markdown(outcome).encode("utf-8"))
-        _progress(f"report written to {markdown}")
+        tell(f"report written to {markdown}")
     if claim is not None and outcome.claim is not None:
         _put(claim, claim_bytes(outcome.claim))
-        _progress(f"claim written to {claim}")
+        tell(f"claim written to {claim}")
     elif claim is not None:
-        _progress(f"no claim was written to {claim}: the run gave none (undecided, partial, or no strategy)")
+        tell(f"no claim was written to {claim}: the run gave none (undecided, partial, or no strategy)")
 
 
 def _put(path: Path, content: bytes) -> None:
@@ -201,8 +202,3 @@ def _pin() -> None:
     from autarch.numerics import ensure_pinned
 
     ensure_pinned(sys.argv[1:])
-
-
-def _progress(line: str) -> None:
-    sys.stderr.write(f"autarch: {line}\n")
-    sys.stderr.flush()

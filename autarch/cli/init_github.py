@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from autarch.cli.telling import tell
 from autarch.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
@@ -70,8 +70,8 @@ def _protect(forge: ForgeClient, hosted: Hosted, profile: Profile, root: Path) -
         dry_run=hosted.dry_run,
     )
     held = []
-    for each in put_in_force(forge, order, told=_narrate):
-        _narrate(f"{each.word:<16} {each.kind} {each.name}" + (f": {each.why}" if each.why else ""))
+    for each in put_in_force(forge, order, told=tell):
+        tell(f"{each.word:<16} {each.kind} {each.name}" + (f": {each.why}" if each.why else ""))
         held.append(each)
     return held
 
@@ -109,7 +109,7 @@ def _make(forge: ForgeClient, section: ForgeSection, options: Options, token: st
     begin_ledger(root, begun.commit, remote=remote)
     made = finish(begun, section)
     for line in (f"workspace    {made.root}", f"main         {made.main}", f"ci key       {made.ci_key}"):
-        _narrate(line)
+        tell(line)
 
 
 def _profile(written: str) -> Profile:
@@ -151,7 +151,3 @@ def _token(root: Path) -> str:
         f"{TOKEN_VARIABLE} is not set; put a token of yours into it that may administer this repository "
         "(administration, contents, environments, actions: write)"
     )
-
-
-def _narrate(line: str) -> None:
-    sys.stderr.write(f"autarch: {line}\n")

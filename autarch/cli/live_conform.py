@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from autarch.cli.live_parts import Json, find_workspace, host_of, progress
+from autarch.cli.live_parts import Json, find_workspace, host_of
+from autarch.cli.telling import tell
 from autarch.errors import UsageError
 
 
@@ -54,7 +55,7 @@ def conform(
         bar_wait_s=bar_wait,
     )
     try:
-        body, path = real.conform(run, host_of(workspace).root, clock=_Wall(), told=progress)
+        body, path = real.conform(run, host_of(workspace).root, clock=_Wall(), told=tell)
     except load("live.venue.bybit.ports").StreamDown as down:
         raise VenueError(f"the private stream cannot be had: {down}") from down
     print(json.dumps({**body, "record": str(path)}) if json_ else conform_text(body, str(path)))

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from autarch.cli.live_parts import Json, find_workspace, host_of, progress
+from autarch.cli.live_parts import Json, find_workspace, host_of
+from autarch.cli.telling import tell
 
 
 def add(live: typer.Typer) -> None:
@@ -35,7 +36,7 @@ def drift(
     def claim_of(evidence: str) -> Any:
         ref = f"refs/autarch/evidence/{evidence}"
         if repo.read_ref(ref) is None:
-            progress(f"fetching evidence {evidence[:12]}")
+            tell(f"fetching evidence {evidence[:12]}")
             repo.fetch(workspace.remote("deployer"), [f"{ref}:{ref}"])
         return load_evidence(repo, evidence).claim
 

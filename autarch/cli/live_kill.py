@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from autarch.cli.live_parts import Json, find_workspace, host_of, pin, progress
+from autarch.cli.live_parts import Json, find_workspace, host_of, pin
 from autarch.cli.live_stop import (
     AccountName,
     Environment,
@@ -25,6 +25,7 @@ from autarch.cli.live_stop import (
     now_ms,
     open_to_stop,
 )
+from autarch.cli.telling import tell
 from autarch.errors import AutarchError, UndecidedError
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def kill(
         who=asker(),
         why=why,
         clock=Wall(),
-        tell=progress,
+        tell=tell,
     )
 
     async def opened() -> Any:
@@ -135,7 +136,7 @@ def deadman(
         armed=armed.read(),
     )
     opening = open_to_stop(workspace, find_account(host, account, environment, url), key_fd)
-    progress(f"{account}: {'armed' if man.armed else 'waiting for the first heartbeat'} at {heartbeat}")
+    tell(f"{account}: {'armed' if man.armed else 'waiting for the first heartbeat'} at {heartbeat}")
 
     async def watch(teller: Any) -> None:
         import httpx
@@ -151,7 +152,7 @@ def deadman(
                 pulses=pulses,
                 open_venue=opening,
                 alerts=teller,
-                note=progress,
+                note=tell,
                 run=f"{account}|{now_ms()}|{os.getpid()}",
                 armed=armed,
                 flattened=lambda found: _keep(places, account, found),
@@ -179,16 +180,16 @@ def listen(*, once: Annotated[bool, typer.Option("--once", help="Listen once and
     phone = load("live.stopping.phone").read_phone(host.root / "phone.toml")
     accounts = load("live.stopping.accounts").known_accounts(host)
     latches = {account: latch_of(host, account) for account in accounts}
-    progress(f"listening for {', '.join(accounts) or 'no account yet'}: {len(phone.chat)} chats")
+    tell(f"listening for {', '.join(accounts) or 'no account yet'}: {len(phone.chat)} chats")
     telling = load("live.stopping.telling").teller
     kept = host.root / "phone" / "alerts.jsonl"
-    with telling(host, "phone", path=kept, clock=Wall(), note=progress) as teller:
+    with telling(host, "phone", path=kept, clock=Wall(), note=tell) as teller:
         listener = load("live.stopping.listening").Listener(
             latches=latches,
             status=lambda account: _status_line(host, account),
             clock=Wall(),
             alerts=teller,
-            note=progress,
+            note=tell,
         )
         asyncio.run(_until_asked(_listen(workspace, host, phone, listener, turns=1 if once else None)))
     return 0
@@ -235,14 +236,14 @@ async def _until_asked(work: Any) -> None:
     try:
         await task
     except asyncio.CancelledError:
-        progress("ended")
+        tell("ended")
 
 
 def _telling(host: Any, account: str, places: Any) -> Any:
     from autarch.cli.main import load
 
     kept = places.folder / "alerts.jsonl"
-    return load("live.stopping.telling").teller(host, account, path=kept, clock=Wall(), note=progress)
+    return load("live.stopping.telling").teller(host, account, path=kept, clock=Wall(), note=tell)
 
 
 def _pin_for_paper(host: Any, account: str) -> None:
@@ -262,7 +263,7 @@ def _latch_if_possible(host: Any, account: str) -> Any:
     try:
         return latch_of(host, account)
     except AutarchError as error:
-        progress(str(error))
+        tell(str(error))
         places = load("live.stopping.places").Places(root=host.root, account=account)
         return load("live.stopping.latch").FileLatch(path=places.latch, account=account)
 

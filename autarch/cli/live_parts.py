@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from autarch.cli.telling import tell
 from autarch.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -47,10 +48,10 @@ def deployer(workspace: Workspace) -> Any:
         engine=engine_digest(),
         version=autarch.__version__,
         rederive=lambda evidence, signers: rederiving.rederive_all(
-            repo, workspace.root, evidence, signers=signers, progress=progress
+            repo, workspace.root, evidence, signers=signers, progress=tell
         ),
         remote=remote_of(workspace),
-        progress=progress,
+        progress=tell,
     )
 
 
@@ -59,7 +60,7 @@ def remote_of(workspace: Workspace) -> Any:
     try:
         return workspace.remote("deployer")
     except ConfigError as error:
-        progress(f"working without the forge: {error}")
+        tell(f"working without the forge: {error}")
         return None
 
 
@@ -78,10 +79,4 @@ def unread_text(installed: Any) -> str:
 def bar_progress(done: int, of: int) -> None:
     """Narrate every so many bars."""
     if done % PROGRESS_EVERY == 0 or done == of:
-        progress(f"{done} of {of} bars")
-
-
-def progress(line: str) -> None:
-    """Write one line of narration to stderr."""
-    sys.stderr.write(f"autarch: {line}\n")
-    sys.stderr.flush()
+        tell(f"{done} of {of} bars")

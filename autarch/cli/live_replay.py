@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from autarch.cli.live_parts import Json, find_workspace, host_of, pin, progress
+from autarch.cli.live_parts import Json, find_workspace, host_of, pin
+from autarch.cli.telling import tell
 
 
 def add(live: typer.Typer) -> None:
@@ -48,7 +49,7 @@ def replay(
     with journal, Worker(allow_weak=local_dev, demands=_demands(host, journal)) as worker:
         since_ms = replaying.newest_ms(journal) - int(since * 3_600_000) if since is not None else 0
         stores = workspace.stores()
-        found = replaying.replay(journal, host, stores, worker=worker, progress=progress, since_ms=since_ms)
+        found = replaying.replay(journal, host, stores, worker=worker, progress=tell, since_ms=since_ms)
     first = None if found.first is None else found.first.to_json()
     text = replay_text(account, found.decisions, first)
     if halt and first is not None:

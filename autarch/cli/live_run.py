@@ -15,11 +15,11 @@ from autarch.cli.live_parts import (
     find_workspace,
     host_of,
     pin,
-    progress,
     remote_of,
     unread_text,
 )
 from autarch.cli.live_status import status_text
+from autarch.cli.telling import tell
 from autarch.errors import UsageError
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def run(
             bars_max=bars,
             allow_weak=local_dev,
             metrics_port=metrics_port,
-            told=progress,
+            told=tell,
         )
         found = operating.operate(installed, host_of(workspace), going)
     else:
@@ -108,7 +108,7 @@ def _installed(workspace: Workspace, tag: str | None) -> Any:
         named = True
     installed = deployer(workspace).verify(tag)
     if installed.unread:
-        progress(f"{tag}: {unread_text(installed)}")
+        tell(f"{tag}: {unread_text(installed)}")
     if named:
         known = load("live.revoking").known_tags(workspace.repo, remote_of(workspace), host)
         load("live.watching.choosing").switch_to(host, installed, known)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from autarch.cli.live_parts import Json, find_workspace, host_of, progress
+from autarch.cli.live_parts import Json, find_workspace, host_of
+from autarch.cli.telling import tell
 from autarch.errors import AutarchError, ConfigError, RefusedError, UndecidedError, UsageError
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def stop(
         raise UsageError("say what becomes of the positions: --flatten or --keep")
     host = host_of(find_workspace())
     answer = _ask(host, account, load("live.stopping.commands").Stop(flatten=flatten))
-    progress(answer.text)
+    tell(answer.text)
     if not answer.ok:
         raise RefusedError(answer.text)
     ended = _wait_for_end(host, account, wait)
@@ -112,7 +113,7 @@ def resume(
     host = host_of(workspace)
     latch, module = latch_of(host, account), load("live.stopping.latch")
     for halted in latch.read().halts:
-        progress(str(halted))
+        tell(str(halted))
     seen = "" if start == "flat" else _confirmed(_look(workspace, account, key_fd, environment, url))
     release = module.Release(start=start, who=asker(), at_ms=now_ms(), seen=seen)
     latch.ask(release)
@@ -221,7 +222,7 @@ def _look(workspace: Workspace, account: str, key_fd: int | None, environment: s
     try:
         answer = _ask(host, account, load("live.stopping.commands").Look())
     except ConfigError:
-        progress("no executor runs; reading the venue with the kill key")
+        tell("no executor runs; reading the venue with the kill key")
     else:
         if not answer.ok:
             raise RefusedError(answer.text)
@@ -244,16 +245,16 @@ def _confirmed(seen: Any) -> str:
     """Show what would be adopted and return its digest once the account's name was typed."""
     for position in seen.positions:
         differs = "  DIFFERS" if position in seen.differences else ""
-        progress(
+        tell(
             f"position  {position.symbol}  venue {position.venue}  journal {position.journal}  "
             f"stop {position.stop_loss or 'none'}{differs}"
         )
     for order in seen.orders:
-        progress(
+        tell(
             f"order     {order.symbol}  {order.side} {order.qty}  {order.trigger or 'open'}  {order.link or 'unnamed'}"
         )
     if not seen.positions and not seen.orders:
-        progress("the account holds nothing")
+        tell("the account holds nothing")
     typed = typer.prompt("Type the account's name to adopt exactly this", err=True)
     if typed != seen.account:
         raise RefusedError(f"you typed {typed!r}, the account is {seen.account!r}; nothing was released")

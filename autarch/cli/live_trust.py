@@ -9,7 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
-from autarch.cli.live_parts import Json, find_workspace, host_of, progress, remote_of
+from autarch.cli.live_parts import Json, find_workspace, host_of, remote_of
+from autarch.cli.telling import tell
 from autarch.errors import UsageError
 
 
@@ -50,7 +51,7 @@ def trust_add(
     text = key.read_text("utf-8", errors="replace")
     public = trusting.parse_public_key(text)
     if not demo and (demo := trusting.is_demo_key(text)):
-        progress("a demo made this key: it may sign for paper and the simulator alone")
+        tell("a demo made this key: it may sign for paper and the simulator alone")
     typed = _ask_fingerprint() if fingerprint is None else fingerprint
     host = host_of(workspace)
     before = host.trust()
@@ -89,7 +90,7 @@ def trust_revoke(name: Annotated[str, typer.Argument(help="SHA256:... of a key, 
     tags = load("live.revoking").known_tags(workspace.repo, remote_of(workspace), host)
     warning = load("live.revoking").require_known(name, host.trust(), tags)
     if warning:
-        progress(warning)
+        tell(warning)
     host.save_trust(host.trust().without(name))
     _show_trust(host.trust())
     return 0

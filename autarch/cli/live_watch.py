@@ -10,7 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from autarch.cli.live_parts import Json, deployer, find_workspace, host_of, pin, progress, remote_of, unread_text
+from autarch.cli.live_parts import Json, deployer, find_workspace, host_of, pin, remote_of, unread_text
+from autarch.cli.telling import tell
 
 EVERY_S_MIN = 5
 
@@ -78,7 +79,7 @@ def switch(
     host = host_of(workspace)
     installed = deployer(workspace).verify(tag)
     if installed.unread:
-        progress(f"{tag}: {unread_text(installed)}")
+        tell(f"{tag}: {unread_text(installed)}")
     known = load("live.revoking").known_tags(workspace.repo, remote_of(workspace), host)
     choice = load("live.watching.choosing").switch_to(host, installed, known)
     return _chosen(choice, json_=json_)
@@ -104,7 +105,7 @@ class _Narrated:
 
     def tell(self, severity: str, subject: str, text: str) -> None:
         """Write one."""
-        progress(f"{severity}: {subject}: {text}")
+        tell(f"{severity}: {subject}: {text}")
 
 
 def _chosen(choice: Any, *, json_: bool) -> int:

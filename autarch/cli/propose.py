@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from autarch.cli.telling import narrated
 from autarch.errors import RefusedError, UsageError
 
 OPERATORS = ("create", "mutate", "simplify", "port")
@@ -196,4 +197,4 @@ def _now_s() -> int:
 
 
 def _say(line: str) -> None:
-    sys.stderr.write(f"  {line}\n")
+    sys.stderr.write(f"  {narrated(line)}\n")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from autarch.cli.telling import tell
 from autarch.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def _released(workspace: Workspace, version: str, policy: str | None, workers: A
         choice=inputs.Choice(stores=workspace.stores(), policy_path=policy or _policy_path(workspace)),
         clock_ms=lambda: time.time_ns() // 1_000_000,
         clock=time.monotonic,
-        progress=_progress,
+        progress=tell,
         workers=workers,
     )
     commit = releasing.releasable_commit(desk, version)
@@ -108,8 +109,3 @@ def _policy_path(workspace: Workspace) -> str:
 
     state = ForgeState(workspace.forge_folder)
     return state.settings().policy_path if state.settings_file.is_file() else "ci/policy.toml"
-
-
-def _progress(line: str) -> None:
-    sys.stderr.write(f"autarch: {line}\n")
-    sys.stderr.flush()

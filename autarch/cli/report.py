@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from autarch.cli.telling import tell
 from autarch.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def report(
         print(json.dumps({"verdict": scene.verdict, "notice": scene.notice, "first": lines, "html": str(path)}))
     else:
         print("\n".join([*([scene.notice] if scene.notice else []), *map(_plain, first.lines_of(scene))]))
-    _progress(f"report written to {path}")
+    tell(f"report written to {path}")
     return 0
 
 
@@ -88,7 +89,7 @@ def _scene(target: str, *, policy: str, dataset: str | None, allow_weak: bool, w
     else:
         found = finding.of_strategy(repo, target, choice, cwd=Path.cwd())
     replaying = load("ci.report_replay")
-    return replaying.replayed(found.candidate, found.inputs, found.told, workers=workers, progress=_progress)
+    return replaying.replayed(found.candidate, found.inputs, found.told, workers=workers, progress=tell)
 
 
 def _pull(workspace: Workspace, number: int) -> Any:
@@ -162,8 +163,3 @@ def _plain(line: str) -> str:
     from autarch.forge.terminal import plain
 
     return plain(line)
-
-
-def _progress(line: str) -> None:
-    sys.stderr.write(f"autarch: {line}\n")
-    sys.stderr.flush()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from autarch.cli.telling import narrated
 from autarch.errors import UsageError
 
 if TYPE_CHECKING:
@@ -167,4 +168,4 @@ def _short(value: ParamValue) -> str:
 
 
 def _progress(line: str) -> None:
-    sys.stderr.write(f"  {line}\n")
+    sys.stderr.write(f"  {narrated(line)}\n")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from autarch.cli.telling import tell
 from autarch.errors import AutarchError, ConfigError, DeployError, UsageError
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def _verified(named: str, signers: Path | None, repository: Path | None) -> dict
         sources = rederiving.Sources(
             repo=repo, stores=_stores(), ledger_trust=_ledger_trust(repo, signers), workers=workers
         )
-        outcome = rederiving.verify_claim(found.claim, sources, progress=_progress, clock=time.monotonic)
+        outcome = rederiving.verify_claim(found.claim, sources, progress=tell, clock=time.monotonic)
     answer: dict[str, Any] = {
         "verified": not outcome.differs,
         "evidence": found.id,
@@ -205,8 +206,3 @@ def _error(answer: dict[str, Any]) -> str | None:
     )
     claimed, found = (json.dumps(first[name]) for name in ("claimed", "found"))
     return f"{first['field']} is claimed {claimed}, found {found}{more}; {cure}"
-
-
-def _progress(line: str) -> None:
-    sys.stderr.write(f"autarch: {line}\n")
-    sys.stderr.flush()
