@@ -152,7 +152,7 @@ def _reservation(seq: int) -> LedgerEntry:
         seq=0,
         prev=None,
         kind="reservation",
-        recorded_ms=seq,
+        recorded_ms=seq * 1000,
         pr=seq,
         head=f"{seq:040x}",
         base="b" * 40,

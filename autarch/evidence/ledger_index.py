@@ -169,7 +169,8 @@ def _open_file(path: Path) -> sqlite3.Connection | None:
     try:
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = NORMAL")
-        database.execute("SELECT count(*) FROM entries, beginning").fetchone()
+        for newest in ("SELECT max(seq) FROM entries", "SELECT commit_id FROM beginning"):  # neither reads it all
+            database.execute(newest).fetchone()
     except sqlite3.Error:
         database.close()
         with suppress(OSError):

@@ -10,7 +10,7 @@ from autarch.evidence.ledger_chain import Link, added_blob, check_chain, open_li
 from autarch.evidence.ledger_entry import LedgerError, Sealed
 from autarch.evidence.ledger_index import LedgerIndex
 from autarch.repo.git import GitRepo
-from autarch.repo.history import Step, steps
+from autarch.repo.history import Step, step, steps
 from autarch.repo.signing import NS_LEDGER, SignatureError, Trust, open_record
 
 VERIFY_THREADS = 4
@@ -86,13 +86,12 @@ class ChainReader:
         """
         if head in self._tails:
             return self._tails[head]
-        parents = self._repo.read_commit(head).parents
-        step = steps(self._repo, head, exclude=parents[0] if parents else None)[-1]
-        if not parents:
-            _beginning(step)
+        newest = step(self._repo, head)
+        if not newest.parents:
+            _beginning(newest)
             last = None
         else:
-            link = self._links([step])[0]
+            link = self._links([newest])[0]
             self._check_signature(link)
             last = open_link(link)
         self._tails = {head: last}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from autarch.repo import objects
@@ -26,7 +27,20 @@ def steps(repo: GitRepo, tip: str, *, exclude: str | None = None) -> tuple[Step,
     """
     beyond = [] if exclude is None else [f"^{exclude}"]
     listed = repo.run("rev-list", "--topo-order", "--reverse", "--parents", tip, *beyond, "--").stdout.decode("ascii")
-    lines = [tuple(line.split(" ")) for line in listed.splitlines()]
+    return _changed(repo, [tuple(line.split(" ")) for line in listed.splitlines()])
+
+
+def step(repo: GitRepo, commit: str) -> Step:
+    """Return one commit; git need not walk any history for it, whatever the dates of its ancestors.
+
+    Raises:
+        GitError: it is not here.
+    """
+    return _changed(repo, [(commit, *repo.read_commit(commit).parents)])[0]
+
+
+def _changed(repo: GitRepo, lines: Sequence[tuple[str, ...]]) -> tuple[Step, ...]:
+    """Return the commits of `lines`, each a commit and its parents, with what they changed."""
     commits = "".join(f"{line[0]}\n" for line in lines).encode("ascii")
     flags = ("-r", "-z", "--raw", "--root", "--no-renames", "--no-abbrev", "--no-ext-diff")
     answer = repo.run("diff-tree", "--stdin", *flags, stdin=commits)
