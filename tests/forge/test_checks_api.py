@@ -256,7 +256,7 @@ def test_the_gate_is_run_again_where_the_platform_runs_it() -> None:
 def test_twenty_clients_that_push_at_once_lose_nothing(yard: Yard) -> None:
     from benchmarks.forge import lost_pushes, push_at_once
 
-    push_at_once(yard, 20)
+    push_at_once(yard, 20, "slug")
 
-    assert lost_pushes(yard, 20) == 0
+    assert lost_pushes(yard, 20, "slug") == 0
     assert sorted(pull.number for pull in yard.client("human").pulls()) == list(range(1, 21))
