@@ -26,7 +26,7 @@ class Narration:
     def line(self, text: str) -> str:
         """Return `text`, and the time left where it can be told."""
         found = _COUNT.search(text)
-        if found is None:
+        if found is None or text.endswith(" left"):  # another process of ours has said it already
             return text
         done, of, now = int(found[1]), int(found[2]), self._clock()
         before = re.sub(r"\d+", "", text[: found.start()])

@@ -51,6 +51,12 @@ def test_a_line_that_does_not_count_is_left_alone(said, line) -> None:
     assert said((0.0, line), (50.0, line)) == [line, line]
 
 
+def test_what_a_child_process_has_said_is_not_said_twice(said) -> None:
+    lines = said((0.0, "1 of 9 bars"), (8.0, "5 of 9 bars, about 8 s left"))
+
+    assert lines[1] == "5 of 9 bars, about 8 s left"
+
+
 def test_nothing_is_promised_within_the_first_second(said) -> None:
     assert said((0.0, "1 of 9 bars"), (0.9, "8 of 9 bars"))[1] == "8 of 9 bars"
 
