@@ -71,8 +71,10 @@ class LedgerIndex:
 
     def of_pull(self, pr: int | None, *, upto: int) -> tuple[Sealed, ...]:
         """Return the entries up to `upto` of one pull request, or of none, oldest first."""
-        query = f"SELECT {_FIELDS} FROM entries WHERE pr IS ? AND seq <= ? ORDER BY seq"  # noqa: S608  constant
-        return self._all(query, pr, upto)
+        if pr is None:
+            return self._all(f"SELECT {_FIELDS} FROM entries WHERE pr IS NULL AND seq <= ? ORDER BY seq", upto)  # noqa: S608  constant
+        # Equal, not IS: only then does SQLite know that the index, which leaves out NULL, has all of them.
+        return self._all(f"SELECT {_FIELDS} FROM entries WHERE pr = ? AND seq <= ? ORDER BY seq", pr, upto)  # noqa: S608  constant
 
     def answering(self, reservation: str, *, upto: int) -> tuple[Sealed, ...]:
         """Return the entries up to `upto` that name a reservation, oldest first."""
