@@ -10,14 +10,14 @@ import json
 import os
 import re
 import subprocess
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 from autarch.repo.runner import SAFE_ENVIRONMENT
+
+from .answering import Answering, answering
 
 TOKEN = "ghp_human"
 LATER = "2026-01-01T00:00:00Z"
@@ -158,60 +158,28 @@ class Hosted:
         return int(fields.pop("Status", "200").split()[0]), fields, content
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(Answering):
     hosted: Hosted
-    protocol_version = "HTTP/1.1"
 
     def respond(self) -> None:
-        body = self._body()
+        body = self.body()
         path, _, query = self.path.partition("?")
         if ".git/" in path:
             status, headers, content = self.hosted.git(
                 self.command, path[path.index(".git/") + 4 :], query, self.headers, body
             )
-            self._send(status, headers, content)
+            self.send(status, headers, content)
             return
         if self.headers.get("Authorization") != f"Bearer {TOKEN}":
-            self._send(401, {}, b'{"message": "Bad credentials"}')
+            self.send(401, {}, b'{"message": "Bad credentials"}')
             return
         status, answer = self.hosted.answer(self.command, path, json.loads(body) if body else None)
-        self._send(status, {"Content-Type": "application/json"}, b"" if status == 204 else json.dumps(answer).encode())
-
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = respond  # noqa: N815  the library's names
-
-    def _body(self) -> bytes:
-        if self.headers.get("Transfer-Encoding") != "chunked":
-            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        content = b""
-        while size := int(self.rfile.readline(), 16):
-            content += self.rfile.read(size)
-            self.rfile.readline()
-        self.rfile.readline()
-        return content
-
-    def _send(self, status: int, headers: dict[str, str], content: bytes) -> None:
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_arguments: object) -> None:
-        """Say nothing: a test's output is its own."""
+        self.send(status, {"Content-Type": "application/json"}, b"" if status == 204 else json.dumps(answer).encode())
 
 
 @contextlib.contextmanager
 def serving_hosted(hosted: Hosted) -> Iterator[Hosted]:
     """Serve on loopback for as long as the context lasts."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"hosted": hosted}))
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    hosted.url = f"http://127.0.0.1:{server.server_port}"
-    try:
+    with answering(_Handler, hosted=hosted) as url:
+        hosted.url = url
         yield hosted
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(5.0)
