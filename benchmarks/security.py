@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from autarch.numerics import is_pinned, pinned_environment
-from benchmarks.mutation.again import is_untried
+from benchmarks.mutation.again import is_killed, is_untried
 from benchmarks.mutation.known import explained
 from tests.canaries import table as canaries
 from tests.escapes import table as escapes
@@ -99,9 +99,9 @@ def mutants_table(rows: Sequence[dict[str, Any]]) -> tuple[str, list[str]]:
     for area in dict.fromkeys(row["area"] for row in rows):
         own = [row for row in tried if row["area"] == area]
         drawn = sum(row["area"] == area for row in rows)
-        counted.append((area, drawn, len(own), sum(row["killed_by"] is not None for row in own)))
+        counted.append((area, drawn, len(own), sum(is_killed(row) for row in own)))
     counted.append(("all", *(sum(column) for column in list(zip(*counted, strict=True))[1:])))
-    living = [row for row in tried if row["killed_by"] is None]
+    living = [row for row in tried if not is_killed(row)]
     table = markdown(("area", "drawn", "tried", "killed"), counted)
     if living:
         table += "\n\n" + markdown(

@@ -22,7 +22,7 @@ from agents.evolution.walking import choose, drawn
 from agents.evolution.writing import with_numbers
 from agents.scoring import Bench
 from agents.study import Trial
-from autarch.canonical import canonical_digest
+from autarch.canonical import Sha256, canonical_digest
 from autarch.decisions import Decisions
 from autarch.engine import CostModel
 from autarch.errors import DataError, StrategyError, UsageError
@@ -149,7 +149,8 @@ def untuned(terms: Terms, source: StrategySource) -> Tuned:
     """
     own = sketch(terms, source)
     params = {name: source.manifest.params[name] for name in source.manifest.search}
-    trial = Trial(params=params, score=own.score, sharpe=own.sharpe, decisions=None, detail=own.detail)
+    decided = Sha256(own.decisions) if own.decisions else None
+    trial = Trial(params=params, score=own.score, sharpe=own.sharpe, decisions=decided, detail=own.detail)
     return Tuned(source=source, sketch=own, trials=(trial,), kept_own=True, walk_forward=None, own=None)
 
 

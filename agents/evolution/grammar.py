@@ -18,7 +18,7 @@ from autarch.manifest import Manifest, ParamValue, parse_manifest
 
 WARMUP = 2_000
 LITERAL_MOST = 1e6
-TURNED_FRAC, GROWN_FRAC = 0.15, 0.35
+TURNED_FRAC, GROWN_FRAC = 0.25, 0.25
 """Shares of changes of code that turn a signal round, and that add a drawn term to one."""
 JOIN_FRAC = 0.6
 """Share of crossings that add one parent's signal to the other's."""
@@ -88,14 +88,11 @@ def mutate(rng: random.Random, parent: Written, *, slug: str) -> Written:
     """
     if rng.random() < NUMBERS_FRAC:
         return Written(manifest=_moved(rng, parent.manifest, slug), code=parent.code)
-    way = rng.random()
-    larger = (
-        growing.turned(rng, parent, slug)
-        if way < 0.25
-        else growing.grown(rng, parent, _drawn(rng), slug)
-        if way < 0.5
-        else None
-    )
+    way, larger = rng.random(), None
+    if way < TURNED_FRAC:
+        larger = growing.turned(rng, parent, slug)
+    elif way < TURNED_FRAC + GROWN_FRAC:
+        larger = growing.grown(rng, parent, _drawn(rng), slug)
     if larger is not None:
         return larger
     edits: list[Callable[[random.Random, ast.Module], bool]] = [_edit_call, _edit_column, _edit_literal, _edit_operator]

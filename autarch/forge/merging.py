@@ -123,7 +123,7 @@ def _enqueue(forge: ForgeClient, number: int, sha: str, waits: _Waits) -> None:
         raise ForgeRefusedError(httpx.codes.METHOD_NOT_ALLOWED, asked.message)
 
 
-_LATER = "it may merge later by itself; read it with: autarch pr show"
+_LATER = "it may still merge, or the queue refused it: read its checks before asking again: autarch pr show"
 
 
 def _out_of_queue(forge: ForgeClient, number: int, sha: str, waits: _Waits) -> str:

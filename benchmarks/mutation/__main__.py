@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.mutation.again import again, is_untried, merged, to_try
+from benchmarks.mutation.again import again, is_killed, is_untried, merged, to_try
 from benchmarks.mutation.known import why_of
 from benchmarks.mutation.plan import chosen
 from benchmarks.mutation.run import Effort, Tried, try_all
@@ -45,7 +45,7 @@ def main(argv: list[str]) -> int:
         print(said, flush=True)
 
     try_all(ROOT, drawn, Effort(jobs=asked.jobs, stages=asked.stages, cache=asked.cache), told=told)
-    n_killed = sum(row["killed_by"] is not None for row in rows)
+    n_killed = sum(is_killed(row) for row in rows)
     n_untried = sum(is_untried(row) for row in rows)
     print(f"{n_killed} of {len(rows) - n_untried} mutants killed, {n_untried} not tried")
     return int((len(rows) - n_killed) * 20 > len(rows))
@@ -54,7 +54,7 @@ def main(argv: list[str]) -> int:
 def row_of(tried: Tried, why: str | None) -> dict[str, Any]:
     """Return what is written of a mutant: what killed it, or how many of the runs of tests it outlived, and why."""
     row: dict[str, Any] = {"area": tried.area, "mutant": tried.mutant.label, "killed_by": tried.killed_by}
-    if tried.killed_by is not None:
+    if is_killed(row):
         return row
     row |= {"outlived": tried.passed[0], "of": tried.passed[1]}
     return row if why is None else {**row, "why": why}

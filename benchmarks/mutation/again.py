@@ -17,8 +17,13 @@ NOT_SURE = "timeout"
 
 def to_try(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the rows that are to be tried: what was not tried yet, then what nothing has killed for sure."""
-    living = [row for row in rows if row["killed_by"] in {None, NOT_SURE}]
+    living = [row for row in rows if not is_killed(row)]
     return sorted(living, key=lambda row: not is_untried(row))
+
+
+def is_killed(row: dict[str, Any]) -> bool:
+    """Return whether a test killed the row's mutant; running out of time is no proof."""
+    return row["killed_by"] not in {None, NOT_SURE}
 
 
 def is_untried(row: dict[str, Any]) -> bool:

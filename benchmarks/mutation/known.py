@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from benchmarks.mutation.again import again
+from benchmarks.mutation.again import again, is_killed
 from benchmarks.mutation.sites import Mutant
 
 LIST = Path(__file__).with_name("known.toml")
@@ -52,7 +52,7 @@ def explained(root: Path, row: dict[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError: as `again`.
     """
-    if row["killed_by"] is not None:
+    if is_killed(row):
         return row
     _, mutant = again(root, row)
     why = why_of(mutant, (root / mutant.path).read_text(encoding="utf-8"))

@@ -76,7 +76,7 @@ def test_the_same_files_are_played_once_and_a_set_of_one_is_the_authors_own(term
 
     assert sketch(terms, source) is first
     assert (alone.source, alone.sketch, alone.kept_own) == (source, first, True)
-    assert [trial.score for trial in alone.trials] == [first.score]
+    assert [(trial.score, trial.decisions) for trial in alone.trials] == [(first.score, first.decisions)]
 
 
 def test_every_drawn_set_is_a_trial_and_the_numbers_that_stand_are_in_the_manifest(terms: Terms) -> None:
