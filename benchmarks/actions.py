@@ -102,7 +102,11 @@ def files_of(slug: str) -> dict[str, bytes]:
 
 
 def gate_alone(stage: Stage, folder: Path) -> None:
-    """Judge the same proposal by `autarch gate` in a clone of main, which no workflow and no ledger slows."""
+    """Judge the same proposal by `autarch gate` in a clone of main, which no workflow and no ledger slows.
+
+    Raises:
+        SystemExit: it did not accept: what it took is no measure of what a gate takes.
+    """
     env = clean_environment(stage.folder) | {
         "PYTHONPATH": str(stage.ground.tools.parent / "code"),
         "AUTARCH_CACHE": os.environ.get("AUTARCH_CACHE") or str(Path.home() / ".cache/autarch"),
@@ -115,7 +119,7 @@ def gate_alone(stage: Stage, folder: Path) -> None:
     command = [sys.executable, "-P", "-m", "autarch", "gate", "strategies/a_trend", "--json"]
     done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        print(f"the gate alone ended with {done.returncode}: {(done.stderr or done.stdout)[-400:]}", file=sys.stderr)
+        raise SystemExit(f"the gate alone ended with {done.returncode}: {(done.stderr or done.stdout)[-400:]}")
 
 
 def _acted(stage: Stage, workflow: str, name: str, event: dict[str, object]) -> None:

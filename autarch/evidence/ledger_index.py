@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from autarch.canonical import Sha256
-from autarch.errors import ConfigError
+from autarch.errors import ConfigError, UndecidedError
 from autarch.evidence.ledger_entry import LedgerEntry, Sealed
 from autarch.paths import cache_root, private_directory
 
@@ -139,15 +139,33 @@ class LedgerIndex:
         draft.unlink(missing_ok=True)
 
     def _row(self, query: str, *values: object) -> tuple[Any, ...] | None:
-        found: tuple[Any, ...] | None = self._db.execute(query, values).fetchone()
-        return found
+        found = self._rows(query, *values)
+        return found[0] if found else None
 
     def _all(self, query: str, *values: object) -> tuple[Sealed, ...]:
         decode = self._decoder.decode
         return tuple(
             Sealed(entry=decode(body), digest=Sha256(digest), commit=commit)
-            for digest, commit, body in self._db.execute(query, values)
+            for digest, commit, body in self._rows(query, *values)
         )
+
+    def _rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """Return what a query finds.
+
+        Raises:
+            UndecidedError: a page of the file is damaged; nothing that was read from it counts, and it is removed.
+        """
+        try:
+            return self._db.execute(query, values).fetchall()
+        except sqlite3.OperationalError:  # busy, or a disk that fails: the file may be whole
+            raise
+        except sqlite3.DatabaseError as error:
+            self._db.close()
+            with suppress(OSError):
+                self._path.unlink()
+            raise UndecidedError(
+                f"what was kept of the ledger in {self._path} is damaged ({error}) and has been removed; run it again"
+            ) from error
 
 
 def _path_of(repository: Path) -> Path:

@@ -7,6 +7,7 @@ from contextlib import closing
 
 import pytest
 
+from autarch.errors import UndecidedError
 from autarch.evidence import ledger_index
 from autarch.evidence.ledger import Ledger
 from autarch.evidence.ledger_index import LedgerIndex
@@ -79,6 +80,25 @@ def test_a_damaged_file_is_read_again_from_git(repo, trust, ledger, key, files):
     (kept,) = files()
     for name in (kept, *kept.parent.glob(f"{kept.name}-*")):
         name.write_bytes(b"not a database, whatever it says it is" * 200)
+
+    assert read(repo, trust) == tuple(grown)
+
+
+def test_a_file_with_one_damaged_page_is_no_answer_and_is_read_anew_the_next_time(repo, trust, ledger, key, files):
+    grown = grow(ledger, key, 4)
+    read(repo, trust)
+    (kept,) = files()
+    with closing(sqlite3.connect(kept)) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (page_bytes,) = database.execute("PRAGMA page_size").fetchone()
+        by_commit = "SELECT rootpage FROM sqlite_master WHERE name = 'sqlite_autoindex_entries_1'"
+        (page,) = database.execute(by_commit).fetchone()
+    content = bytearray(kept.read_bytes())
+    content[(page - 1) * page_bytes : page * page_bytes] = b"\xa5" * page_bytes
+    kept.write_bytes(bytes(content))
+
+    with pytest.raises(UndecidedError, match=r"is damaged .* has been removed; run it again"):
+        read(repo, trust)
 
     assert read(repo, trust) == tuple(grown)
 
