@@ -9,8 +9,9 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from autarch.cli.main import COMPLETE
+
 USAGE_EXIT = 2
-COMPLETE = "_AUTARCH_COMPLETE"  # as in autarch.cli.completing, which only a shell's question loads
 _UsageProblem: Any = typer.BadParameter.__mro__[2]  # typer exports its leaves, not this base of all usage errors
 
 VERBS = {

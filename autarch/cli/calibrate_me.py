@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from autarch.errors import UndecidedError, UsageError
+from autarch.cli.telling import tell
+from autarch.errors import UsageError
 
 if TYPE_CHECKING:
     from autarch.cli.calibrate_me_maker import Maker
@@ -77,19 +78,11 @@ def _make(shelf: Any, seed: int, *, allow_weak: bool) -> int:
         return 0
     root = Path(load("ci").__file__).resolve().parent.parent
     with cases.opened(seed=seed, root=root, allow_weak=allow_weak) as shop:
-        flaws, began = cases.plan(seed), time.monotonic()
+        flaws = cases.plan(seed)
         for made, number in enumerate(missing, start=1):
             shelf.put(cases.make(shop, number, flaws, progress=lambda _line: None))
-            left = time_left(made, of=len(missing), seconds=time.monotonic() - began)
-            sys.stderr.write(f"autarch: pull request {number} of {cases.COUNT} made, {left}\n")
-            sys.stderr.flush()
+            tell(f"{made} of {len(missing)} pull requests made")
     return 0
-
-
-def time_left(done: int, *, of: int, seconds: float) -> str:
-    """Return how long the rest takes at the pace so far, in words."""
-    rest = seconds / done * (of - done)
-    return f"about {rest:.0f} s left" if rest < 90.0 else f"about {rest / 60.0:.0f} min left"
 
 
 def _ask_all(shelf: Any, maker: Maker, *, table: bool, json_: bool) -> bool:
@@ -172,10 +165,8 @@ def _tell(shelf: Any, *, finished: bool, json_: bool) -> None:
 
     answers, cases = shelf.answers(), shelf.cases()
     if not finished:
-        sys.stderr.write(f"autarch: {len(answers)} answers are kept; the same command goes on\n")
+        tell(f"{len(answers)} answers are kept; the same command goes on")
         return
-    if any(case.number not in answers for case in cases):
-        raise UndecidedError("an answer is missing; the same command asks for it")
     found = load("ci.calibration.scoring").score(cases, answers)
     if json_:
         from dataclasses import asdict

@@ -9,6 +9,7 @@ import time
 from types import TracebackType
 from typing import Any, Self
 
+from autarch.cli.telling import tell
 from autarch.errors import UndecidedError
 
 POLL_S = 0.1
@@ -68,9 +69,9 @@ class Maker:
             now = time.monotonic()
             if now - told >= TOLD_EVERY_S:
                 told = now
-                sys.stderr.write(f"autarch: making pull request {number}, {now - began:.0f} s so far\n")
-                sys.stderr.flush()
-            time.sleep(0.0 if case is not None else POLL_S)
+                tell(f"making pull request {number}, {now - began:.0f} s so far")
+            if case is None:
+                time.sleep(POLL_S)
         return case
 
     def _start(self) -> None:

@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from autarch.cli.main import COMPLETE
 from autarch.errors import ConfigError, UsageError
 
 PROGRAM = "autarch"
-VARIABLE = "_AUTARCH_COMPLETE"
-"""Set by the script that a shell sources; its value says what the shell wants."""
 SHELLS = ("bash", "zsh", "fish")
 
 
@@ -20,7 +19,7 @@ def answer(command: Any) -> int:
     """Print what may stand where the cursor is; the exit code is typer's."""
     completion = _typers()
     completion.completion_init()
-    return int(completion.shell_complete(command, {}, PROGRAM, VARIABLE, os.environ[VARIABLE]))
+    return int(completion.shell_complete(command, {}, PROGRAM, COMPLETE, os.environ[COMPLETE]))
 
 
 def named(verbs: dict[str, str], incomplete: str) -> list[Any]:
@@ -35,7 +34,7 @@ def script() -> str:
     Raises:
         UsageError: it is none of `SHELLS`.
     """
-    return str(_typers().get_completion_script(prog_name=PROGRAM, complete_var=VARIABLE, shell=shell_around()))
+    return str(_typers().get_completion_script(prog_name=PROGRAM, complete_var=COMPLETE, shell=shell_around()))
 
 
 def install() -> tuple[str, Path]:
@@ -46,7 +45,7 @@ def install() -> tuple[str, Path]:
         ConfigError: its files cannot be written.
     """
     try:
-        shell, path = _typers().install(shell=shell_around(), prog_name=PROGRAM, complete_var=VARIABLE)
+        shell, path = _typers().install(shell=shell_around(), prog_name=PROGRAM, complete_var=COMPLETE)
     except OSError as error:
         raise ConfigError(
             f"completion cannot be written to {error.filename}: {error.strerror}; "

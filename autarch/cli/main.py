@@ -17,6 +17,9 @@ from autarch.errors import AutarchError, ConfigError
 INTERRUPTED_EXIT = 130
 PIPE_EXIT = 141  # what a shell reports of SIGPIPE: neither yes nor no
 
+COMPLETE = "_AUTARCH_COMPLETE"
+"""Set by the script that a shell sources to complete; its value says what the shell wants."""
+
 
 def load(name: str) -> Any:
     """Import one of `ci`, `agents`, `live` (or a module of theirs) by name.
@@ -66,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: list[str]) -> int:
     """Run a command line; without a verb, say where the user stands, which needs no parser."""
-    if arguments in ([], ["--json"]) and "_AUTARCH_COMPLETE" not in os.environ:
+    if arguments in ([], ["--json"]) and COMPLETE not in os.environ:
         from autarch.cli.standing import standing
 
         return standing(json_=bool(arguments))

@@ -123,12 +123,10 @@ def merge(
     """
     import time
 
+    from autarch.cli.telling import tell
     from autarch.forge.merging import Patience, merge_when_ready
 
-    def told(line: str) -> None:
-        sys.stderr.write(f"autarch: {line}\n")
-
-    patience = Patience(seconds=timeout, clock=time.monotonic, sleep=time.sleep, told=told)
+    patience = Patience(seconds=timeout, clock=time.monotonic, sleep=time.sleep, told=tell)
     with _client("human") as forge:
         head = sha or forge.pull(number).head_sha
         if approve:

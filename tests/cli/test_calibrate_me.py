@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from autarch.cli.calibrate_me import time_left
 from autarch.cli.calibrate_me_maker import LOG, Maker
 from autarch.cli.main import main
 from autarch.errors import UndecidedError
@@ -77,12 +76,6 @@ def test_a_word_that_is_neither_is_refused_by_name(monkeypatch, capsys) -> None:
 
     assert main(["calibrate-me"]) == 2
     assert "'refuse everything': expected accept, refuse, or refuse with one of overfit" in capsys.readouterr().err
-
-
-def test_the_time_left_is_that_of_the_pace_so_far() -> None:
-    # 5 of 20 in 20 s: 4 s each, 15 to go; in 60 s: 12 s each, 180 s
-    assert time_left(5, of=20, seconds=20.0) == "about 60 s left"
-    assert time_left(5, of=20, seconds=60.0) == "about 3 min left"
 
 
 def test_a_maker_that_fails_says_what_it_said_last(tmp_path: Path) -> None:
