@@ -31,6 +31,8 @@ _POLL_S = 0.05
 _ALWAYS = ("-x", "-q", "-n0", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning")
 """The warning is of what is imported before pytest begins: here, on purpose."""
 
+UNBEGUN = "before the first test"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
@@ -71,7 +73,7 @@ def first_failure(copy: Path, stage: Stage, *, cache: Path, spared: Sequence[str
     if child == 0:
         _become(copy, arguments, cache, note, interpreted=stage.interpreted)
     status = _waited(child)
-    told = json.loads(note.read_text()) if note.is_file() else {"at": "before the first test", "failed": None}
+    told = json.loads(note.read_text()) if note.is_file() else {"at": UNBEGUN, "failed": None}
     if status is None:
         return "timeout"
     if told["failed"] is not None:

@@ -17,7 +17,7 @@ from functools import partial
 from multiprocessing.queues import SimpleQueue
 from pathlib import Path
 
-from benchmarks.mutation.forked import Stage, first_failure, warm_up
+from benchmarks.mutation.forked import UNBEGUN, Stage, first_failure, warm_up
 from benchmarks.mutation.plan import Area
 from benchmarks.mutation.sites import Mutant
 
@@ -72,6 +72,7 @@ def try_all(root: Path, drawn: Sequence[tuple[Area, Mutant]], effort: Effort, *,
 _HERE: list[tuple[Path, Path]] = []
 _AILING: set[str] = set()
 _SOUND: set[str] = set()
+_COLLECTED: set[Stage] = set()
 
 
 def _settle(free: SimpleQueue[Path], cache: Path) -> None:
@@ -96,6 +97,8 @@ def _killer(stage: Stage, mutant: Mutant) -> str | None:
             found = first_failure(copy, stage, cache=cache, spared=sorted(_AILING))
         if found in {None, UNSURE}:
             return found
+        if UNBEGUN in str(found):
+            _require_collected(stage)
         test = _NOTED.sub("", str(found))
         if not test.startswith("tests/") or test in _SOUND:
             return found
@@ -104,6 +107,22 @@ def _killer(stage: Stage, mutant: Mutant) -> str | None:
             _SOUND.add(test)
             return found
         _AILING.add(test)
+
+
+def _require_collected(stage: Stage) -> None:
+    """Refuse a run of tests that does not even begin without a mutant: it would count as the death of every one.
+
+    Raises:
+        RuntimeError: it does not.
+    """
+    copy, cache = _HERE[0]
+    if stage in _COLLECTED:
+        return
+    clean = Stage(arguments=(*stage.arguments, "--collect-only"), interpreted=stage.interpreted)
+    found = first_failure(copy, clean, cache=cache)
+    if found is not None:
+        raise RuntimeError(f"the tests do not begin without any mutant: {' '.join(stage.arguments)}: {found}")
+    _COLLECTED.add(stage)
 
 
 def stages_of(root: Path, area: Area, mutant: Mutant) -> list[Stage]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import pytest
 
+from benchmarks.mutation import run
 from benchmarks.mutation.again import again, merged, to_try
+from benchmarks.mutation.forked import UNBEGUN, Stage
 from benchmarks.mutation.known import explained, known, lines_of, why_of
 from benchmarks.mutation.plan import AREAS, chosen, modules_of
 from benchmarks.mutation.run import stages_of
@@ -140,3 +143,21 @@ def test_a_survivor_is_explained_by_the_list_as_it_is_now(root: Path):
 
     assert explained(root, row) == {**row, "why": one.why}
     assert explained(root, {**row, "killed_by": "tests/x.py::y"}) == {**row, "killed_by": "tests/x.py::y"}
+
+
+def test_a_run_that_does_not_begin_without_a_mutant_is_no_death(root, monkeypatch):
+    stage = Stage(arguments=("tests/benchmarks/test_that_is_gone.py",))
+    mutant = mutants_of("x.py", SOURCE)[0]
+    monkeypatch.setattr(run, "_HERE", [(root, root)])
+    monkeypatch.setattr(run, "_mutated", lambda *_: contextlib.nullcontext())
+    monkeypatch.setattr(run, "first_failure", lambda *_, **__: f"{UNBEGUN} (pytest exit 4)")
+
+    with pytest.raises(RuntimeError, match=r"do not begin without any mutant: tests/benchmarks/test_that_is_gone.py"):
+        run._killer(stage, mutant)
+
+
+def test_every_file_that_a_run_of_tests_names_is_there(root):
+    named = [argument for area in AREAS for stage in (*area.first, *area.tests) for argument in stage.arguments]
+
+    assert [path for path in named if path.startswith("tests/") and not (root / path.partition("::")[0]).exists()] == []
+    assert any(path.startswith("tests/") for path in named)

@@ -167,9 +167,7 @@ def test_a_queue_that_takes_longer_than_our_patience_may_still_merge_it(yard: Ya
     head, number = ready(yard)
     slow = Slow(yard, queue=(ENQUEUED,))
 
-    with pytest.raises(
-        UndecidedError, match=r"in the merge queue.* for 20 s; it may still merge, or"
-    ):
+    with pytest.raises(UndecidedError, match=r"in the merge queue.* for 20 s; it may still merge, or"):
         slow.merge(number, head, seconds=20.0)
     yard.client("human").merge_pull(number, sha=head)
     again = Slow(yard, queue=(ENQUEUED,)).merge(number, head)
