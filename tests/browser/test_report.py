@@ -55,27 +55,30 @@ def test_a_chart_out_of_sight_waits_and_paper_waits_for_none(shown) -> None:
 def test_a_trade_s_button_shows_it_on_its_bars_and_buttons_zoom(shown) -> None:
     shown.locator("button[data-trade]").last.click()
     shown.wait_for_selector("#candles[data-symbol=BTCUSDT] canvas")
-    range_of = "() => { const r = candles.chart.timeScale().getVisibleLogicalRange(); return [r.from, r.to]; }"
     shown.wait_for_function("() => candles !== null")
-    before = shown.evaluate(range_of)
+    span_of = "(() => { const r = candles.chart.timeScale().getVisibleLogicalRange(); return r.to - r.from; })()"
+    span = shown.evaluate(span_of)
 
     shown.click("[data-tools=candles] button[data-move=in]")
-    closer = shown.evaluate(range_of)
+    shown.wait_for_function(f"() => {span_of} < {0.6 * span}")  # drawn with the next frame, not with the click
+    closer = shown.evaluate(span_of)
     shown.click("[data-tools=candles] button[data-move=out]")
 
-    assert closer[1] - closer[0] < 0.6 * (before[1] - before[0])
-    assert shown.evaluate(range_of)[1] - shown.evaluate(range_of)[0] > closer[1] - closer[0]
+    shown.wait_for_function(f"() => {span_of} > {1.5 * closer}")
 
 
 def test_charts_of_one_group_show_one_span(shown) -> None:
     shown.locator("#equity").scroll_into_view_if_needed()
-    shown.wait_for_function("() => group.length > 0")
+    shown.wait_for_function("() => group.length > 0 && group[0].timeScale().getVisibleRange()")
+    first = "JSON.stringify(group[0].timeScale().getVisibleRange())"
+    whole = shown.evaluate(first)
+
     shown.click("[data-tools=behaviour] button[data-move=in]")
     shown.locator("#exposure").scroll_into_view_if_needed()
-    shown.wait_for_function("() => group.length === 3")
-    spans = shown.evaluate("() => group.map(chart => JSON.stringify(chart.timeScale().getVisibleRange()))")
+    shown.wait_for_function(f"whole => group.length === 3 && {first} !== whole", arg=whole)
 
-    assert len(set(spans)) == 1
+    spans = "group.map(chart => JSON.stringify(chart.timeScale().getVisibleRange()))"
+    shown.wait_for_function(f"() => new Set({spans}).size === 1")
 
 
 def test_bars_in_the_browser_are_the_market_s(shown, outcome_of_trend) -> None:
