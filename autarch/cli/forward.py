@@ -28,7 +28,8 @@ def forward(
     later; after a platform change that altered its decisions, from then on. What is new is appended to the ledger: it
     may take a tier back, and never gives one. Says who may be judged, and which sleeves stand too high.
 
-    Exit code 0; 1 when a sleeve of live/portfolio.toml stands higher than the ledger allows.
+    Exit code 0; 1 when a sleeve of live/portfolio.toml stands higher than the ledger allows, or a strategy broke its
+    contract; 2 when this host's settings, 3 when bars or confinement kept one from being scored. The highest counts.
 
     Example: autarch forward
     """
@@ -42,7 +43,7 @@ def forward(
         print("asked; the ledger tells when it is done: autarch ledger ls")
         return 0
     print(json.dumps(answer) if json_ else "\n".join(_lines(answer)))
-    return 1 if answer["lowered"] else 0
+    return int(answer["exit_code"])
 
 
 def _publish(policy: str | None) -> int:
@@ -52,7 +53,7 @@ def _publish(policy: str | None) -> int:
     with trusted_desk(policy or "ci/policy.toml", None) as desk:
         found = load("ci.promotion.scoring").score_main(desk)
     print(json.dumps(found.to_json()))
-    return 0
+    return int(found.exit_code)
 
 
 def _lines(answer: dict[str, Any]) -> list[str]:
@@ -61,7 +62,10 @@ def _lines(answer: dict[str, Any]) -> list[str]:
     lines = [f"{'strategy':<24} {'since':<10} {'days':>5} {'E':>9}  tier  judged"]
     for row in answer["rows"]:
         since = "-" if row["since_ms"] is None else _day(row["since_ms"])
-        said = row["problem"] or f"{row['asked']}{'; may be judged' if row['may_be_judged'] else ''}"
+        if row["problem"] is not None:
+            lines.append(f"{row['slug']:<24} NOT SCORED: {row['problem']}")
+            continue
+        said = f"{row['asked']}{'; may be judged' if row['may_be_judged'] else ''}"
         tier = row["earned"]["tier"]
         lines.append(f"{row['slug']:<24} {since:<10} {row['days']:>5} {row['e_value']:>9.3g}  {tier}    {said}")
     if answer["level"] is not None:

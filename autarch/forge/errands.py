@@ -24,6 +24,9 @@ ErrandState = Literal["running", "done", "refused", "failed"]
 KEPT_MAX = 50
 """Errands whose answers are remembered."""
 
+_ANSWERING = range(4)
+"""Exit codes of a command that came to its end; another is a signal's or a shell's."""
+
 _TARGET = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}\Z")
 _log = logging.getLogger(__name__)
 
@@ -169,11 +172,15 @@ def _target(body: ErrandBody) -> str:
 
 
 def _over(errand: Errand, code: int, answered: bytes, told: bytes) -> Errand:
+    """Return what became of it: an answer is one even where it is no good news and the code is not 0."""
+    try:
+        answer = msgspec.json.decode(answered, type=dict[str, Any]) if code in _ANSWERING else None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        answer = None
+    if answer is not None:
+        return replace(errand, state="done", answer=answer)
     if code == 0:
-        try:
-            return replace(errand, state="done", answer=msgspec.json.decode(answered, type=dict[str, Any]))
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            return replace(errand, state="failed", sentence="it answered nothing that can be read")
+        return replace(errand, state="failed", sentence="it answered nothing that can be read")
     lines = [line.strip() for line in told[-8192:].decode("utf-8", "replace").splitlines() if line.strip()]
     sentence = lines[-1].removeprefix("autarch: ") if lines else f"it ended with exit code {code}"
     return replace(errand, state="refused" if code in {1, 2} else "failed", sentence=sentence)

@@ -36,7 +36,8 @@ class Row:
         earned: The tier the ledger allows now, and why not more.
         asked: What its newest judgement said, "-" without one.
         may_be_judged: Whether a judgement would be a new test, for the price of `Scores.level`.
-        problem: Why it could not be scored; the numbers are then of its newest entry, or none.
+        problem: Why it could not be scored; there are no numbers then.
+        exit_code: Whose move that problem is, as `autarch.errors` has it; 0 without one.
     """
 
     slug: str
@@ -48,6 +49,7 @@ class Row:
     asked: str = "-"
     may_be_judged: bool = False
     problem: str | None = None
+    exit_code: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,10 +72,15 @@ class Scores:
     level: float | None
     wealth: float | None
 
+    @property
+    def exit_code(self) -> int:
+        """Return the gravest of 1 where a sleeve stands too high and of what kept strategies from being scored."""
+        return max([int(bool(self.lowered)), *(row.exit_code for row in self.rows)])
+
     def to_json(self) -> dict[str, object]:
         """Return the object of `autarch forward --json`."""
         found: dict[str, object] = msgspec.to_builtins(self)
-        return found
+        return found | {"exit_code": self.exit_code}
 
 
 def score_main(desk: PromotionDesk) -> Scores:
@@ -94,7 +101,10 @@ def score_main(desk: PromotionDesk) -> Scores:
             standing = standing_of(desk, now, subject)
         except AutarchError as error:
             earned = Earned(tier="T1", why="it could not be scored")
-            rows.append(Row(slug=subject.slug, pr=subject.pr, earned=earned, problem=str(error)))
+            desk.progress(f"{subject.slug} could not be scored: {error}")
+            rows.append(
+                Row(slug=subject.slug, pr=subject.pr, earned=earned, problem=str(error), exit_code=error.exit_code)
+            )
             continue
         added = now.ledger.derive(partial(_new_entry, desk, now, standing), key=desk.key)
         appended += added is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import threading
 from pathlib import Path
 
@@ -62,6 +63,18 @@ def yard(tmp_path_factory, project, keys, one):
         made = Yard(url=running.url, state=state, clone=make_clone(folder, project), keys=keys, tokens=tokens)
         with contextlib.closing(made):
             yield made
+
+
+@pytest.fixture(scope="module")
+def home(yard):
+    """The workspace around the forge, with somebody's token in the human's place."""
+    root = make_workspace(yard)
+
+    def of(login: str) -> Path:
+        (root / ".autarch" / "tokens" / "human").write_text(yard.tokens[login])
+        return root
+
+    return of
 
 
 def over(client: ForgeClient, begun):
@@ -135,6 +148,8 @@ def test_a_second_question_waits_for_the_first(yard, trusted) -> None:
         ((1, b"", b"autarch: working\nautarch: the price of test 1 was confirmed\n"), "refused", "the price of test 1"),
         ((3, b"", b"autarch: no bars\n"), "failed", "no bars"),
         ((0, b"nonsense", b""), "failed", "nothing that can be read"),
+        ((3, b"nonsense", b"autarch: no bars\n"), "failed", "no bars"),
+        ((-9, WORD, b"autarch: working\n"), "failed", "working"),
         (UndecidedError("main's code cannot run here"), "failed", "cannot run here"),
     ],
 )
@@ -149,6 +164,29 @@ def test_what_came_of_it_is_told_in_its_own_words(yard, trusted, answer, state, 
     assert over(human, human.begin_errand(errand="judge", target="3"))["state"] == state  # the desk is free again
 
 
+@pytest.mark.parametrize("code", [0, 1, 2, 3])
+def test_an_answer_that_is_no_good_news_is_an_answer_still(yard, trusted, code) -> None:
+    trusted.answer = (code, WORD, b"autarch: a_trend could not be scored: no bars\n")
+    human = yard.client("human")
+
+    found = over(human, human.begin_errand(errand="forward"))
+
+    assert (found["state"], found["answer"]["word"]) == ("done", "may not")
+
+
+def test_forward_names_whom_it_could_not_score_and_leaves_with_that_code(home, trusted, monkeypatch, capsys) -> None:
+    row = {"slug": "a_trend", "pr": 1, "since_ms": None, "days": 0, "e_value": 1.0, "asked": "-", "exit_code": 3}
+    row |= {"earned": {"tier": "T1", "why": "x"}, "may_be_judged": False, "problem": "a bar is missing"}
+    told = {"rows": [row], "appended": 0, "lowered": [], "level": None, "wealth": None, "exit_code": 3}
+    trusted.answer = (3, json.dumps(told).encode(), b"autarch: a_trend could not be scored\n")
+    monkeypatch.chdir(home("human"))
+
+    code = main(["forward"])
+
+    assert code == 3
+    assert "NOT SCORED: a bar is missing" in capsys.readouterr().out
+
+
 def test_an_errand_nobody_asked_for_is_unknown(yard) -> None:
     with pytest.raises(ForgeRefusedError, match=r"404.*no errand 999"):
         yard.client("human").errand(999)
@@ -158,10 +196,8 @@ def test_an_errand_s_body_has_no_field_to_smuggle_in() -> None:
     assert set(ErrandBody.__struct_fields__) == {"errand", "target", "test", "epoch"}
 
 
-def test_an_agent_s_token_in_a_human_s_place_is_refused_in_words(yard, trusted, monkeypatch, capsys) -> None:
-    root = make_workspace(yard)
-    (root / ".autarch" / "tokens" / "human").write_text(yard.tokens["agent"])
-    monkeypatch.chdir(root)
+def test_an_agent_s_token_in_a_human_s_place_is_refused_in_words(home, trusted, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(home("agent"))
 
     code = main(["forward"])
 

@@ -7,9 +7,10 @@ import pytest
 
 from autarch.errors import UndecidedError
 from autarch.evidence.ledger_entry import Judgement
+from autarch.evidence.tiers import Earned
 from ci.policy import Policy
 from ci.promotion.forward import weigh
-from ci.promotion.scoring import score_main
+from ci.promotion.scoring import Lowered, Row, Scores, score_main
 
 DEVIATION = 0.01
 
@@ -97,6 +98,7 @@ def test_every_strategy_is_scored_and_appended_once(bench) -> None:
     assert found["honest"].e_value > 1
     assert (found["loser"].days, found["loser"].since_ms) == (0, None)  # nobody knows since when it stands
     assert "never moved" in str(found["idle"].problem)
+    assert (found["idle"].exit_code, first.exit_code) == (3, 3)  # nothing may be concluded from what never moved
     assert (first.appended, again.appended) == (3, 0)
     assert [entry.slug for entry in bench.entries("forward")] == ["honest", "loser", "peeks"]
 
@@ -121,6 +123,23 @@ def test_who_may_be_judged_is_accepted_not_promoted_and_has_no_stored_answer(ben
     assert not rows(later)["honest"].may_be_judged
     assert rows(later)["honest"].earned.tier == "T2"
     assert later.lowered == ()
+
+
+@pytest.mark.parametrize(
+    ("codes", "is_high", "code"),
+    [((0, 0), False, 0), ((0, 0), True, 1), ((0, 1), False, 1), ((2, 1), True, 2), ((2, 3), True, 3)],
+)
+def test_the_gravest_of_all_rows_and_sleeves_is_the_exit_code(codes, is_high, code) -> None:
+    earned = Earned(tier="T1", why="it was merged")
+    found = tuple(
+        Row(slug=f"s{at}", pr=None, earned=earned, problem="x" if each else None, exit_code=each)
+        for at, each in enumerate(codes)
+    )
+    lowered = (Lowered(account="main", strategy="s0", held="T3", earned=earned),) if is_high else ()
+
+    scores = Scores(rows=found, appended=0, lowered=lowered, level=None, wealth=None)
+
+    assert scores.exit_code == scores.to_json()["exit_code"] == code
 
 
 def test_decisions_that_a_platform_change_altered_begin_anew(bench) -> None:
