@@ -43,10 +43,10 @@ def new_site(*, now_ms, keys=(KEY,), lag_ms=0, orders_a_second=10):
 class Served:
     """A site on real sockets; `call` runs a function on its loop, where alone it may be touched."""
 
-    def __init__(self, *, ack_delay_ms=20, **how):
-        self.site, self.script = new_site(now_ms=wall_ms(), **how)
+    def __init__(self, *, ack_delay_ms=20, ahead_ms=0, **how):
+        self.site, self.script = new_site(now_ms=wall_ms() + ahead_ms, **how)
         warm_up(self.site.exchange.quotes["AAAUSDT"].contract)  # compiling takes longer than a client waits
-        self.server = SimulatorServer(self.site, wall_ms, ServerOptions(ack_delay_ms=ack_delay_ms))
+        self.server = SimulatorServer(self.site, lambda: wall_ms() + ahead_ms, ServerOptions(ack_delay_ms=ack_delay_ms))
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
