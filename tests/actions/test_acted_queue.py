@@ -8,15 +8,12 @@ import pytest
 
 from .ground import SOMEBODY, strategy
 from .relay import relaying
-from .stage import Stage, staged
+from .stage import Stage, staged_once
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def stage(theatre, tmp_path_factory):
-    with staged(theatre, tmp_path_factory.mktemp("stage")) as made:
-        yield made
+stage = staged_once("theatre")
 
 
 class Queued(NamedTuple):

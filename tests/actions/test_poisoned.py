@@ -23,15 +23,12 @@ from ci.workers import started_workers
 
 from .benching import bench_of
 from .ground import strategy
-from .stage import staged
+from .stage import staged_once
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def stage(ground, tmp_path_factory):
-    with staged(ground, tmp_path_factory.mktemp("stage")) as made:
-        yield made
+stage = staged_once("ground")
 
 
 @pytest.fixture(scope="module")
