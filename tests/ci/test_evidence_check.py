@@ -152,7 +152,7 @@ def test_a_candidate_that_moves_on_a_third_of_the_days_is_undecided():
         check(record(own, noise(9, tries=3).T), limits=LIMITS)
 
 
-@pytest.mark.parametrize("own", [np.zeros(DAYS), np.full(DAYS, 0.001)])
+@pytest.mark.parametrize("own", [np.zeros(DAYS), np.full(DAYS, 0.001), np.full(DAYS, 9.0)])
 def test_a_record_without_spread_is_undecided(own):
     with pytest.raises(UndecidedError):
         check(record(own), limits=LIMITS)
