@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 LOOPBACK = "127.0.0.1"
 GRACE_S = 2
+MERGE_S = 30.0
+"""How long a page waits for a forge that computes or queues a merge; what comes later, the queue page shows."""
 
 
 def register(app: typer.Typer) -> None:
@@ -77,6 +79,7 @@ def _room(workspace: Workspace, place: str) -> Room:
     from autarch.desk.live_feed import LiveFeed, starter
     from autarch.desk.room import Room
     from autarch.desk.sessions import Bucket, Codes, Sessions, new_secret
+    from autarch.forge.merging import Patience
     from autarch.paths import cache_root, private_directory
 
     clock = time.monotonic
@@ -94,6 +97,7 @@ def _room(workspace: Workspace, place: str) -> Room:
         ),
         host_folder=workspace.host_folder,
         wall=lambda: time.time_ns() / 1e9,
+        patience=Patience(clock=clock, sleep=time.sleep, told=tell, seconds=MERGE_S),
     )
 
 

@@ -18,8 +18,9 @@ from autarch.desk import reading
 from autarch.desk.rendering import page
 from autarch.desk.room import Room
 from autarch.desk.sessions import Session, is_own_form
-from autarch.errors import RefusedError, UsageError
+from autarch.errors import RefusedError, UndecidedError, UsageError
 from autarch.forge.client import ForgeClient
+from autarch.forge.merging import Patience, merge_when_ready
 
 FORM_BYTES_MAX: Final = 80_000
 SHA: Final = re.compile(r"[0-9a-f]{40}\Z")
@@ -75,9 +76,11 @@ def confirm(room: Room, request: Request, session: Session, form: Form) -> Respo
         problem = "that is not the code on the terminal, or it is spent; ask for another"
         return reading.pull(room, request, session, asked={"deed": deed, "sha": sha, "problem": problem})
     try:
-        room.forge.do(_work(deed, number, sha))
+        room.forge.do(_work(deed, number, sha, room.patience))
     except RefusedError as refused:
         return page("problem", session, title=f"Not done: {deed} {number}", message=str(refused), status=409)
+    except UndecidedError as error:  # a queue may still merge it: neither done nor refused
+        return page("problem", session, title=f"Not done yet: {deed} {number}", message=str(error), status=202)
     return RedirectResponse(f"/pulls/{number}", status_code=303)
 
 
@@ -111,9 +114,9 @@ def halt(room: Room, request: Request, session: Session, form: Form) -> Response
     return RedirectResponse(f"/live/{name}", status_code=303)
 
 
-def _work(deed: str, number: int, sha: str) -> Callable[[ForgeClient], object]:
+def _work(deed: str, number: int, sha: str, patience: Patience) -> Callable[[ForgeClient], object]:
     if deed == "merge":
-        return lambda forge: forge.merge_pull(number, sha=sha)
+        return lambda forge: merge_when_ready(forge, number, sha=sha, patience=patience)
     return lambda forge: forge.review(number, event="APPROVE", commit=sha)
 
 

@@ -114,10 +114,16 @@ class ForgeView:
         return self._ask(read)
 
     def do(self, deed: Callable[[ForgeClient], _T]) -> _T:
-        """Do what changes something, once: never again by itself, whatever comes back."""
-        with self._lock:
-            self._rows = None
-            return deed(self._open())
+        """Do what changes something, once: never again by itself, whatever comes back.
+
+        By a client of its own and without the lock: a merge may wait for the forge, and pages do not wait with it.
+        """
+        try:
+            with open_forge(self.workspace, "human", patience_s=PATIENCE_S) as forge:
+                return deed(forge)
+        finally:
+            with self._lock:
+                self._rows = None
 
     def repo(self) -> GitRepo:
         """Return the repository that Git is read from: a local forge's own, else the clone."""

@@ -12,11 +12,15 @@ from autarch.desk.guard import Doors
 from autarch.desk.jobs import Jobs
 from autarch.desk.live_feed import LiveFeed
 from autarch.desk.sessions import Codes
+from autarch.forge.merging import Patience
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
-    """The parts that pages are made from. `wall` is epoch seconds; `host_folder` the live host's folder."""
+    """The parts that pages are made from.
+
+    `wall` is epoch seconds; `host_folder` the live host's folder; `patience` how long a page waits for a merge.
+    """
 
     forge: ForgeView
     commands: Commands
@@ -26,3 +30,4 @@ class Room:
     doors: Doors
     host_folder: Path
     wall: Callable[[], float]
+    patience: Patience

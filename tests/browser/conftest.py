@@ -19,6 +19,7 @@ from autarch.desk.guard import Doors
 from autarch.desk.jobs import Jobs
 from autarch.desk.room import Room
 from autarch.desk.sessions import Bucket, Codes, Sessions
+from autarch.forge.merging import Patience
 from ci.page import library
 from tests.desk.yard import Desk, FakeForge, FakeLive
 
@@ -70,7 +71,7 @@ def served(tmp_path):
         listener.bind(("127.0.0.1", 0))
         listener.listen(64)
         host = f"127.0.0.1:{listener.getsockname()[1]}"
-        forge = FakeForge()
+        forge = FakeForge(now=now)
         room = Room(
             forge=forge,
             commands=Commands(run=run, clock=lambda: now[0]),
@@ -85,6 +86,7 @@ def served(tmp_path):
             ),
             host_folder=tmp_path,
             wall=lambda: 8_200.0,
+            patience=Patience(clock=lambda: now[0], sleep=forge.wait, told=told.append, seconds=30.0),
         )
         app = build_app(room, library=library().encode(), streams=Streams(every_s=0.05))
         server = _Server(uvicorn.Config(app, lifespan="off", log_level="error", timeout_graceful_shutdown=1))

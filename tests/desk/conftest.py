@@ -14,6 +14,7 @@ from autarch.desk.guard import Doors
 from autarch.desk.jobs import Jobs
 from autarch.desk.room import Room
 from autarch.desk.sessions import Bucket, Codes, Sessions
+from autarch.forge.merging import Patience
 from tests.desk.yard import HOST, Desk, FakeForge, FakeLive
 
 
@@ -22,7 +23,7 @@ def desk(tmp_path):
     now = [0.0]
     counter = itertools.count()
     told, ran = [], []
-    forge = FakeForge()
+    forge = FakeForge(now=now)
 
     def run(arguments, _timeout_s):
         ran.append(tuple(arguments))
@@ -42,6 +43,7 @@ def desk(tmp_path):
         ),
         host_folder=tmp_path,
         wall=lambda: 1_000.0 + 7_200.0,
+        patience=Patience(clock=lambda: now[0], sleep=forge.wait, told=told.append, seconds=30.0),
     )
     app = build_app(room, library=b"// charts", streams=Streams(every_s=0.001))
     browser = TestClient(app, base_url=f"http://{HOST}")

@@ -112,6 +112,55 @@ def test_of_two_who_merge_at_once_the_second_hears_why_not(desk) -> None:
     assert "main moved meanwhile" in answer.text
 
 
+def merged(desk):
+    """Ask for a merge of pull request 1 and type the code in."""
+    word = desk.csrf()
+    desk.post("/pulls/1/ask/merge", csrf=word, sha=HEAD)
+    return desk.post("/pulls/1/confirm/merge", csrf=word, sha=HEAD, code=desk.code)
+
+
+def test_a_merge_goes_through_main_s_queue_where_it_has_one(desk) -> None:
+    desk.forge.rules = ({"type": "merge_queue"},)
+    desk.forge.meanwhile = [a_pull(), a_pull(merged=True, state="closed", merge_commit="d" * 40)]
+
+    assert merged(desk).status_code == 303
+    assert desk.forge.done == [("enqueue", 1, HEAD)]
+
+
+def test_a_queue_that_takes_longer_than_a_page_waits_is_no_refusal(desk) -> None:
+    desk.forge.rules = ({"type": "merge_queue"},)
+
+    answer = merged(desk)
+
+    assert answer.status_code == 202
+    assert "Not done yet: merge 1" in answer.text
+    assert "it may still merge" in answer.text
+
+
+def test_a_merge_the_forge_still_computes_is_waited_for_and_asked_once(desk) -> None:
+    desk.forge.pulls[1] = a_pull(mergeable=None)
+    desk.forge.meanwhile = [a_pull(mergeable=None), a_pull()]
+
+    assert merged(desk).status_code == 303
+    assert desk.forge.done == [("merge", 1, HEAD)]
+
+
+@pytest.mark.parametrize(
+    ("now", "words"),
+    [({"head_sha": "e" * 40}, f"the head is at {'e' * 40}"), ({"state": "closed"}, "pull request 1 is closed")],
+)
+def test_what_changed_since_it_was_read_is_refused_in_the_words_of_the_terminal(desk, now, words) -> None:
+    word = desk.csrf()
+    desk.post("/pulls/1/ask/merge", csrf=word, sha=HEAD)
+    desk.forge.pulls[1] = a_pull(**now)
+
+    answer = desk.post("/pulls/1/confirm/merge", csrf=word, sha=HEAD, code=desk.code)
+
+    assert answer.status_code == 409
+    assert words in answer.text
+    assert desk.forge.done == []
+
+
 @pytest.mark.parametrize("deed", ["judge", "waive", "tag", "resume", "trade"])
 def test_there_is_no_other_deed(desk, deed) -> None:
     assert desk.post(f"/pulls/1/ask/{deed}", csrf=desk.csrf(), sha=HEAD).status_code == 400

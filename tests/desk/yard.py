@@ -10,7 +10,9 @@ from starlette.testclient import TestClient
 from autarch.desk.forge_view import Detail, Numbers, Row
 from autarch.desk.room import Room
 from autarch.errors import RefusedError
+from autarch.forge.answers import ForgeRefusedError
 from autarch.forge.wire import CombinedStatus, GateSummary, Pull
+from autarch.forge.wire_more import Enqueued
 from autarch.repo.git import GitRepo
 
 HOST = "127.0.0.1:8411"
@@ -22,7 +24,7 @@ def a_pull(number=1, gate="accepted", **changed):
     fields = {
         "number": number, "title": f"Tune {number}", "body": "", "state": "open", "merged": False, "author": "tuner",
         "head_ref": f"agent/tuner/x-{number}", "head_sha": HEAD, "base_ref": "main", "base_sha": "b" * 40,
-        "labels": (), "url": "", "gate": summary,
+        "labels": (), "url": "", "gate": summary, "mergeable": True,
     }  # fmt: skip
     return Pull(**{**fields, **changed})
 
@@ -38,6 +40,9 @@ class FakeForge:
     problem: Exception | None = None
     folder: object = None
     place: object = None
+    rules: tuple = ()
+    meanwhile: list = field(default_factory=list)
+    now: list = field(default_factory=lambda: [0.0])
 
     def rows(self):
         if self.problem is not None:
@@ -58,10 +63,26 @@ class FakeForge:
     def do(self, deed):
         return deed(self)
 
+    def pull(self, number):
+        return self.pulls[number]
+
+    def branch_rules(self, _branch):
+        return self.rules
+
+    def wait(self, seconds):
+        self.now[0] += seconds
+        if self.meanwhile:
+            self.pulls[1] = self.meanwhile.pop(0)
+
     def merge_pull(self, number, *, sha):
         if self.refusal:
-            raise RefusedError(self.refusal)
+            raise ForgeRefusedError(409, self.refusal)
         self.done.append(("merge", number, sha))
+        return "d" * 40
+
+    def enqueue_pull(self, number, *, sha):
+        self.done.append(("enqueue", number, sha))
+        return Enqueued(status="enqueued", uuid="", message="In the merge queue")
 
     def review(self, number, *, event, commit):
         self.done.append((event, number, commit))
