@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from autarch.market.load import load_market
-from ci.checks.memory import _judged, advice_scales, price_scales, prime_of
+from ci.checks.memory import _judged, advice_scales, price_scales, prime_of, scaled
 from ci.checks.opinions import Difference
 from ci.policy import load_policy
 
@@ -195,3 +195,27 @@ def test_however_much_hangs_on_last_digits_no_more_than_all_exposure_may_move(ro
     moved, _ = _judged(load_policy(root).memory, by_primes, nowhere, rounding=0.9)
 
     assert moved.limit == 1.0
+
+
+def test_a_scale_multiplies_its_columns_and_no_other(evaluated, kit) -> None:
+    market = evaluated(kit.trend).market
+    scales = {scale.name: scale for scale in (*price_scales(("BTCUSDT", "ETHUSDT")), *advice_scales(("BTCUSDT",)))}
+    factors = {
+        "prices_x16": (16.0, 1.0),
+        "prices_x1_4": (0.25, 1.0),
+        "volume_x16": (1.0, 16.0),
+        "funding_nudged": (1.0, 1.0),
+    }
+
+    for name, (price, volume) in factors.items():
+        series, was = scaled(market, scales[name]).of("BTCUSDT"), market.of("BTCUSDT")
+        for column in ("open", "high", "low", "close"):
+            np.testing.assert_array_equal(getattr(series, column), price * getattr(was, column))
+        np.testing.assert_array_equal(series.volume, volume * was.volume)
+        np.testing.assert_array_equal(series.turnover, price * volume * was.turnover)
+        rate = 1.001 if name == "funding_nudged" else 1.0
+        np.testing.assert_array_equal(series.funding_rate, rate * was.funding_rate)
+
+    by_primes = scaled(market, scales["prices_by_primes"])
+    assert by_primes.of("BTCUSDT").close[0] == 3.0 * market.of("BTCUSDT").close[0]
+    assert by_primes.of("ETHUSDT").close[0] == pytest.approx(market.of("ETHUSDT").close[0] / 5.0)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ci.checks.warmup import CASES_MAX, upper_ends
+from ci.checks import warmup as checked
+from ci.checks.warmup import CASES_MAX, smallest_sufficient, upper_ends
 
 RISING = "np.where(bars.close > bars.open, 1.0, 0.0)"
 STOP_REMEMBERS = f"""\
@@ -106,3 +107,28 @@ def test_a_single_searched_parameter_is_asked_once(kit) -> None:
     cases = upper_ends(kit.candidate(kit.trend, search=search).source.manifest)
 
     assert list(cases) == ["the upper end of [search] slow = 400"]
+
+
+@pytest.mark.parametrize("needed", [None, 450, 1500])
+def test_doublings_up_to_what_can_be_tested_then_halvings_find_a_warm_up(evaluated, kit, monkeypatch, needed) -> None:
+    about, asked = evaluated(kit.trend), []
+
+    def would_pass(_about, _cases, warmup: int) -> bool:
+        asked.append(warmup)
+        return needed is not None and warmup >= needed
+
+    monkeypatch.setattr(checked, "_would_pass", would_pass)
+    limits, declared = about.policy.warmup, about.source.manifest.warmup
+    # Of history_multiple warm-ups of history, what is left to compare must be compared_frac_min of train.
+    ceiling = int((1.0 - limits.compared_frac_min) * about.market.n_bars / limits.history_multiple)
+
+    found = smallest_sufficient(about, [])
+
+    assert max(asked) <= ceiling
+    if needed is None:
+        assert found is None
+        assert asked[-1] == ceiling
+        assert asked[0] == min(max(2 * declared, 64), ceiling)
+    else:
+        assert needed <= found <= needed + (max(asked) >> checked.BISECTIONS)
+        assert found in asked

@@ -66,7 +66,7 @@ def test_anything_but_targets_is_refused_by_its_type(returned):
 @pytest.mark.parametrize(
     ("exposure", "found"),
     [
-        (0.5, r"shape \(\), expected \(4,\)"),
+        (0.5, r"shape \(\), expected \(4,\): one value for each bar given$"),
         (np.zeros(3), r"shape \(3,\), expected \(4,\)"),
         (np.zeros((4, 1)), r"shape \(4, 1\), expected \(4,\)"),
         ([[0.0, 1.0], [0.0]], "not an array of numbers"),
