@@ -199,7 +199,9 @@ def test_however_much_hangs_on_last_digits_no_more_than_all_exposure_may_move(ro
 
 def test_a_scale_multiplies_its_columns_and_no_other(evaluated, kit) -> None:
     market = evaluated(kit.trend).market
-    scales = {scale.name: scale for scale in (*price_scales(("BTCUSDT", "ETHUSDT")), *advice_scales(("BTCUSDT",)))}
+    scales = {
+        scale.name: scale for scale in (*price_scales(("BTCUSDT", "ETHUSDT")), *advice_scales(("BTCUSDT", "ETHUSDT")))
+    }
     factors = {
         "prices_x16": (16.0, 1.0),
         "prices_x1_4": (0.25, 1.0),
