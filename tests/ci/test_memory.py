@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from autarch.market.load import load_market
-from ci.checks.memory import _judged, advice_scales, price_scales, prime_of, scaled
+from ci.checks.memory import JITTER, _judged, advice_scales, price_scales, prime_of, scaled
 from ci.checks.opinions import Difference
 from ci.policy import load_policy
 
@@ -215,7 +215,7 @@ def test_a_scale_multiplies_its_columns_and_no_other(evaluated, kit) -> None:
             np.testing.assert_array_equal(getattr(series, column), price * getattr(was, column))
         np.testing.assert_array_equal(series.volume, volume * was.volume)
         np.testing.assert_array_equal(series.turnover, price * volume * was.turnover)
-        rate = 1.001 if name == "funding_nudged" else 1.0
+        rate = 1.0 + JITTER if name == "funding_nudged" else 1.0
         np.testing.assert_array_equal(series.funding_rate, rate * was.funding_rate)
 
     by_primes = scaled(market, scales["prices_by_primes"])
