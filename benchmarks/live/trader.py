@@ -17,6 +17,7 @@ from benchmarks.live.latency import INTERVAL_MS, Paced, Turning, Wall, market, r
 from benchmarks.live.venue import KEY, SECRET, SYMBOLS
 from live.credentials import Credentials
 from live.journal import Journal
+from live.ports.alerts import Severity
 from live.trading.executor import Executor
 from live.trading.release import Patience, World
 from live.trading.reserve import ReserveFile
@@ -36,6 +37,15 @@ class Saying(Executor):
         print(RECONCILED, flush=True)
 
 
+class Shouting:
+    """Says on standard error what somebody should come for. Implements `live.ports.alerts.Alerts`."""
+
+    def tell(self, severity: Severity, subject: str, text: str) -> None:
+        """See `live.ports.alerts.Alerts`."""
+        if severity == "critical":
+            print(f"{severity} {subject}: {text}", file=sys.stderr, flush=True)
+
+
 async def trade(port: int, path: Path, *, start_ms: int, n_bars: int) -> None:
     """Trade two symbols from where the journal ends."""
     markets = {f"s_{symbol[:1].lower()}": market(symbol, start_ms, n_bars) for symbol in SYMBOLS[:2]}
@@ -50,6 +60,7 @@ async def trade(port: int, path: Path, *, start_ms: int, n_bars: int) -> None:
             bars=Paced(markets=markets, row=row, linger_s=LINGER_S),
             brains=brains,
             clock=Wall(),
+            alerts=Shouting(),
             reserve=ReserveFile(path.with_suffix(".reserve"), size=200_000),
         )
         executor = Saying(release(markets), world, Patience())
