@@ -1,8 +1,8 @@
 """Run benchmarks: `python -m benchmarks [name ...]`, or one with its own arguments: `python -m benchmarks NAME --...`.
 
-Each runs in a process of its own; without a name all but `actions`, `peers`, `referee`, `warmups`, `mutation`,
-`security`, `calibration`, `evolve` and `live.*`, which take long, write pages of the documentation or want an idle
-machine. `demo` builds a whole workspace and takes a minute or more.
+Each runs in a process of its own; without a name all but `actions`, `peers`, `referee`, `warmups`, `pictures`,
+`mutation`, `security`, `calibration`, `evolve` and `live.*`, which take long, write pages of the documentation or
+want an idle machine. `demo` builds a whole workspace and takes a minute or more.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ NAMES = (
     "evidence",
     "ledger",
     "forge",
+    "report",
     "demo",
 )
 ALONE = (
@@ -32,6 +33,7 @@ ALONE = (
     "peers",
     "referee",
     "warmups",
+    "pictures",
     "mutation",
     "security",
     "calibration",
