@@ -38,10 +38,12 @@ ALONE = (
     "security",
     "calibration",
     "evolve",
+    "live.deciding",
     "live.latency",
     "live.throughput",
     "live.deaths",
     "live.month",
+    "live.rollback",
 )
 ROOT = Path(__file__).resolve().parent.parent
 
