@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import stat
 from dataclasses import replace
@@ -10,7 +11,7 @@ from pathlib import Path
 from autarch.errors import StrategyError, UsageError
 from autarch.manifest import StrategySource, parse_source
 from autarch.repo.git import GitRepo
-from autarch.repo.strategies import BYTES_MAX, REQUIRED_FILES, classify, folder_problems, strategy_tree
+from autarch.repo.strategies import BYTES_MAX, FOLDER_NAME, REQUIRED_FILES, classify, folder_problems, strategy_tree
 from ci.candidate import Candidate
 from ci.incumbent import incumbent_of
 from ci.waiving import waiver_problems
@@ -84,7 +85,7 @@ def candidate_of_folder(folder: Path, *, base: str | None) -> Candidate:
         UsageError: there is no such folder.
     """
     if not folder.is_dir() or folder.is_symlink():
-        raise UsageError(f"{folder} is no folder; name one such as strategies/ema_trend, or a range main..branch")
+        raise UsageError(f"{folder} is no folder; {_meant(folder)}")
     slug = folder.resolve().name
     names = sorted(path.name for path in folder.iterdir() if path.name not in CACHES)
     problems = [f"{folder}/{name} is missing; add it." for name in REQUIRED_FILES if name not in names]
@@ -100,6 +101,16 @@ def candidate_of_folder(folder: Path, *, base: str | None) -> Candidate:
             content[name] = found
     candidate = Candidate(kind="strategy", slug=slug, source=None, problems=tuple(problems), base=base)
     return candidate if problems else _parsed(candidate, content)
+
+
+def _meant(folder: Path) -> str:
+    """Return what whoever mistyped a folder, or left out the one it lies in, should have typed."""
+    for beside in (folder.parent, folder.parent / FOLDER_NAME, folder.parent.parent / FOLDER_NAME):
+        known = sorted(one.parent.name for one in beside.glob("*/manifest.toml"))
+        near = difflib.get_close_matches(folder.name, known, n=1)
+        if near:
+            return f"did you mean {beside / near[0]}?"
+    return "name one such as strategies/ema_trend, or a range main..branch"
 
 
 def parse_range(target: str) -> tuple[str, str] | None:

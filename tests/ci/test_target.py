@@ -93,6 +93,18 @@ def test_what_is_no_folder_is_misuse(tmp_path, folder) -> None:
             candidate_of_folder(path, base=None)
 
 
+def test_a_folder_that_was_mistyped_or_named_without_its_own_is_asked_back(tmp_path) -> None:
+    (tmp_path / "strategies" / "my_first").mkdir(parents=True)
+    (tmp_path / "strategies" / "my_first" / "manifest.toml").touch()
+    meant = tmp_path / "strategies" / "my_first"
+
+    for typed in ("strategies/my_frist", "my_first", "strategy/my_first"):
+        with pytest.raises(UsageError, match=f"did you mean {meant}\\?"):
+            candidate_of_folder(tmp_path / typed, base=None)
+    with pytest.raises(UsageError, match="name one such as strategies/ema_trend"):
+        candidate_of_folder(tmp_path / "strategies" / "quite_another", base=None)
+
+
 def test_ranges_have_exactly_two_sides() -> None:
     assert parse_range("main..agent/x-1") == ("main", "agent/x-1")
     assert parse_range("strategies/ema_trend") is None
