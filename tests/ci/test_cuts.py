@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autarch.decisions import Decisions
+from ci.checks import cuts
 from ci.checks.cuts import plan_cuts
 from ci.checks.payoffs import Path, largest, payoff_of_distances, payoff_of_exposures
 
@@ -244,3 +245,26 @@ def test_the_plan_depends_on_the_seed_alone_and_never_exceeds_the_budget(seed: b
     assert one.rows[0].tolist() == other.rows[0].tolist()
     assert one.n_cuts == min(budget, 800)
     assert sorted(set(one.rows[0].tolist())) == one.rows[0].tolist()
+
+
+def test_distances_and_each_size_of_change_have_an_eighth_of_the_budget_to_themselves(monkeypatch) -> None:
+    n_bars, budget, asked = 400, 160, []
+    exposure = np.tile([0.5, 0.5, -0.5, -0.4], n_bars // 4)[:, None]
+    decisions = dataclasses.replace(decisions_of(exposure), stop_loss=np.linspace(0.1, 0.2, n_bars)[:, None])
+    sample, best = cuts._sample, cuts._take_best
+
+    def sampled(taken, wanted, share, rng):
+        asked.append(("some", share))
+        sample(taken, wanted, share, rng)
+
+    def taken_best(taken, wanted, score, share, rng):
+        asked.append(("best", share))
+        best(taken, wanted, score, share, rng)
+
+    monkeypatch.setattr(cuts, "_sample", sampled)
+    monkeypatch.setattr(cuts, "_take_best", taken_best)
+
+    plan = plan_cuts(decisions, walk(n_bars, 1), blocks=blocks(n_bars), budget=budget, seed=(1,))
+
+    assert asked[:4] == [("some", 20), ("best", 20), ("best", 20), ("best", 20)]
+    assert plan.n_cuts == budget

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from autarch.market.load import load_market
-from ci.checks.memory import JITTER, _judged, advice_scales, price_scales, prime_of, scaled
+from ci.checks.memory import JITTER, NUDGE, _judged, advice_scales, price_scales, prime_of, scaled
 from ci.checks.opinions import Difference
 from ci.policy import load_policy
 
@@ -218,6 +218,7 @@ def test_a_scale_multiplies_its_columns_and_no_other(evaluated, kit) -> None:
         rate = 1.0 + JITTER if name == "funding_nudged" else 1.0
         np.testing.assert_array_equal(series.funding_rate, rate * was.funding_rate)
 
+    assert scales["prices_nudged"].factors == {"BTCUSDT": 1.0 + NUDGE, "ETHUSDT": 1.0 + 2 * NUDGE}
     by_primes = scaled(market, scales["prices_by_primes"])
     assert by_primes.of("BTCUSDT").close[0] == 3.0 * market.of("BTCUSDT").close[0]
     assert by_primes.of("ETHUSDT").close[0] == pytest.approx(market.of("ETHUSDT").close[0] / 5.0)

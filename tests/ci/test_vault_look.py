@@ -12,7 +12,7 @@ from autarch.evidence.sealing import place_key, seal
 from autarch.market.load import load_market
 from autarch.market.parts import DAY_MS, looked_until_ms
 from autarch.repo import signing
-from ci.vault.bars import rows_until
+from ci.vault.bars import _chained, rows_until
 from ci.vault.looking import Question, compared, look
 from ci.vault.opening import Vault
 
@@ -130,3 +130,13 @@ def test_what_is_stamped_at_the_end_of_the_first_part_belongs_to_the_second(inpu
     assert found.funding_ms.tolist() == market.series[0].funding_ms[:3].tolist()
     assert (found.mark_ms < stamp).all()
     assert found.funding_rate.size == 3
+
+
+def test_a_run_of_one_part_is_that_part(inputs) -> None:
+    market = load_market(inputs.lock, split="holdout", symbols=("BTCUSDT",), interval="15m", stores=inputs.stores)
+    series = market.series[0]
+
+    found = _chained([series], 5)
+
+    assert found.close.tolist() == series.close[5:].tolist()
+    assert (found.symbol, found.funding_ms.tolist()) == (series.symbol, series.funding_ms.tolist())
