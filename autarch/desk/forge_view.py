@@ -65,6 +65,7 @@ class ForgeView:
     workspace: Workspace
     clock: Callable[[], float]
     _client: ForgeClient | None = None
+    _url: str = ""
     _lock: threading.RLock = field(default_factory=threading.RLock)
     _rows: tuple[float, tuple[Row, ...]] | None = None
     _numbers: dict[str, Numbers] = field(default_factory=dict)
@@ -169,8 +170,10 @@ class ForgeView:
                 return read(self._open())
 
     def _open(self) -> ForgeClient:
-        if self._client is None:
-            self._client = open_forge(self.workspace, "human", patience_s=PATIENCE_S)
+        url = self.workspace.forge_url  # read anew: whoever began again elsewhere is not waited for at the old place
+        if self._client is None or url != self._url:
+            self.close()
+            self._client, self._url = open_forge(self.workspace, "human", patience_s=PATIENCE_S), url
         return self._client
 
     def _since(self, heads: list[str]) -> dict[str, int]:
