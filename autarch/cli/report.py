@@ -129,12 +129,16 @@ def _bringer(workspace: Workspace | None) -> Any:
 
 
 def _repo(target: str) -> GitRepo:
+    from contextlib import suppress
+
     from autarch.cli.main import load
     from autarch.repo.git import GitRepo
 
-    path = Path(target)
-    start = path if path.is_dir() else path.absolute().parent if path.is_file() else Path.cwd()
-    return GitRepo(load("ci.target").find_root(start))
+    path, find_root = Path(target), load("ci.target").find_root
+    if path.exists():
+        with suppress(UsageError):  # a claim that was sent may lie anywhere
+            return GitRepo(find_root(path if path.is_dir() else path.absolute().parent))
+    return GitRepo(find_root(Path.cwd()))
 
 
 def _workspace() -> Workspace:
