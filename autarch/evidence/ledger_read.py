@@ -28,6 +28,7 @@ class ChainReader:
         self._whole: tuple[str, tuple[Sealed, ...]] = ("", ())
         self._vouched: set[str] = set()
         self._tails: dict[str, Sealed | None] = {}  # of the newest commit asked about
+        self._newest: Step | None = None
         self._lock = threading.Lock()
 
     def chain(self, head: str) -> tuple[Sealed, ...]:
@@ -86,7 +87,7 @@ class ChainReader:
         """
         if head in self._tails:
             return self._tails[head]
-        newest = step(self._repo, head)
+        newest = self._step(head)
         if not newest.parents:
             _beginning(newest)
             last = None
@@ -104,7 +105,7 @@ class ChainReader:
             LedgerError: it does not.
         """
         # A known head that is not even here is no ancestor: all of a head's history is.
-        if head is None or self._repo.resolve(known) != known or not self._repo.is_ancestor(known, head):
+        if head is None or not self._descends(head, known):
             raise LedgerError(
                 f"ledger head {head} does not descend from {known}, which was seen before: the ledger was rewritten. "
                 "Trust nothing counted from it; restore the branch from a clone that has the known head"
@@ -137,15 +138,24 @@ class ChainReader:
         return place
 
     def _read_on(self, head: str) -> None:
-        tip = self._index.tip()
-        if tip is not None and self._repo.resolve(tip) == tip and self._repo.is_ancestor(tip, head):
-            found = list(steps(self._repo, head, exclude=tip))
+        tip, newest = self._index.tip(), self._step(head)
+        if tip is not None and (newest.parents == (tip,) or self._descends(head, tip)):
+            found = [newest] if newest.parents == (tip,) else list(steps(self._repo, head, exclude=tip))
             last = self._index.at(self._index.place(tip) or 0)
         else:
             root, *found = steps(self._repo, head)
             tip, last = _beginning(root), None
             self._index.begin(tip)
         self._index.add(check_chain(self._links(found), parent=tip, after=last), after=tip)
+
+    def _step(self, head: str) -> Step:
+        """Return the newest commit; asked about again and again while one entry is added behind it."""
+        if self._newest is None or self._newest.commit != head:
+            self._newest = step(self._repo, head)
+        return self._newest
+
+    def _descends(self, head: str, known: str) -> bool:
+        return self._repo.resolve(known) == known and self._repo.is_ancestor(known, head)
 
     def _links(self, found: Sequence[Step]) -> list[Link]:
         records = self._repo.read_objects([added_blob(step.commit, step.changes) for step in found])

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from autarch.errors import UsageError
 from autarch.repo import objects
+from autarch.repo.growing import grow
 from autarch.repo.objects import FOLDER, Commit, DiffEntry, Person, Tag, TreeEntry
 from autarch.repo.pushing import push_refs
 from autarch.repo.runner import Answer, GitError, PushRefusedError, Remote, Runner, StaleRefError
@@ -236,7 +237,7 @@ class GitRepo:
 
         Files are regular ones; a folder left empty goes.
         """
-        return self._with_files(tree, changes) or self.write_tree(())
+        return grow(self._store, tree, changes)
 
     def commit_tree(
         self, tree: str, *, parents: Sequence[str], message: str, author: Person, committer: Person | None = None
@@ -330,24 +331,6 @@ class GitRepo:
             return None
         answer = self.run("rev-parse", "--quiet", "--verify", "--end-of-options", spec, check=False)
         return answer.stdout.decode("ascii").strip() if answer.code == 0 else None
-
-    def _with_files(self, tree: str | None, changes: Mapping[str, bytes | None]) -> str | None:
-        entries = {entry.path: entry for entry in (self.ls_tree(tree) if tree is not None else ())}
-        below: dict[str, dict[str, bytes | None]] = {}
-        for path, content in changes.items():
-            name, slash, rest = path.partition("/")
-            if slash:
-                below.setdefault(name, {})[rest] = content
-            elif content is None:
-                entries.pop(name, None)
-            else:
-                entries[name] = TreeEntry(mode=objects.REGULAR, oid=self.write_blob(content), path=name)
-        for name, inner in below.items():
-            old = entries.pop(name, None)
-            oid = self._with_files(old.oid if old is not None and old.mode == FOLDER else None, inner)
-            if oid is not None:
-                entries[name] = TreeEntry(mode=FOLDER, oid=oid, path=name)
-        return self.write_tree(entries.values()) if entries else None
 
     def _word(self, *arguments: str, stdin: bytes) -> str:
         return self.run(*arguments, stdin=stdin).stdout.decode("ascii").strip()

@@ -1,13 +1,14 @@
-"""Read Git's objects in batches, each checked against its own name, small ones remembered."""
+"""Read and write Git's objects in batches, each checked against its own name, small ones remembered."""
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from autarch.repo import objects
-from autarch.repo.objects import OBJECT_ID
+from autarch.repo.objects import OBJECT_ID, TreeEntry
+from autarch.repo.packing import pack
 from autarch.repo.runner import GitError, Runner
 
 BATCH = 2000
@@ -48,6 +49,59 @@ class ObjectStore:
             for oid, line in zip(chunk, answer.stdout.decode("ascii").splitlines(), strict=True):
                 sizes.append(_header(line, oid, self._runner)[1])
         return sizes
+
+    def tree(self, oid: str) -> tuple[TreeEntry, ...]:
+        """Return the entries of a tree, or of a commit's, in stored order.
+
+        Raises:
+            GitError: missing, damaged or something else.
+        """
+        kind, content = self.read([oid])[0]
+        if kind == "commit":
+            kind, content = self.read([objects.parse_commit(oid, content).tree])[0]
+        if kind != "tree":
+            raise GitError(f"{oid[:12]} in {self._runner.path} is a {kind}; expected a tree")
+        return objects.parse_tree(content, oid_bytes=len(oid) // 2)
+
+    def foresee(self, tree: str, folders: Sequence[str]) -> None:
+        """Read a tree and those of `folders` in it that exist, by one process, for whoever asks for them next."""
+        _check_ids([tree])
+        with self._lock:
+            if tree in self._remembered and not folders:
+                return
+        asked = "".join(f"{spec}\n" for spec in (tree, *(f"{tree}:{folder}" for folder in folders)))
+        answer = self._runner.run("cat-file", "--batch", stdin=asked.encode()).stdout
+        self._remember(dict(self._whole(answer)))
+
+    def write(self, made: Mapping[str, tuple[str, bytes]]) -> None:
+        """Store objects, named by what `objects.object_id` says of them, in one process.
+
+        Raises:
+            GitError: git refuses one, or cannot write.
+        """
+        like = next(iter(made), "")
+        self._runner.run("unpack-objects", "-q", stdin=pack(made.values(), like=like))
+        self._remember(dict(made))
+
+    def object_format(self, *, like: str | None) -> str:
+        """Return a name as long as this repository's are: `like`, or one that is made up where nothing is known."""
+        if like is not None:
+            return like
+        told = self._runner.run("rev-parse", "--show-object-format").stdout.decode("ascii").strip()
+        return "0" * (64 if told == "sha256" else 40)
+
+    def _whole(self, answer: bytes) -> Iterator[tuple[str, tuple[str, bytes]]]:
+        """Yield the objects in an answer that may lack some: by name, kind and bytes."""
+        at = 0
+        while at < len(answer):
+            end = answer.index(b"\n", at)
+            line = answer[at:end].decode("ascii")
+            at = end + 1
+            if not line.endswith(" missing"):
+                oid = line.partition(" ")[0]
+                size = _header(line, oid, self._runner)[1]
+                yield oid, next(self._split([oid], answer[end - len(line) : at + size + 1]))
+                at += size + 1
 
     def _remember(self, found: dict[str, tuple[str, bytes]]) -> None:
         with self._lock:
