@@ -15,9 +15,9 @@ import msgspec
 
 from autarch.canonical import EpochMs
 from autarch.errors import ConfigError
+from autarch.forge.keeping import keep, parse
 from autarch.forge.wire import ReviewEvent, Role
 from autarch.repo.git import GitRepo
-from autarch.repo.objects import REGULAR, Person, TreeEntry
 
 PREFIX = "refs/autarch/pulls/"
 ISSUES = "refs/autarch/issues/"
@@ -106,10 +106,7 @@ def parse_record(content: bytes) -> PullRecord:
     Raises:
         ConfigError: damaged, or written by another version.
     """
-    try:
-        return msgspec.json.decode(content, type=PullRecord, strict=True)
-    except msgspec.DecodeError as error:
-        raise ConfigError(f"a stored pull request does not parse: {error}; use the version that wrote it") from error
+    return parse(content, PullRecord, what="pull request")
 
 
 class PullStore:
@@ -177,10 +174,6 @@ class PullStore:
             return new
 
     def _write(self, record: PullRecord, *, why: str) -> None:
-        tip = self._tips.get(record.number)
-        blob = self._repo.write_blob(msgspec.json.encode(record))
-        tree = self._repo.write_tree([TreeEntry(mode=REGULAR, oid=blob, path=FILE)])
-        person = Person(name="autarch forge", email="forge@autarch", when_s=record.updated_ms // 1000)
-        commit = self._repo.commit_tree(tree, parents=[tip] if tip else [], message=f"{why}\n", author=person)
-        self._repo.update_ref(f"{PREFIX}{record.number}", commit, old=tip)
+        ref, tip = f"{PREFIX}{record.number}", self._tips.get(record.number)
+        commit = keep(self._repo, ref, record, file=FILE, why=why, when_ms=record.updated_ms, after=tip)
         self._tips[record.number], self._records[record.number] = commit, record

@@ -10,14 +10,12 @@ from typing import Any, Literal
 import msgspec
 
 from autarch.canonical import EpochMs
-from autarch.errors import ConfigError
 from autarch.forge import shapes
 from autarch.forge.desk import DeniedError, need_role, need_text
+from autarch.forge.keeping import keep, parse
 from autarch.forge.pulls import ISSUES, PullRecord
 from autarch.forge.routes import Call, Handler, Reply
 from autarch.forge.wire import Role
-from autarch.repo.git import GitRepo
-from autarch.repo.objects import REGULAR, Person, TreeEntry
 
 FILE = "issue.json"
 ISSUES_MAX = 100_000
@@ -58,7 +56,8 @@ def open_issue(call: Call) -> Reply:
             role=call.account.role or "human",
             created_ms=desk.clock(),
         )
-        _write(call.office.repo, record)
+        why = f"Open issue {number} by {record.author}"
+        keep(call.office.repo, f"{ISSUES}{number}", record, file=FILE, why=why, when_ms=record.created_ms, after=None)
     return Reply(body=_shown(call, record), status=201)
 
 
@@ -70,30 +69,13 @@ def get_issue(call: Call) -> Reply:
     tip = call.office.repo.read_ref(f"{ISSUES}{call.number}")
     if tip is None:
         raise DeniedError(404, f"there is no issue {call.number}")
-    return Reply(body=_shown(call, _read(call.office.repo, tip)))
+    return Reply(body=_shown(call, parse(call.office.repo.blob_at(tip, FILE) or b"", IssueRecord, what="issue")))
 
 
 ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/issues", open_issue),
     ("GET", "/issues/{number:int}", get_issue),
 )
-
-
-def _write(repo: GitRepo, record: IssueRecord) -> None:
-    blob = repo.write_blob(msgspec.json.encode(record))
-    tree = repo.write_tree([TreeEntry(mode=REGULAR, oid=blob, path=FILE)])
-    person = Person(name="autarch forge", email="forge@autarch", when_s=record.created_ms // 1000)
-    why = f"Open issue {record.number} by {record.author}\n"
-    repo.update_ref(
-        f"{ISSUES}{record.number}", repo.commit_tree(tree, parents=[], message=why, author=person), old=None
-    )
-
-
-def _read(repo: GitRepo, tip: str) -> IssueRecord:
-    try:
-        return msgspec.json.decode(repo.blob_at(tip, FILE) or b"", type=IssueRecord, strict=True)
-    except msgspec.DecodeError as error:
-        raise ConfigError(f"a stored issue does not parse: {error}; use the version that wrote it") from error
 
 
 def _shown(call: Call, issue: IssueRecord) -> dict[str, Any]:

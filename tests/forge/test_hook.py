@@ -78,19 +78,19 @@ def test_a_crowd_before_the_forge_is_heard_in_turn(tmp_path):
     assert told == [{"accepted": True, "told": ""}] * 200  # no move, no rule against it
 
 
-def test_one_that_finds_no_place_to_wait_asks_again(tmp_path, monkeypatch):
-    monkeypatch.setattr(hook, "PAUSE_S", 0.0)
+def test_one_that_finds_no_place_to_wait_asks_again_after_twice_the_pause(tmp_path, monkeypatch):
+    monkeypatch.setattr(hook, "PAUSE_S", 0.25)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as full:
         full.bind(str(tmp_path / "hook"))
         full.listen(0)
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as waiting:
             waiting.connect(full.getsockname())
-            tries = []
-            monkeypatch.setattr(hook.time, "sleep", tries.append)
+            pauses = []
+            monkeypatch.setattr(hook.time, "sleep", pauses.append)
             with pytest.raises(BlockingIOError):
                 hook.ask_again(full.getsockname(), QUESTION)
 
-    assert len(tries) == hook.TRIES - 1
+    assert pauses == [0.25, 0.5, 1.0, 2.0]  # each twice the one before, and none after the fifth try
 
 
 def test_a_push_of_more_references_than_are_read_hears_why_it_is_refused(tmp_path):
