@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 _SCALE = 0.07720838  # of the published gamma sequence; it is not renormalised
 _EARLY_SCALE = 0.4374901658  # 1 / zeta(1.6)
@@ -38,8 +37,8 @@ def early_gamma(index: int) -> float:
     return float(_EARLY_SCALE / index**1.6)
 
 
-def level_before_any_success(attempt: int, *, w0: float, gamma: Callable[[int], float] = early_gamma) -> float:
-    """Return the level of test `attempt` (from 1) while no earlier test has passed: w0 gamma_t.
+def level_before_any_success(attempt: int, *, w0: float) -> float:
+    """Return the level of test `attempt` (from 1) while no earlier test has passed: w0 times `early_gamma`.
 
     The epoch's alpha enters only after the first success.
 
@@ -48,4 +47,4 @@ def level_before_any_success(attempt: int, *, w0: float, gamma: Callable[[int], 
     """
     if not 0 < w0 < 1:
         raise ValueError(f"w0 is {w0}; a wealth lies between 0 and 1")
-    return w0 * gamma(attempt)
+    return w0 * early_gamma(attempt)

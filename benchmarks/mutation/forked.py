@@ -63,11 +63,14 @@ def first_failure(copy: Path, stage: Stage, *, cache: Path, spared: Sequence[str
 
     Returns:
         A node id; with ` (endless)` when the test burned its time, ` (died)` when it took the process with it; or
-        `timeout`, which may be the machine's fault.
+        `timeout`, which may be the machine's fault. None, too, when every path is spared: pytest without one would
+        run all tests there are.
     """
     note = copy / ".mutation-run.json"
     note.unlink(missing_ok=True)
     given = [argument for argument in stage.arguments if argument not in spared]
+    if not any(argument.startswith("tests/") for argument in given):
+        return None
     arguments = [*given, *(f"--{'deselect' if '::' in node else 'ignore'}={node}" for node in spared)]
     child = os.fork()
     if child == 0:

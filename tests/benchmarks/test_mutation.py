@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.mutation import run
 from benchmarks.mutation.again import again, merged, to_try
-from benchmarks.mutation.forked import UNBEGUN, Stage
+from benchmarks.mutation.forked import UNBEGUN, Stage, first_failure
 from benchmarks.mutation.known import explained, known, lines_of, why_of
 from benchmarks.mutation.plan import AREAS, chosen, modules_of
 from benchmarks.mutation.run import stages_of
@@ -154,6 +154,15 @@ def test_a_run_that_does_not_begin_without_a_mutant_is_no_death(root, monkeypatc
 
     with pytest.raises(RuntimeError, match=r"do not begin without any mutant: tests/benchmarks/test_that_is_gone.py"):
         run._killer(stage, mutant)
+
+
+def test_where_all_is_spared_nothing_runs_in_its_place(tmp_path):
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests/test_other.py").write_text("def test_other():\n    assert False\n")
+    stage = Stage(arguments=("tests/test_ailing.py", "-m", "not slow"))
+
+    assert first_failure(tmp_path, stage, cache=tmp_path, spared=["tests/test_ailing.py"]) is None
+    assert not (tmp_path / ".mutation-run.txt").exists()  # no pytest was even begun
 
 
 def test_every_file_that_a_run_of_tests_names_is_there(root):

@@ -27,7 +27,7 @@ def power_of(days, *, sharpe, level):
      (100, 2.08e-6, 4.68, 3.28, 2.31)],
 )  # fmt: skip
 def test_levels_and_the_sharpe_that_passes_agree_with_published_figures(attempt, level, one, two, four):
-    found = level_before_any_success(attempt, w0=0.005, gamma=lord_gamma)
+    found = 0.005 * lord_gamma(attempt)
 
     assert found == pytest.approx(level, rel=5e-3)
     assert [round(sharpe_that_passes(365 * years, level=found), 2) for years in (1, 2, 4)] == [one, two, four]
@@ -35,8 +35,8 @@ def test_levels_and_the_sharpe_that_passes_agree_with_published_figures(attempt,
 
 def test_the_first_level_is_that_of_the_r_package():
     # onlineFDR prints .000267584 for alpha .05, w0 .005: .005 * .07720838 * ln 2 / (1 * e^0)
-    assert level_before_any_success(1, w0=0.005, gamma=lord_gamma) == pytest.approx(0.000267584, abs=5e-10)
-    assert level_before_any_success(1, w0=0.025, gamma=lord_gamma) == pytest.approx(1.34e-3, rel=2e-3)
+    assert 0.005 * lord_gamma(1) == pytest.approx(0.000267584, abs=5e-10)
+    assert 0.025 * lord_gamma(1) == pytest.approx(1.34e-3, rel=2e-3)
 
 
 def test_early_levels_fall_as_the_power_1_6_and_sum_to_one():
@@ -57,10 +57,7 @@ def test_days_and_power_at_five_percent_agree_with_the_plain_normal_form(sharpe,
 
 def test_power_falls_with_wasted_attempts_as_published():
     # two years, true Sharpe 2: .26 for the first test, .10 after ten wasted ones, .05 after 50, .01 after 1,000
-    powers = [
-        power_of(730, sharpe=2.0, level=level_before_any_success(wasted + 1, w0=0.005, gamma=lord_gamma))
-        for wasted in (0, 10, 50, 1000)
-    ]
+    powers = [power_of(730, sharpe=2.0, level=0.005 * lord_gamma(wasted + 1)) for wasted in (0, 10, 50, 1000)]
 
     assert powers == pytest.approx([0.26, 0.10, 0.05, 0.01], abs=0.012)
 
