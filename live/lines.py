@@ -6,19 +6,23 @@ they cross here and nowhere else.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from decimal import Decimal
 
 from autarch.engine.costs import CostModel
 from autarch.engine.terms import QTY_SCALE, QTY_UNIT, terms_of, tiers_of
-from autarch.errors import ConfigError, DataError
+from autarch.errors import DataError
 from autarch.manifest import Manifest
 from autarch.market.types import Floats, Instrument, Market, SymbolSeries
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One symbol as one sleeve trades it; `terms` and `tiers` as the engine's functions take them."""
+    """One symbol as one sleeve trades it; `terms` and `tiers` as the engine's functions take them.
+
+    `leverage` is the venue's setting for it: of an isolated position, or of what a shared margin asks for an order.
+    """
 
     strategy: str
     symbol: str
@@ -27,6 +31,7 @@ class Line:
     instrument: Instrument
     terms: Floats
     tiers: Floats
+    leverage: Decimal
 
     def steps(self, qty: Decimal) -> float:
         """Return `qty` coins as a whole number of steps.
@@ -58,10 +63,8 @@ def lines_of(market: Market, manifest: Manifest, costs: CostModel) -> tuple[Line
 
     Raises:
         DataError: the market lacks one.
-        ConfigError: an instrument that cannot be traded, or shared margin, which no venue here matches yet.
+        ConfigError: an instrument that cannot be traded.
     """
-    if costs.margin_mode == "cross":
-        raise ConfigError('margin_mode is "cross"; the paper venue matches isolated margin only. Set "isolated"')
     fraction = 1.0 if manifest.mode == "panel" else 1.0 / len(manifest.symbols)
     return tuple(_line(market, manifest, costs, symbol, fraction) for symbol in manifest.symbols)
 
@@ -79,4 +82,5 @@ def _line(market: Market, manifest: Manifest, costs: CostModel, symbol: str, fra
         instrument=instrument,
         terms=terms_of(instrument, costs, max_leverage=manifest.max_leverage, fraction=fraction),
         tiers=tiers_of(instrument),
+        leverage=Decimal(math.ceil(manifest.max_leverage) + 1),
     )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from autarch.canonical import EpochMs
-from autarch.errors import ConfigError
+from autarch.errors import ConfigError, DeployError
 from autarch.market.types import Instrument, Market
 from live.assembling import costs_of
 from live.feeds.bybit_public import BybitPublicBars, FeedOptions, FeedSleeve, Wire
@@ -42,7 +42,7 @@ from live.venue.paper.happening import happening_venue
 from live.venues import open_venue
 from live.watching.following import Following
 from live.watching.seats import Seat
-from live.watching.takeover import Table, held_back, switch_of
+from live.watching.takeover import Table, held_back, require_same_margin, switch_of
 
 if TYPE_CHECKING:
     from live.operating import Office, Sitting
@@ -130,7 +130,10 @@ class Run:
                 keeper=office.keeper,
             )
             self._executor = executor = Executor(release, world, progress=self._narrate)
-            self._take(wanted)
+            try:
+                self._take(wanted)
+            except DeployError as error:  # the present release goes on, as it would if that one came later
+                office.watchman.tell("warning", "next release", str(error))
             await stack.enter_async_context(control_socket(places.socket, executor.inbox))
             stack.callback(self._on_signals())
             following = asyncio.create_task(self._following().run())
@@ -194,11 +197,17 @@ class Run:
         )
 
     def _take(self, wanted: Installed | None) -> None:
-        """Let `wanted` take over at the next boundary; None: whoever sits there stays."""
+        """Let `wanted` take over at the next boundary; None: whoever sits there stays.
+
+        Raises:
+            DeployError: it has the account in another margin mode, which a venue changes only while nothing is open.
+        """
         executor = _made(self._executor)
         if wanted is None:
             executor.switch(None)
             return
+        room = self.office.room
+        require_same_margin(room.account_at(self.sitting.present), room.account_at(wanted), tag=wanted.tag)
         heirs = self.office.room.heirs(wanted)
         after = {**self.sitting.releases, wanted.tag: wanted}
 

@@ -74,6 +74,7 @@ def rehearse(asked: Rehearsal) -> Rehearsed:
         sleeves={strategy: SleeveTerms(strategy=strategy, tag=TAG, lines=lines, capital=asked.capital)},
         limits=UNLIMITED,
         capital=capital,
+        margin_mode=asked.costs.margin_mode,
         opened={},
     )
     markets = {strategy: asked.market}

@@ -8,7 +8,6 @@ backtest is a bug of ours, so that the answer is undecided, whoever's profit it 
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -48,10 +47,7 @@ class Rehearsing:
 
 
 def begin(evaluated: Evaluated, decisions: Decisions, *, lock: DatasetLock) -> Rehearsing:
-    """Let the live path begin on the tail of train.
-
-    Margin is isolated whatever the data set says, the one mode that the paper venue matches; the backtest it is
-    compared with has the same.
+    """Let the live path begin on the tail of train, under the data set's margin mode.
 
     Raises:
         UndecidedError: its process cannot be started.
@@ -63,7 +59,7 @@ def begin(evaluated: Evaluated, decisions: Decisions, *, lock: DatasetLock) -> R
         market=market,
         decisions=wanted,
         manifest=evaluated.source.manifest,
-        costs=dataclasses.replace(CostModel.from_lock(lock), margin_mode="isolated"),
+        costs=CostModel.from_lock(lock),
         capital=policy.backtest.capital,
     )
     process = evaluated.rehearsal

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -80,7 +81,7 @@ def _one(
     if source is None:
         raise DeployError(f"release {stretch.tag} has no strategy {stretch.strategy}, which the journal says it traded")
     market = _market(stretch, journal, host, stores, installed)
-    twin = twin_of(stretch, market, source.manifest, CostModel.from_lock(installed.lock))
+    twin = twin_of(stretch, market, source.manifest, _costs_of(installed, journal.account))
     notes = []
     try:
         promise = promise_of(claim_of(_evidence(stretch)).metrics.get("train", {}))
@@ -97,6 +98,12 @@ def _one(
         notes=tuple(notes),
         curve=twin.curve(),
     )
+
+
+def _costs_of(installed: Installed, name: str) -> CostModel:
+    """Return the data set's cost model under the account's margin mode, isolated where the release has it no more."""
+    modes = {account.name: account.margin_mode for account in installed.portfolio.accounts}
+    return dataclasses.replace(CostModel.from_lock(installed.lock), margin_mode=modes.get(name, "isolated"))
 
 
 def _beside(twin: Twin) -> tuple[Figure, ...]:

@@ -6,7 +6,6 @@ release began at which it held nothing and wanted nothing.
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -148,6 +147,8 @@ def twin_of(
 ) -> Twin:
     """Play the decisions of a stretch over `market`, and put its orders on the market's rows.
 
+    With shared margin the sleeve's own money stands behind it, not the account's: its twin may be taken over sooner.
+
     Raises:
         DataError: a bar that was decided on is not in `market`.
     """
@@ -155,7 +156,6 @@ def twin_of(
     first, last = min(rows.values()), max(rows.values())
     table = _table(stretch, rows, market, manifest)
     first_bar = min(stretch.decisions)
-    costs = dataclasses.replace(costs, margin_mode="isolated")
     result = play(market, table, costs=costs, capital=stretch.equity[first_bar])
     return Twin(
         market=market,

@@ -22,6 +22,7 @@ from live.orders import RiskGate, State
 from live.trading.carrying import (
     carried,
     decimal_of,
+    is_taken_over,
     kind_of,
     number_of,
     price_of,
@@ -309,6 +310,9 @@ class Books:
         steps = line.steps(size) * (1.0 if body["side"] == "Buy" else -1.0)
         stop, take = number_of(body["stop_loss_frac"]), number_of(body["take_profit_frac"])
         fresh = state[[at.WANTED, at.PENDING]].copy() if state[at.PENDING] == at.FRESH else None
+        if is_taken_over(body, self.release):
+            for one in self.sleeves.values():
+                one.ruined = True
         kind = kind_of(body, closes=state[at.POSITION] + steps == 0.0)
         apply_fill(state, line.terms, line.tiers, kind, steps, float(body["price"]), fee, stop, take)
         if fresh is not None and body["leg"] == "enter":

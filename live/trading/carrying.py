@@ -12,6 +12,7 @@ from autarch.engine import layout as at
 from autarch.market.types import Floats
 from live.lines import to_decimal
 from live.orders import KILL_PREFIX
+from live.trading.release import Release
 from live.trading.sleeves import InFlight, Planned
 
 if TYPE_CHECKING:
@@ -65,6 +66,11 @@ def take_over(books: Books, body: Mapping[str, Any]) -> None:
         if sleeve.terms.mode == "close":
             for state in sleeve.states.values():
                 want_flat(state)
+
+
+def is_taken_over(body: Mapping[str, Any], release: Release) -> bool:
+    """Return whether an execution's body tells that the margin of the whole account is used up."""
+    return release.margin_mode == "cross" and body["exec_type"] == "BustTrade"
 
 
 def kind_of(body: Mapping[str, Any], *, closes: bool) -> float:

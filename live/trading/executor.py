@@ -25,7 +25,7 @@ from live.trading.core import Core
 from live.trading.deciding import Deciding
 from live.trading.guarding import Guarding
 from live.trading.hearing import Hearing
-from live.trading.reconciling import Reconciling, leverage_of
+from live.trading.reconciling import Reconciling
 from live.trading.release import Patience, Release, Switch, World
 from live.trading.sending import Sending
 
@@ -116,8 +116,7 @@ class Executor:
         core, books = self.core, self.core.books
         self._refold()
         core.tradable = {symbol: True for symbol, traded in books.traded.items() if traded and self._goes_on(symbol)}
-        lines = [books.line(symbol) for symbol in books.symbols]
-        leverage = {line.symbol: wanted for line in lines if (wanted := leverage_of(line)) is not None}
+        leverage = {symbol: books.line(symbol).leverage for symbol in books.symbols}
         await core.world.venue.start(books.symbols, leverage)
         await core.look_at_clock()
         self._open({"carried": books.carried()})

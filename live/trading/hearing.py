@@ -12,12 +12,14 @@ from autarch.engine import layout as at
 from live.orders import KILL_PREFIX
 from live.ports.venue import Changed, Connected, Disturbed, Executed, Execution, News
 from live.stopping.alone import other_executor
+from live.trading.carrying import is_taken_over
 from live.trading.core import Core
 from live.trading.sleeves import entry_deadline_ms
 
 OVERLAP_MS = 600_000
 """How far behind the newest booked execution a read begins: a row may become readable late."""
 SEEN_MAX = 20_000
+TAKEN_OVER = "the venue has taken over the account's positions: the margin they share is used up"
 FORCED = ("StopLoss", "TakeProfit", "TakeOver", "Liq", "Adl")
 
 
@@ -127,6 +129,8 @@ class Hearing:
             return
         if execution.order_link_id.startswith(KILL_PREFIX):
             self._halt_after_kill(execution)
+        if is_taken_over(body, core.release):
+            core.state("REDUCING", TAKEN_OVER)
 
     def _halt_after_kill(self, execution: Execution) -> None:
         """Trade no further, unless a human has looked since and said so."""

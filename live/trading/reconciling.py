@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from autarch.canonical import EpochMs
-from autarch.engine.terms import LEVERAGE
 from autarch.errors import VenueError
 from live.lines import Line
 from live.ports.venue import Listing, OrderState, Snapshot
@@ -111,10 +110,9 @@ class Reconciling:
 
     def _leverage(self, symbol: str, line: Line, snapshot: Snapshot) -> str | None:
         shown = snapshot.positions.get(symbol)
-        wanted = leverage_of(line)
-        if shown is None or shown.leverage is None or wanted is None or shown.leverage == wanted:
+        if shown is None or shown.leverage is None or shown.leverage == line.leverage:
             return None
-        return f"{symbol}: the venue's leverage is {shown.leverage}, ours is {wanted}; somebody changed it"
+        return f"{symbol}: the venue's leverage is {shown.leverage}, ours is {line.leverage}; somebody changed it"
 
     def _stranger(self, order: OrderState) -> str | None:
         books = self.core.books
@@ -138,12 +136,6 @@ class Reconciling:
                 core.state("HALTED", text, symbol=symbol)
             else:
                 core.reconcile_ms = min(core.reconcile_ms, EpochMs(core.now_ms + core.patience.retry_ms * 2))
-
-
-def leverage_of(line: Line) -> Decimal | None:
-    """Return the leverage a line's position is held at, None where margin is shared."""
-    leverage = float(line.terms[LEVERAGE])
-    return None if leverage != leverage else Decimal(int(leverage))  # noqa: PLR0124  NaN: shared margin
 
 
 def _drift(line: Line, listing: Listing | None) -> str | None:

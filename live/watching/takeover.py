@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from autarch.errors import DeployError
 from live.lines import Line
+from live.portfolio import Account
 from live.ports.bars import Bars
 from live.ports.brain import Brain
 from live.trading.release import Held, Release, SleeveTerms, Switch, Takeover
@@ -61,6 +63,19 @@ def switch_of(
         )
 
     return switch
+
+
+def require_same_margin(present: Account, after: Account, *, tag: str) -> None:
+    """Refuse release `tag` to take over an account that it has in another margin mode.
+
+    Raises:
+        DeployError: it has; a venue changes the mode only while nothing is open.
+    """
+    if present.margin_mode != after.margin_mode:
+        raise DeployError(
+            f"{tag} has account {after.name!r} in {after.margin_mode} margin and it trades in {present.margin_mode}: "
+            "the present release goes on. Stop it flat, set the margin mode at the venue, and run again"
+        )
 
 
 def held_back(seats: Sequence[Seat], when: WhenRevoked) -> tuple[Seat, ...]:

@@ -158,12 +158,15 @@ class Scripted:
 class Desk:
     """One account on one made-up market, whose journal and book of requests outlive its executors."""
 
-    def __init__(self, folder, *, made=None, table=None, limits=WIDE, mode="each"):
+    def __init__(  # noqa: PLR0913  all but one are options
+        self, folder, *, made=None, table=None, limits=WIDE, mode="each", margin_mode="isolated"
+    ):
         self.folder, self.limits, self.capital = folder, limits, 100_000
         self.market = market() if made is None else made
         self.table = decisions(self.market, mode=mode) if table is None else table
         self.manifest = manifest(self.market.symbols, mode=mode)
-        self.lines = lines_of(self.market, self.manifest, COSTS)
+        self.costs = replace(COSTS, margin_mode=margin_mode)
+        self.lines = lines_of(self.market, self.manifest, self.costs)
         self.latch = MemoryLatch()
 
     def release(self, *, tag="v0.1.0", account="paper"):
@@ -174,6 +177,7 @@ class Desk:
             sleeves={"one_idea": terms},
             limits=self.limits,
             capital=Decimal(self.capital),
+            margin_mode=self.costs.margin_mode,
             opened={"tag": tag},
         )
 
@@ -181,7 +185,7 @@ class Desk:
         """Return an executor over `journal`; `venue` may wrap the paper venue."""
         release, markets = self.release(**named), {"one_idea": self.market}
         book = None if self.folder is None else RequestBook(self.folder / "book.sqlite3")
-        paper = recorded_venue(release, markets, COSTS, book)
+        paper = recorded_venue(release, markets, self.costs, book)
         newest = journal.last("decision", "plan", "intent")
         bars = RecordedBars(markets, after_ms=None if newest is None else newest.time_ms, move=paper.advance)
         world = World(

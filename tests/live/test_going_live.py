@@ -193,6 +193,37 @@ def test_a_wrong_secret_is_refused_and_never_shown(desk, capsys):
     assert all(b"not-the-secret" not in path.read_bytes() for path in desk.host.root.rglob("*") if path.is_file())
 
 
+def unknown(exchange, uid):  # noqa: ARG001  nothing changes at the venue
+    return {"key": "nobody-knows-this-key"}
+
+
+def shares_margin(exchange, uid):
+    exchange.set_margin_mode(uid, "REGULAR_MARGIN")
+
+
+@pytest.mark.parametrize(
+    ("rights", "change", "says"),
+    [
+        ({}, unknown, "the key is unknown there"),
+        ({"permissions": {"ContractTrade": ("Position",)}}, None, "it lacks the contract permission Order"),
+        ({"read_only": True}, None, "may only read"),
+        ({}, shares_margin, "the account is in cross margin, the portfolio says isolated"),
+    ],
+    ids=["an unknown key", "no permission to trade", "a key that reads", "another margin mode"],
+)
+def test_what_is_wrong_with_key_or_account_is_a_sentence_and_starts_nothing(desk, capsys, rights, change, says):
+    made = desk.sim.account(**rights)
+    named = None if change is None else desk.sim.do(lambda: change(desk.sim.site.exchange, made.uid))
+    desk.give(replace(made, **named) if named else made)
+
+    assert desk.run() == 2
+
+    said = capsys.readouterr().err
+    assert says in said
+    assert "Traceback" not in said
+    assert desk.sim.orders(made.uid) == []
+
+
 def test_without_a_key_the_ways_to_give_one_are_named(desk, capsys):
     assert desk.run() == 2
 
@@ -339,6 +370,31 @@ def test_a_strangers_position_halts_the_symbol_and_nothing_is_sent(desk, capsys)
     assert halted.symbol in {"", "BTCUSDT"}
     assert desk.sim.orders(made.uid) == before
     assert '"positions": {}' in capsys.readouterr().out
+
+
+def test_a_strangers_order_halts_the_symbol_and_stays(desk, monkeypatch):
+    monkeypatch.setattr("live.trading.executor.Patience", lambda: Patience(reconcile_ms=2_000, confirm_ms=3_000))
+    made = desk.sim.account()
+    exchange = desk.sim.site.exchange
+    price = Decimal(int(exchange.quotes["BTCUSDT"].last * 0.97))
+    order = CreateOrder(symbol="BTCUSDT", side="Buy", order_type="Limit", qty=Decimal("0.010"), price=price)
+    strange = desk.sim.do(lambda: exchange.create(made.uid, order))
+    desk.give(made)
+    latch = FileLatch(path=Places(root=desk.host.root, account="paper").latch, account="paper")
+
+    def end_when_halted():
+        until(lambda: bool(latch.read().halts))
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    watching = threading.Thread(target=end_when_halted)
+    watching.start()
+    with contextlib.suppress(KeyboardInterrupt):
+        assert desk.run("--json") == 0
+    watching.join()
+
+    (halted,) = latch.read().halts
+    assert "that is not ours; cancel it or use another account" in halted.why
+    assert strange.order_id in desk.sim.do(lambda: set(exchange.accounts[made.uid].open_orders))
 
 
 def with_other_step(contract):

@@ -8,6 +8,7 @@ import pytest
 from autarch.engine import layout as at
 from autarch.engine.run import backtest
 from live.journal import Journal
+from live.rehearsal import UNLIMITED
 
 from .conftest import COSTS, Desk, decisions, instrument, market
 
@@ -36,12 +37,12 @@ def paper_trades(desk):
 
 
 def backtest_trades(desk):
-    return trades_of_backtest(desk.market, desk.table, capital=float(desk.capital))
+    return trades_of_backtest(desk.market, desk.table, capital=float(desk.capital), costs=desk.costs)
 
 
-def trades_of_backtest(market, table, *, capital):
+def trades_of_backtest(market, table, *, capital, costs=COSTS):
     """Return the fills and funding of a backtest as a venue's executions tell them, and the backtest."""
-    result = backtest(market, table, costs=COSTS, capital=capital)
+    result = backtest(market, table, costs=costs, capital=capital)
     fills = []
     for f in result.fills:
         forced = int(f["kind"]) if f["kind"] >= at.STOP_OUT else 0
@@ -102,6 +103,55 @@ def test_liquidations_and_ruin_equal_the_backtests(tmp_path):
     assert at.LIQUIDATED in {fill[2] for fill in expected}
     assert by_symbol(fills) == by_symbol(expected)
     assert by_symbol(funding) == by_symbol(expected_funding)
+
+
+def crashing(*, row, factor=0.4, seed=7):
+    """Return a market that falls by 60 % at the open of `row`, and decisions that are long of all of it before."""
+    made = market(n_bars=400, seed=seed)
+    for one in made.series:
+        for name in ("open", "high", "low", "close"):
+            getattr(one, name)[row:] = np.round(getattr(one, name)[row:] * factor / 0.05) * 5 / 100
+    table = decisions(made, seed=seed + 1)
+    table.exposure[row - 10 : row + 5] = 1.9
+    table.stop_loss[:] = np.nan
+    return made, table
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("mode", ["each", "panel"])
+def test_with_shared_margin_everything_is_the_backtests_too(tmp_path, seed, mode):
+    made = market(n_bars=400, seed=seed)
+    desk = Desk(tmp_path, made=made, table=decisions(made, seed=seed + 10, mode=mode), mode=mode, margin_mode="cross")
+
+    executor = desk.run()
+
+    fills, funding = paper_trades(desk)
+    expected_fills, expected_funding, result = backtest_trades(desk)
+    assert len(expected_fills) > 150
+    assert by_symbol(fills) == by_symbol(expected_fills)
+    assert by_symbol(funding) == by_symbol(expected_funding)
+    assert executor.core.books.equity() == result.equity[-1]
+
+
+@pytest.mark.parametrize("where", ["at an open", "within a bar"])
+def test_a_shared_margin_is_taken_over_where_the_backtest_says(tmp_path, where):
+    made, table = crashing(row=200)
+    if where == "within a bar":
+        for one in made.series:
+            one.open[200] = one.high[200] = one.close[199]
+    desk = Desk(tmp_path, made=made, table=table, margin_mode="cross", limits=UNLIMITED)
+
+    executor = desk.run()
+
+    fills, funding = paper_trades(desk)
+    expected, expected_funding, result = backtest_trades(desk)
+    assert {fill[0] for fill in expected if fill[2] == at.LIQUIDATED} == {0, 1}
+    assert result.ruined_row == 200
+    assert by_symbol(fills) == by_symbol(expected)
+    assert by_symbol(funding) == by_symbol(expected_funding)
+    assert executor.core.books.equity() == pytest.approx(result.equity[-1], abs=1e-6)
+    assert executor.core.books.gate.state == "REDUCING"
+    assert "taken over" in executor.core.books.gate.reason
 
 
 def _with_instruments(made, instruments):

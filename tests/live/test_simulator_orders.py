@@ -266,3 +266,16 @@ def test_the_same_script_gives_the_same_rows_and_ids():
         return floor.exchange.drain()
 
     assert rows() == rows()
+
+
+def test_names_outlive_their_orders_but_not_for_ever_and_open_orders_keep_theirs(floor):
+    floor.account.kept = 2  # 8 to 16 names
+    floor.limit("Buy", "0.01", "900", order_link_id="rests")
+
+    for number in range(40):
+        floor.order("Sell" if number % 2 else "Buy", "0.01", order_link_id=f"n-{number}")
+
+    assert 8 <= len(floor.account.links) <= 17
+    assert len(floor.account.orders) <= 5
+    assert floor.refused(qty="0.01", order_link_id="n-33") == 110072
+    assert floor.exchange.cancel("me", "AAAUSDT", order_link_id="rests").status == "Cancelled"

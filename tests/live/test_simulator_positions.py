@@ -8,6 +8,7 @@ import pytest
 
 from live.simulator.core.prices import Delisted, FundingDue
 from live.simulator.core.requests import Refused
+from live.simulator.core.rows import ExecutionRow
 
 from .simulator_floor import Floor
 
@@ -117,3 +118,32 @@ def test_a_delisting_settles_the_position_and_cancels_what_rests(floor):
     assert floor.position == 0
     assert floor.account.executions[-1].exec_type == "Settle"
     assert floor.now(resting).status == "Cancelled"
+
+
+def test_a_shared_margin_holds_until_all_of_the_account_is_used_up_and_then_ends_everything(floor):
+    floor.exchange.set_margin_mode("me", "REGULAR_MARGIN")
+    floor.order("Sell", "40")  # 40,000 USDT, fee 22
+    floor.limit("Buy", "1", "900")
+    floor.trade(2000.0)  # isolated at 10 times it ends near 1095
+    assert floor.position == -40
+    floor.exchange.drain()
+
+    floor.trade(3600.0)
+
+    # 100,000 - 22 are used up at 1000 + 99,978 / 40 = 3499.45, on a tick; the fee to close is beyond: 76.9879
+    (bust,) = [row for row in floor.exchange.drain() if isinstance(row, ExecutionRow)]
+    assert (bust.exec_type, bust.exec_price, bust.exec_qty) == ("BustTrade", Decimal("3499.45"), Decimal(40))
+    assert floor.account.balance == pytest.approx(Decimal("-76.9879"))
+    assert floor.account.open_orders == {}
+
+
+def test_with_shared_margin_profit_may_stand_behind_another_order(floor):
+    # 40,000 at 10 times and the fees to open and close take 4,044 of 100,000: a rise by 100 is worth 4,000
+    floor.exchange.set_margin_mode("me", "REGULAR_MARGIN")
+    floor.order("Buy", "40")
+    before = floor.exchange.available("me")
+
+    floor.trade(1100.0)
+
+    # and by as much more margin is held, 400, and 2.2 of the fee to close
+    assert floor.exchange.available("me") - before == pytest.approx(Decimal("3597.8"))

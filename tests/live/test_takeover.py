@@ -18,7 +18,6 @@ from live.journal import Journal
 from live.lines import lines_of
 from live.ports.brain import Decided
 from live.trading.executor import Executor
-from live.trading.reconciling import leverage_of
 from live.trading.release import RECORDED, Release, Takeover, World
 from live.venue.paper.book import RequestBook
 from live.watching.handover import Holding
@@ -113,7 +112,7 @@ class Hall:
         world = World(journal=self.journal, venue=self.venue, bars=table.bars, brains=table.brains, clock=_Clock(self))
         self.executor = Executor(table.release, world, replace(RECORDED, batch=0))
         self.runner.run(self.executor.start())
-        leverage = {line.symbol: leverage_of(line) for line in whole.sleeves["all"].lines}
+        leverage = {line.symbol: line.leverage for line in whole.sleeves["all"].lines}
         self.runner.run(self.venue.start(SYMBOLS, leverage))  # as the next run's start would, for whoever comes later
 
     def run(self, bars):

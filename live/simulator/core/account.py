@@ -15,21 +15,32 @@ Dated = TypeVar("Dated", OrderRow, PositionRow, WalletRow)
 MarginMode = Literal["ISOLATED_MARGIN", "REGULAR_MARGIN", "PORTFOLIO_MARGIN"]
 HISTORY_MAX = 20_000
 """Closed orders, executions and past states kept of each; the venue, too, forgets."""
+NAMES = 4
+"""Names of orders kept for each row of a history."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Account:
-    """Whose orders these are. `deposited` is the USDT put in less what was taken out; `kept` bounds each history."""
+    """Whose orders these are.
+
+    Attributes:
+        deposited: The USDT put in less what was taken out.
+        kept: Bounds each history.
+        shared: Whether one margin stands behind all positions.
+        stake: USDT of it that may be lost before a shared margin is taken over; None: all of `deposited`.
+    """
 
     uid: str
     deposited: Decimal
     margin_mode: MarginMode = "ISOLATED_MARGIN"
     position_mode: int = 0  # 0 one-way, 3 hedge
     trading: bool = True
+    shared: bool = False
+    stake: Decimal | None = None
     kept: int = HISTORY_MAX
     holdings: dict[str, Holding] = field(default_factory=dict)
     open_orders: dict[str, OrderRow] = field(default_factory=dict)
-    links: dict[str, str] = field(default_factory=dict)  # orderLinkId -> orderId, for ever
+    links: dict[str, str] = field(default_factory=dict)  # orderLinkId -> orderId
     orders: dict[str, list[OrderRow]] = field(default_factory=dict)  # every state of every order
     executions: list[ExecutionRow] = field(default_factory=list)
     positions: dict[str, list[PositionRow]] = field(default_factory=dict)
@@ -53,6 +64,17 @@ class Account:
             holding = self.holdings[order.symbol]
             total += order_cost(holding, order.leaves_qty, order.price)
         return total
+
+    def name(self, link: str, order_id: str) -> None:
+        """Remember what an order of ours is called, longer than the order itself: a name is used once.
+
+        Assumes that nobody repeats a name after so many others; the venue says that it never forgets one.
+        """
+        self.links[link] = order_id
+        if len(self.links) > 2 * NAMES * self.kept:
+            old = [key for key, named in self.links.items() if named not in self.open_orders]
+            for key in old[: NAMES * self.kept]:
+                del self.links[key]
 
     def note(self, row: OrderRow | ExecutionRow | PositionRow | WalletRow) -> None:
         """Keep a row: the newest state of an order, and the histories."""

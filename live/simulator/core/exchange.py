@@ -23,6 +23,7 @@ from live.simulator.core.prices import Tape
 from live.simulator.core.quotes import Quote, band
 from live.simulator.core.requests import AmendOrder, CreateOrder, Refused
 from live.simulator.core.rows import OrderRow, PrivateRow, PublicRow, TickerRow
+from live.simulator.core.sharing import warm_up
 
 MINUTE_MS = 60_000
 
@@ -109,7 +110,10 @@ class Exchange:
             raise ValueError(f"the clock stands at {self.now_ms}; it does not go back to {to_ms}")
         while (due := self._tape.next_ms()) is not None and due <= to_ms:
             self._matching.now_ms = max(self.now_ms, due)
-            self._moving.play(self._tape.pop())
+            instant = [self._tape.pop()]
+            while self._tape.next_ms() == due:
+                instant.append(self._tape.pop())
+            self._moving.play(instant)
         self._matching.now_ms = to_ms
 
     def create(self, uid: str, request: CreateOrder) -> OrderRow:
@@ -124,7 +128,7 @@ class Exchange:
         taken = self._taken(account, quote, request)
         self._matching.tell(account, taken)
         if taken.order_link_id:
-            account.links[taken.order_link_id] = taken.order_id
+            account.name(taken.order_link_id, taken.order_id)
         self._matching.position(account, taken.symbol)
         if taken.status == "New":
             self._match_now(account, taken)
@@ -246,7 +250,11 @@ class Exchange:
         account = self.accounts[uid]
         if mode != account.margin_mode and any(holding.is_open for holding in account.holdings.values()):
             raise Refused(3400045, "Set margin mode failed")
-        account.margin_mode = mode
+        account.margin_mode, account.shared = mode, mode == "REGULAR_MARGIN"
+        for holding in account.holdings.values():
+            holding.share(shares=account.shared)
+        if account.shared:
+            warm_up(account)
 
     def deleverage(self, uid: str, symbol: str, qty: Decimal) -> None:
         """Close part of a position as auto-deleveraging does, at the last price."""
@@ -262,12 +270,15 @@ class Exchange:
             account.holdings[contract.symbol].list_as(contract)
 
     def available(self, uid: str) -> Decimal:
-        """Return what the account may still put behind a position, USDT."""
+        """Return what the account may still put behind a position, USDT; a shared margin counts open profit too."""
         account = self.accounts[uid]
-        used = sum(
-            (h.margins(self.quotes[symbol].mark)[0] for symbol, h in account.holdings.items() if h.is_open), Decimal(0)
-        )
-        return account.balance - used - account.order_margin()
+        free = account.balance - account.order_margin()
+        for symbol, holding in account.holdings.items():
+            if holding.is_open:
+                mark = self.quotes[symbol].mark
+                free -= holding.margins(mark)[0]
+                free += holding.unrealised(mark) if account.shared else 0
+        return free
 
     def ticker(self, symbol: str) -> TickerRow:
         """Return a symbol's newest prices.

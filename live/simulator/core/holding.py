@@ -13,6 +13,7 @@ import numpy as np
 from autarch.canonical import EpochMs
 from autarch.engine import layout as at
 from autarch.engine import rules
+from autarch.engine.margin import worst_at_open, worst_inside
 from autarch.engine.position import (
     apply_fill,
     fill_market,
@@ -23,6 +24,8 @@ from autarch.engine.position import (
     settle_delisted,
 )
 from autarch.engine.state import new_state
+from autarch.engine.terms import LEVERAGE
+from autarch.market.types import Floats
 from live.lines import to_decimal
 from live.simulator.core.contract import Contract
 
@@ -54,6 +57,7 @@ class Holding:
         self.state = new_state()
         self.leverage = leverage
         self.created_ms = EpochMs(0)
+        self.shares = False
         self._terms = contract.at_leverage(leverage)
         self._out = np.empty((at.EVENTS_A_BAR, at.N_EVENT))
         self._known: dict[tuple[str, float], Any] = {}
@@ -68,17 +72,23 @@ class Holding:
         if not contract.is_on_step(coins):
             raise ValueError(f"{contract.symbol}: {coins} is not a multiple of {contract.instrument.qty_step}")
         self.contract = contract
-        self._terms = contract.at_leverage(self.leverage)
         self.state[at.POSITION] = contract.steps(coins)
-        self._known.clear()
+        self._stand()
 
     def set_leverage(self, leverage: Decimal) -> None:
         """Take another leverage; an open position's margin and liquidation move with it."""
         self.leverage = leverage
-        self._terms = self.contract.at_leverage(leverage)
-        if self.is_open:
-            self._refresh()
-        self._known.clear()
+        self._stand()
+
+    def share(self, *, shares: bool) -> None:
+        """Stand behind a margin that all positions of the account share, or behind its own again."""
+        self.shares = shares
+        self._stand()
+
+    @property
+    def terms(self) -> Floats:
+        """The engine's terms vector that the position stands under."""
+        return self._terms
 
     @property
     def is_open(self) -> bool:
@@ -113,7 +123,7 @@ class Holding:
     @property
     def bust_price(self) -> Decimal | None:
         """The price at which the margin is gone."""
-        return self._once("bust_price", self._bust) if self.is_open else None
+        return self._once("bust_price", self._bust) if self.is_open and not self.shares else None
 
     @property
     def realised(self) -> Decimal:
@@ -136,8 +146,8 @@ class Holding:
     def _margins(self, mark: float) -> tuple[Decimal, Decimal]:
         bust = self.bust_price
         size, fee = abs(self.qty), self.contract.instrument.taker_fee
-        to_close = size * (bust if bust is not None else Decimal(0)) * fee
         value = size * to_decimal(mark)
+        to_close = (value if bust is None else size * bust) * fee
         kept = to_decimal(rules.maintenance(float(value), 0.0, self.contract.tiers))
         return value / self.leverage + to_close, kept + to_close
 
@@ -206,6 +216,17 @@ class Holding:
         count = inside_bar(self.state, self._terms, self.contract.tiers, open_, high, low, depth, self._out, 0)
         return self._event(0) if count else None
 
+    def worst(self, open_: float, high: float, low: float, *, at_open: bool) -> float:
+        """Return the worst price at which the position can still be held at an open, or between extremes."""
+        return worst_at_open(self.state, open_) if at_open else worst_inside(self.state, open_, high, low)
+
+    def taken_over(self, state: Floats, event: Floats) -> Filled:
+        """Be what a takeover of the whole account has left of it, and return the fill."""
+        self.state[:] = state
+        self._out[0] = event
+        self._known.clear()
+        return self._event(0)
+
     def settle(self, price: float) -> Filled | None:
         """Close what is held as a delisting does; None when flat."""
         self._known.clear()
@@ -261,12 +282,21 @@ class Holding:
             self.state[at.STOP], self.state[at.TAKE] = stop, take
         self.state[at.LATCH] = 0.0  # a latch is the executor's; the venue knows none
 
+    def _stand(self) -> None:
+        """Stand under the leverage and the margin that are set, and liquidate where they say."""
+        self._terms = self.contract.at_leverage(self.leverage)
+        if self.shares:
+            self._terms[LEVERAGE] = math.nan
+        if self.is_open:
+            self._refresh()
+        self._known.clear()
+
     def _refresh(self) -> None:
         self.state[at.LIQUIDATION] = rules.liquidation_price(
             abs(self._coins()),
             float(self.state[at.ENTRY]),
             rules.sign(self.state[at.POSITION]),
-            float(self.leverage),
+            float(self._terms[LEVERAGE]),
             float(self.contract.instrument.taker_fee),
             self.contract.tiers,
             float(self.state[at.DRAINED]),
@@ -302,5 +332,7 @@ def warm_up(contract: Contract) -> None:
     holding.unrealised(1.0)
     holding.jump(1.0, 0.0)
     holding.sweep(1.0, 1.0, 1.0, 0.0)
+    holding.worst(1.0, 1.0, 1.0, at_open=True)
+    holding.worst(1.0, 1.0, 1.0, at_open=False)
     holding.force(at.REDUCE, -1.0, 1.0, fee_rate=0.0)
     holding.settle(1.0)

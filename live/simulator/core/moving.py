@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 
 from live.lines import to_decimal
@@ -20,6 +20,7 @@ from live.simulator.core.prices import (
 )
 from live.simulator.core.quotes import Quote, band, closed_bar
 from live.simulator.core.rows import OrderRow, TradeRow
+from live.simulator.core.sharing import stages, try_margin
 
 MatchNow = Callable[[Account, OrderRow], None]
 
@@ -43,7 +44,20 @@ class Moving:
         self._bar_ms = bar_ms
         self._public = public
 
-    def play(self, event: PriceEvent) -> None:
+    def play(self, instant: Sequence[PriceEvent]) -> None:
+        """Let happen what happens at one instant; a shared margin is tried before anything is met at its prices."""
+        sharing = [account for account in self._holders() if account.shared]
+        if not sharing:
+            for event in instant:
+                self._play(event)
+            return
+        for events in stages(instant):
+            for account in sharing:
+                try_margin(self._matching, account, events)
+            for event in events:
+                self._play(event)
+
+    def _play(self, event: PriceEvent) -> None:
         """Let one event happen; what names an unknown symbol concerns nobody here."""
         quote = self._matching.quotes.get(event.symbol)
         if quote is None:

@@ -40,7 +40,8 @@ What = Literal["order", "cancel", "stops", "leverage"]
 UID = "paper"
 QUOTED = ("last", "mark", "depth", "at_open", "traded", "marked", "funding_rate")
 ABUNDANT = Decimal(1000)
-"""Times its capital a paper account holds: what a sleeve may lose is its own matter, margin is not tried here."""
+"""Times its capital a paper account holds, so that no order lacks margin: what may be lost is a sleeve's own matter,
+or, where margin is shared, what the capital stands behind."""
 KEPT = 500
 """Newest rows of each of its histories: who trades reads back some minutes, and a month must not fill the memory."""
 
@@ -81,6 +82,9 @@ class PaperVenue:
         self._book = RequestBook() if book is None else book
         self._again = deque(self._book.requests())
         self._account = exchange.open_account(UID, capital * ABUNDANT, kept=KEPT)
+        if margin_mode == "cross":
+            self._account.stake = capital
+            exchange.set_margin_mode(UID, "REGULAR_MARGIN")
         self._news: deque[News] = deque()
         self._rang = asyncio.Event()
         exchange.drain()
@@ -299,7 +303,7 @@ class PaperVenue:
             symbol=symbol,
             size=holding.qty,
             entry_price=holding.entry,
-            leverage=holding.leverage if self._margin_mode == "isolated" else None,
+            leverage=holding.leverage,
             stop_loss=holding.stop_loss,
             take_profit=holding.take_profit,
             liq_price=holding.liq_price,

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 from decimal import Decimal
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autarch.errors import RefusedError
+from autarch.errors import DeployError, RefusedError
+from live.stopping.accounts import account_named
 from live.trading.release import Held
 from live.watching.handover import Holding
 from live.watching.seats import NOBODY, first_seats, hand_over, seats_from_json, seats_to_json
+from live.watching.takeover import require_same_margin
 
 SYMBOLS = ("AUSDT", "BUSDT", "CUSDT")
 TAGS = ("v0.1.0", "v0.2.0", "v0.3.0")
@@ -120,3 +123,12 @@ def test_through_any_chain_of_releases_every_position_has_one_keeper(released, c
         assert len({seat.key for seat in seats}) == len(seats)
         traded = [symbol for seat in seats if seat.mode == "trade" for symbol in seat.symbols]
         assert len(traded) == len(set(traded))
+
+
+def test_a_release_that_has_the_account_in_another_margin_mode_does_not_take_over():
+    present = account_named("main", "sim", "http://127.0.0.1:1")
+    shared = dataclasses.replace(present, margin_mode="cross")
+
+    require_same_margin(present, dataclasses.replace(present), tag="v0.2.0")
+    with pytest.raises(DeployError, match=r"v0\.2\.0 has account 'main' in cross margin and it trades in isolated"):
+        require_same_margin(present, shared, tag="v0.2.0")
