@@ -30,6 +30,7 @@ from .running import Summary, live, spread
 PAGE = Path(__file__).with_name("reliability.md.in")
 KEPT = Path(".autarch/reliability")
 EACH, FEWER = 50, 20
+REAL = ("latency", "throughput", "month", "deciding", "rollback")
 AGAINST = "fills against the open of their bar, half spread and impact included"
 Rows = list[tuple[str, str]]
 
@@ -211,7 +212,7 @@ def fills_told(found: Mapping[str, Any]) -> Rows:
 def _real(asked: argparse.Namespace) -> Mapping[str, Any]:
     """Run the benchmarks whose processes and sockets are real, and keep what they print."""
     runs = []
-    for name, more in (("deaths", ["--deaths", str(asked.deaths)]), ("latency", []), ("throughput", []), ("month", [])):
+    for name, more in (("deaths", ["--deaths", str(asked.deaths)]), *((name, ()) for name in REAL)):
         words = ["live." + name, *more]
         load, _, _ = os.getloadavg()
         print(*words, file=sys.stderr)

@@ -27,7 +27,8 @@ LONELY = (
     (("held", "leverage"),),
     (("entering", "accept_then_10000"),),
 )
-"""Faults that show little of themselves: each has some lives in which nothing else goes wrong."""
+"""What shows little of itself: each has some lives in which nothing else goes wrong. All but the first are one fault:
+reads that lag are noticed by nobody who hears the stream, so the stream breaks off as well."""
 LONELY_EVERY = 8  # seeds
 SETTLED_MS = 15_000  # after a bar, by when its entry has its stop
 QUIET_BARS = 3  # of a life that is led: what comes before its aim would lead elsewhere

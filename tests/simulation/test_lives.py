@@ -8,7 +8,7 @@ from .crashes import LIVES, awaits_of_code, die_at, points_of, summed
 from .faults import PAIRS
 from .running import live, many, spread
 
-SEEDS, SOAKED = 500, 2000
+SEEDS, SOAKED = 2000, 4000
 JOBS = 2
 
 
@@ -44,16 +44,16 @@ def test_every_append_can_be_the_last_of_a_process():
 
 
 @pytest.mark.slow
-def test_no_seed_loses_or_repeats_an_order():
+def test_no_seed_loses_or_repeats_an_order_and_nearly_all_pairs_meet():
     summary = many(range(SEEDS), jobs=JOBS)
 
     assert summary.broken == {}
     assert summary.lives == SEEDS
-    assert len(summary.met & set(PAIRS)) >= 0.7 * len(PAIRS)
+    assert len(summary.met & set(PAIRS)) >= 0.95 * len(PAIRS)
 
 
 @pytest.mark.soak
-def test_no_seed_of_many_loses_or_repeats_an_order_and_most_pairs_meet():
+def test_no_seed_of_many_more_loses_or_repeats_an_order():
     summary = many(range(SEEDS, SOAKED), jobs=JOBS)
 
     assert summary.broken == {}
