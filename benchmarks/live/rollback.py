@@ -71,7 +71,7 @@ def make_workspace(yard: release_yard.ReleaseYard, sim: Sim, root: Path) -> tupl
     (root / CONFIG_NAME).write_bytes(render_config(Config(schema=1, forge=ForgeSection(repository="local/autarch"))))
     host = Host(root=root / ".autarch/host")
     host.save_trust(dataclasses.replace(yard.host.trust(), ledger_floor=None))
-    deployer: Deployer = dataclasses.replace(yard.deployer(engine=engine_digest()), host=host)
+    deployer: Deployer = dataclasses.replace(yard.deployer(engine=release_yard.ENGINE), host=host)
     switch_to(host, deployer.verify(OLD), ())
     deployer.verify(NEW)
     config = root.with_name("config")  # no key lies where agents work
