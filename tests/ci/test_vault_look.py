@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 
 from autarch.evidence.sealing import place_key, seal
@@ -13,6 +14,7 @@ from autarch.market.load import load_market
 from autarch.market.parts import DAY_MS, looked_until_ms
 from autarch.repo import signing
 from ci.vault.bars import _chained, rows_until
+from ci.vault.days import live_days
 from ci.vault.looking import Question, compared, look
 from ci.vault.opening import Vault
 
@@ -140,3 +142,30 @@ def test_a_run_of_one_part_is_that_part(inputs) -> None:
 
     assert found.close.tolist() == series.close[5:].tolist()
     assert (found.symbol, found.funding_ms.tolist()) == (series.symbol, series.funding_ms.tolist())
+
+
+def test_days_in_live_form_begin_at_the_first_bar_that_is_asked_about(inputs, workers, kit) -> None:
+    start, end = inputs.lock.splits.span("holdout")
+    since = end - 3 * DAY_MS
+    market = load_market(inputs.lock, split="holdout", symbols=("BTCUSDT",), interval="15m", stores=inputs.stores)
+
+    def days(since_ms: int):
+        source = kit.candidate(STILL).source
+        return live_days(
+            [workers.main],
+            stores=inputs.stores,
+            lock=inputs.lock,
+            source=source,
+            split="holdout",
+            capital=1e4,
+            since_ms=since_ms,
+        )
+
+    found, none = days(since), days(end)
+
+    assert start < since
+    assert found.from_ms == market.ts[np.searchsorted(market.ts, since)]
+    assert found.to_ms == market.ts[-1] + market.interval_ms
+    assert (found.daily == 0.0).all()
+    assert found.daily.size in {3, 4}
+    assert (none.from_ms, none.to_ms, none.daily.size) == (None, None, 0)
