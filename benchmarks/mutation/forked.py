@@ -25,6 +25,9 @@ WARM = ("numpy", "pandas", "talib", "numba", "msgspec", "hypothesis", "pytest", 
 TEST_CPU_S = 20.0
 """User CPU time a test may burn in its own process; no fast test needs half of it on a slow machine."""
 
+COMPILING_CPU_S = 150.0
+"""The same where the first test to need a changed kernel compiles it: 35 s on an idle machine, twice that on a busy one."""
+
 RUN_S = 1_800
 _OURS = ("autarch", "ci", "agents", "live", "benchmarks", "tests")
 _POLL_S = 0.05
@@ -116,7 +119,7 @@ def _become(copy: Path, arguments: Sequence[str], cache: Path, note: Path, *, in
         sys.path[:] = [str(copy), *(path for path in sys.path if not _is_project(path))]
         for name in [name for name in sys.modules if name.partition(".")[0] in _OURS]:
             del sys.modules[name]
-        plugins: list[Any] = [_Watch(note)]
+        plugins: list[Any] = [_Watch(note, TEST_CPU_S if interpreted else COMPILING_CPU_S)]
         if interpreted:
             plugins.append(_Interpreter(copy))
         code = int(pytest.main([*_ALWAYS, *arguments], plugins=plugins))
@@ -134,8 +137,8 @@ def _is_project(path: str) -> bool:
 class _Watch:
     """Writes which test runs and which fails, and ends the process when one burns its time."""
 
-    def __init__(self, note: Path) -> None:
-        self._note = note
+    def __init__(self, note: Path, cpu_s: float) -> None:
+        self._note, self._cpu_s = note, cpu_s
 
     def _write(self, at: str, failed: str | None) -> None:
         self._note.write_text(json.dumps({"at": at, "failed": failed}))
@@ -150,7 +153,7 @@ class _Watch:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         self._write(item.nodeid, None)
-        signal.setitimer(signal.ITIMER_VIRTUAL, TEST_CPU_S)
+        signal.setitimer(signal.ITIMER_VIRTUAL, self._cpu_s)
         try:
             return (yield)
         finally:
