@@ -26,7 +26,7 @@ TEST_CPU_S = 20.0
 """User CPU time a test may burn in its own process; no fast test needs half of it on a slow machine."""
 
 COMPILING_CPU_S = 150.0
-"""The same where the first test to need a changed kernel compiles it: 35 s on an idle machine, twice that on a busy one."""
+"""The same where the first test to need a changed kernel compiles it: 35 s on an idle machine, more on a busy one."""
 
 RUN_S = 1_800
 _OURS = ("autarch", "ci", "agents", "live", "benchmarks", "tests")
