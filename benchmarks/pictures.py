@@ -80,6 +80,7 @@ def take(address: str, folder: Path) -> None:
     ):
         tab = browser.new_context(color_scheme="light").new_page()
         tab.goto(address)
+        tab.goto(f"{place}/live/paper")  # its twin is compared beside, and there by the time of its picture
         for name, page, height in PAGES:
             _picture(tab, f"{place}{page}", folder / f"{name}.png", height)
             print(folder / f"{name}.png")
