@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -140,6 +142,27 @@ def test_superior_predictive_ability_agrees_with_the_vector(row):
 
     expected = (row["p_lower"], row["p_consistent"], row["p_upper"])
     assert (found.lower, found.consistent, found.upper) == pytest.approx(expected, abs=1e-9)
+
+
+ALONE = """
+import sys
+import numpy as np
+from autarch.stats.superior import superior
+returns = np.random.RandomState(0).normal(size=(200, 3))
+told = superior(returns, np.zeros(200), seed=1)
+print([name for name in ("arch", "matplotlib", "statsmodels", "scipy.stats") if name in sys.modules])
+from arch.bootstrap import SPA
+whole = SPA(np.zeros(200), -returns, block_size=10, reps=1000, bootstrap="stationary", studentize=True, seed=1)
+whole.compute()
+print([told.lower, told.consistent, told.upper] == [whole.pvalues[name] for name in ("lower", "consistent", "upper")])
+print("arch.univariate" in sys.modules)
+"""
+
+
+def test_the_test_imports_no_model_of_volatility_answers_as_the_whole_package_and_leaves_it_whole():
+    answer = subprocess.run([sys.executable, "-c", ALONE], capture_output=True, text=True, check=False)
+
+    assert answer.stdout.splitlines() == ["[]", "True", "True"], answer.stderr
 
 
 def test_the_reality_check_needs_series_that_fit():
