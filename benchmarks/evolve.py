@@ -1,19 +1,19 @@
 """The loop measured without a model: `python -m benchmarks.evolve [planted|empty|pace] [--option N ...]`.
 
-planted  On markets with two planted edges each a blind grammar writes and edits strategies: the loop beside as many
+planted  On markets with several planted edges each a blind grammar writes and edits strategies: the loop beside as many
          drawn anew (IID). Paired differences with a bootstrap interval, on train and on bars neither saw.
 empty    On markets without any edge a scripted human asks the test for promotion about every finalist of every night.
          All promotions are false; the share of epochs with one is held to the epoch's alpha.
 pace     How many candidates an hour are fully gated on 5 symbols x 70,000 bars, in one process and two, and by one Dask
          worker and two, with CPU seconds a candidate. Wall time: an idle machine.
 
-`planted` and `empty` keep the journal in memory: what is measured is the search, and Git makes no difference to it.
+`empty` keeps the journal in memory, and `planted` (benchmarks/evolve_planted.py) has none: what is measured is the
+search, and Git makes no difference to it.
 """
 
 from __future__ import annotations
 
 import argparse
-import itertools
 import math
 import os
 import resource
@@ -23,11 +23,10 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 
 from agents.evolution.assessing import Terms, place_of
@@ -45,56 +44,21 @@ from autarch.evaluation.playing import play_decisions
 from autarch.evidence.epoch import rule_of
 from autarch.manifest import StrategySource, parse_source
 from autarch.market import load_market, read_lock
-from autarch.market.build import build, write_blobs
-from autarch.market.lock_toml import lock_toml
-from autarch.market.stores import Stores
-from autarch.market.synth import SynthSymbol
-from autarch.market.synth_dataset import SYMBOLS, default_spec, synth_recipe
-from autarch.market.synth_edges import Edge, EdgeKind
+from autarch.market.synth_dataset import SYMBOLS, default_spec
 from autarch.market.types import Floats
-from autarch.metrics import sharpe
 from autarch.numerics import pinned_environment, unpinned_variables
 from autarch.repo.git import GitRepo
 from autarch.repo.objects import Person
 from autarch.stats.online import Tested
+from benchmarks.evolve_grounds import ROOT, Ground, ground, settings_with
 from benchmarks.evolve_memory import MemoryRepo
+from benchmarks.evolve_planted import planted
 from ci.promotion.deciding import decide
 
-ROOT = Path(__file__).resolve().parent.parent
 WHO = Person(name="bench", email="bench@autarch.invalid", when_s=1_700_000_000)
-EDGES: tuple[EdgeKind, ...] = ("trend", "reversion", "breakout", "funding")
-STRENGTHS = (0.03, 0.07)
-RESAMPLES = 10_000
 NIGHT = 25
 ASKED_A_NIGHT = 2
 WARMING = 2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ground:
-    """One synthetic market: its lock as bytes, and where its bars are."""
-
-    lock: bytes
-    stores: Stores
-
-
-def ground(folder: Path, *, seed: int, edges: tuple[Edge, ...], bars: int, symbols: Sequence[SynthSymbol]) -> Ground:
-    """Make a market; half of it is train, most of the rest is holdout."""
-    spec = replace(default_spec(seed=seed, edges=edges, n_bars=bars), symbols=tuple(symbols))
-    built = build(synth_recipe(spec, name=f"world_{seed}", shares=(50, 45, 5)))
-    stores = Stores.under(folder)
-    write_blobs(built, stores)
-    return Ground(lock=lock_toml(built.lock), stores=stores)
-
-
-def settings_with(*, per_round: int, baseline: float, gated: bool) -> Settings:
-    """Return main's settings for a measurement: no end by stagnation; everything is gated, or nothing."""
-    found = parse_settings((ROOT / "agents/evolve.toml").read_bytes())
-    loop = msgspec.structs.replace(
-        found.loop, candidates_per_round=per_round, baseline_frac=baseline, stagnant_rounds_max=10_000
-    )
-    gate = msgspec.structs.replace(found.gate, score_min=-1e9 if gated else 1e9, minutes_per_day_max=1e9)
-    return msgspec.structs.replace(found, loop=loop, gate=gate)
 
 
 def run_loop(  # noqa: PLR0913  what a run is made of
@@ -163,63 +127,6 @@ def unseen_returns(source: StrategySource, where: Ground) -> Floats | None:
 
 
 _BOUNDS = parse_settings((ROOT / "agents/evolve.toml").read_bytes()).archive
-
-
-# -- planted ------------------------------------------------------------------------------------------------
-
-
-def planted(*, markets: int, evaluations: int, bars: int) -> None:
-    """Print the paired differences between the loop and IID."""
-    rows = []
-    pairs = list(itertools.combinations(EDGES, 2))
-    for number in range(markets):
-        rng = np.random.default_rng(1_000 + number)
-        edges = tuple(Edge(kind=kind, strength=float(rng.uniform(*STRENGTHS))) for kind in pairs[number % len(pairs)])
-        with tempfile.TemporaryDirectory() as name:
-            where = ground(Path(name) / "data", seed=1_000 + number, edges=edges, bars=bars, symbols=SYMBOLS[:1])
-            found = {arm: best_of(where, arm, evaluations, seed=number) for arm in ("loop", "iid")}
-        rows.append([*found["loop"], *found["iid"]])
-        print(
-            f"market {number + 1:3d} {'+'.join(e.kind for e in edges):19s}  train {rows[-1][0]:+6.2f} loop "
-            f"{rows[-1][2]:+6.2f} iid   unseen {rows[-1][1]:+6.2f} loop {rows[-1][3]:+6.2f} iid",
-            flush=True,
-        )
-        if len(rows) % 10 == 0 or len(rows) == markets:
-            tell_difference(np.array(rows), evaluations)
-
-
-def tell_difference(table: Floats, evaluations: int) -> None:
-    """Print how far the loop is ahead over the markets so far; `table` as `planted` gathers it."""
-    for label, mine, other in (("train score", 0, 2), ("unseen Sharpe", 1, 3)):
-        difference = table[:, mine] - table[:, other]
-        low, high = interval(difference)
-        wins = int((difference > 0).sum())
-        print(
-            f"{label:14s} loop - iid: mean {difference.mean():+.3f}, 95 % interval [{low:+.3f}, {high:+.3f}], "
-            f"{wins} of {len(table)} markets won, {evaluations} evaluations an arm",
-            flush=True,
-        )
-
-
-def best_of(where: Ground, arm: str, evaluations: int, *, seed: int) -> tuple[float, float]:
-    """Return the best train score of one arm, and the annual Sharpe ratio of whoever has it on unseen bars."""
-    settings = settings_with(per_round=4, baseline=1.0 if arm == "iid" else 0.0, gated=False)
-    repo, base = scratch_repo()
-    candidates, journal = run_loop(repo, where, settings=settings, rounds=evaluations // 4, seed=seed, base=base)
-    members = [c for c in candidates if c.is_member and c.score is not None]
-    if not members:
-        return 0.0, 0.0
-    best = max(members, key=lambda c: c.score or 0.0)
-    unseen = unseen_returns(source_of(best, journal), where)
-    return best.score or 0.0, 0.0 if unseen is None else sharpe(unseen) or 0.0
-
-
-def interval(differences: Floats) -> tuple[float, float]:
-    """Return a 95 % percentile bootstrap interval of the mean (Efron 1979), seeded."""
-    rng = np.random.default_rng(7)
-    means = rng.choice(differences, size=(RESAMPLES, differences.size)).mean(axis=1)
-    low, high = np.quantile(means, (0.025, 0.975))
-    return float(low), float(high)
 
 
 # -- empty --------------------------------------------------------------------------------------------------
@@ -362,13 +269,15 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.evolve", description=__doc__)
     parser.add_argument("part", nargs="?", choices=("planted", "empty", "pace", "all"), default="all")
     parser.add_argument("--markets", type=int, default=6)
-    parser.add_argument("--evaluations", type=int, default=40)
+    parser.add_argument("--first", type=int, default=1_000, help="seed of the first planted market")
+    parser.add_argument("--kinds", type=int, default=3, help="edges of each planted market")
+    parser.add_argument("--evaluations", type=int, default=200)
     parser.add_argument("--candidates", type=int, default=400)
     parser.add_argument("--bars", type=int, default=24_000)
     parser.add_argument("--dask", action="store_true")
     told = parser.parse_args(argv)
     if told.part in {"planted", "all"}:
-        planted(markets=told.markets, evaluations=told.evaluations, bars=told.bars)
+        planted(markets=told.markets, evaluations=told.evaluations, bars=told.bars, first=told.first, kinds=told.kinds)
     if told.part in {"empty", "all"}:
         empty(candidates=told.candidates, markets=told.markets, bars=told.bars)
     if told.part == "pace":

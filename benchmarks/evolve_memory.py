@@ -28,8 +28,11 @@ class MemoryRepo(GitRepo):
         return self._refs.get(ref)
 
     def update_ref(self, ref: str, new: str | None, *, old: str | None) -> None:  # noqa: ARG002  nobody else writes
-        """Move a reference."""
-        self._refs[ref] = new or ""
+        """Move a reference, or with None take it away."""
+        if new is None:
+            self._refs.pop(ref, None)
+        else:
+            self._refs[ref] = new
 
     def cat_blob(self, oid: str) -> bytes:
         """Return a blob."""

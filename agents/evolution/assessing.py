@@ -34,7 +34,7 @@ from autarch.manifest import ParamValue, StrategySource, parse_source
 from autarch.market import load_market, read_lock
 from autarch.market.lock_types import DatasetLock
 from autarch.market.stores import Stores
-from autarch.market.types import Floats, Market
+from autarch.market.types import Bools, Floats, Market
 from autarch.metrics import daily_returns
 from autarch.sandbox.source_policy import check_source
 from autarch.sandbox.worker import Worker
@@ -42,6 +42,7 @@ from autarch.sweep import score_of
 
 MARKETS_KEPT = 4
 SKETCHES_KEPT = 64
+DAYS_KEPT = 16
 DETAIL_MAX = 400
 KEPT_METRICS = (
     "sharpe", "total_return", "annual_return", "max_drawdown", "turnover_per_day", "fees", "funding", "round_trips",
@@ -106,7 +107,7 @@ def sketch(terms: Terms, source: StrategySource) -> Sketch:
     if known is not None:
         return known
     try:
-        return place.keep(source, _sketch_of(place, _whole(place, source)))
+        return place.keep(source, _sketched(place, _whole(place, source)))
     except (StrategyError, UsageError, DataError) as error:
         return Sketch(stopped="fault", detail=str(error)[:DETAIL_MAX])
 
@@ -137,7 +138,7 @@ def tune(terms: Terms, source: StrategySource, *, seed: int) -> Tuned:
     if shown is None:
         seen = Sketch(stopped="fault", detail=str(played[0])[:DETAIL_MAX])
     else:
-        seen = _sketch_of(place, replace(shown, source=better))
+        seen = _sketched(place, replace(shown, source=better))
     return Tuned(source=better, sketch=seen, trials=trials, kept_own=kept, walk_forward=walk.walk_forward, own=walk.own)
 
 
@@ -187,13 +188,34 @@ def _whole(place: Place, source: StrategySource) -> Played:
     return play_decisions(source, decisions, market, costs=place.costs, capital=place.terms.capital)
 
 
+def _sketched(place: Place, played: Played) -> Sketch:
+    return sketch_of(played, lock=place.lock, bounds=place.terms.bounds, days=place.days_kept)
+
+
 def _with(source: StrategySource, params: Mapping[str, ParamValue]) -> StrategySource:
     manifest = source.manifest
     written = with_numbers(source.manifest_bytes, params)
     return parse_source(slug=manifest.name, manifest_bytes=written, code=source.code)
 
 
-def _sketch_of(place: Place, played: Played) -> Sketch:
+class DaysKept:
+    """The days of a market by its volatility, for each choice of symbols, interval and first row; of one split."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[tuple[object, ...], Mapping[str, Bools]] = OrderedDict()
+
+    def of(self, played: Played) -> Mapping[str, Bools]:
+        """Return `behaviour.days_of(played)`, reckoned once: they are the market's, whoever trades it."""
+        key = (played.decisions.symbols, played.market.interval_ms, played.decisions.first_row())
+        if key not in self._known:
+            self._known[key] = behaviour.days_of(played)
+            while len(self._known) > DAYS_KEPT:
+                self._known.popitem(last=False)
+        return self._known[key]
+
+
+def sketch_of(played: Played, *, lock: DatasetLock, bounds: Archive, days: DaysKept) -> Sketch:
+    """Return the sketch of what has been played on train; `bounds` of the archive, `days` kept for the next."""
     digest = played.decisions.digest()
     if not played.result.fills.size:
         return Sketch(stopped="score", detail="it never trades on train", decisions=digest)
@@ -205,7 +227,6 @@ def _sketch_of(place: Place, played: Played) -> Sketch:
         found = score_of(played.result.equity[row:], market.ts[row:], interval_ms=market.interval_ms)
     except StrategyError as error:
         return Sketch(stopped="score", detail=str(error)[:DETAIL_MAX], decisions=digest)
-    lock = place.lock
     seen = behaviour.signature_of(played, span=lock.splits.span("train"), symbols=lock.symbols)
     return Sketch(
         decisions=digest,
@@ -214,8 +235,8 @@ def _sketch_of(place: Place, played: Played) -> Sketch:
         cell=behaviour.cell_of(
             played.metrics,
             bias=behaviour.bias_of(seen),
-            regime=behaviour.regime_of(played),
-            bounds=place.terms.bounds,
+            regime=behaviour.regime_of(played, days.of(played)),
+            bounds=bounds,
         ),
         metrics={name: played.metrics.get(name) for name in KEPT_METRICS},
         signature=seen.packed(),
@@ -270,6 +291,7 @@ class Place:
         self.worker = Worker(allow_weak=terms.allow_weak).__enter__()
         self._markets: OrderedDict[tuple[object, ...], Market] = OrderedDict()
         self._sketches: OrderedDict[str, Sketch] = OrderedDict()
+        self.days_kept = DaysKept()
 
     def known(self, source: StrategySource) -> Sketch | None:
         """Return the sketch of the very same files, where this process has drawn it lately."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from agents.evolution.settings import Archive
 from autarch.errors import DataError
 from autarch.evaluation.playing import Played
+from autarch.market.types import Bools
 from autarch.metrics import buy_and_hold, daily_returns
 from autarch.metrics.regimes import regimes
 
@@ -23,6 +24,7 @@ LEVELS: Final = 100
 _MAX: Final = 32_767
 _BYTES_MAX: Final = 64 << 20
 _ALIKE_STEPS: Final = 5
+_TOGETHER: Final = 32
 _REGIMES: Final = ("calm", "usual", "wild")
 
 
@@ -93,16 +95,30 @@ def resemblance(one: Signature, other: Signature) -> Resemblance:
     Raises:
         ValueError: they are of other symbols.
     """
-    if one.symbols != other.symbols:
-        raise ValueError(f"signatures of {one.symbols} and {other.symbols} cannot be compared")
-    a, b = one.levels.astype(np.float64), other.levels.astype(np.float64)
-    held = (a != 0.0) | (b != 0.0)
-    if not held.any():
-        return Resemblance(alike=0.0, direction=0.0)
-    same = (np.sign(a) == np.sign(b)) & (np.abs(a - b) <= _ALIKE_STEPS)
-    size = float((a * a).sum()) * float((b * b).sum())
-    cosine = float((a * b).sum()) / float(np.sqrt(size)) if size > 0.0 else 0.0
-    return Resemblance(alike=float(same[held].mean()), direction=min(1.0, cosine))
+    return next(resemblances(one, [other]))
+
+
+def resemblances(one: Signature, others: Sequence[Signature]) -> Iterator[Resemblance]:
+    """Yield how alike `one` and each of `others` are, some dozens reckoned together.
+
+    Raises:
+        ValueError: one of them is of other symbols.
+    """
+    a = one.levels.ravel().astype(np.float64)
+    for start in range(0, len(others), _TOGETHER):
+        part = others[start : start + _TOGETHER]
+        for other in part:
+            if one.symbols != other.symbols:
+                raise ValueError(f"signatures of {one.symbols} and {other.symbols} cannot be compared")
+        b = np.stack([other.levels.ravel() for other in part]).astype(np.float64)
+        held = (a != 0.0) | (b != 0.0)
+        same = (np.abs(a - b) <= _ALIKE_STEPS) & (np.sign(a) == np.sign(b)) & held
+        n_held, n_same = held.sum(axis=1), same.sum(axis=1)
+        size, shared = float(a @ a) * np.einsum("ij,ij->i", b, b), b @ a  # whole numbers: exact in any order
+        for row in range(len(part)):
+            cosine = float(shared[row] / np.sqrt(size[row])) if size[row] > 0.0 else 0.0
+            alike = float(n_same[row] / n_held[row]) if n_held[row] else 0.0
+            yield Resemblance(alike=alike, direction=min(1.0, cosine))
 
 
 def cell_of(metrics: Mapping[str, float | None], *, bias: float, regime: int, bounds: Archive) -> tuple[int, ...]:
@@ -125,18 +141,22 @@ def bias_of(signature: Signature) -> float:
     return float(signature.levels.sum()) / gross if gross > 0.0 else 0.0
 
 
-def regime_of(played: Played) -> int:
-    """Return 0, 1 or 2: whether a strategy earns most a day while its market is calm, usual or wild."""
+def days_of(played: Played) -> Mapping[str, Bools]:
+    """Return which days of the market it trades are calm, usual or wild, from its first decision on."""
+    row, market = played.decisions.first_row(), played.market
+    held = buy_and_hold(market, played.decisions.symbols)[row:]
+    return regimes(held, market.ts[row:], interval_ms=market.interval_ms)
+
+
+def regime_of(played: Played, days: Mapping[str, Bools]) -> int:
+    """Return 0, 1 or 2: whether a strategy earns most a day while its market is calm, usual or wild; see `days_of`."""
     row = played.decisions.first_row()
-    ts, interval_ms = played.market.ts[row:], played.market.interval_ms
-    held = buy_and_hold(played.market, played.decisions.symbols)[row:]
-    sorted_days = regimes(held, ts, interval_ms=interval_ms)
-    daily = daily_returns(played.result.equity[row:], ts, interval_ms=interval_ms)
+    daily = daily_returns(played.result.equity[row:], played.market.ts[row:], interval_ms=played.market.interval_ms)
     means = []
     for name in _REGIMES:
-        days = sorted_days[name][: daily.size]
-        chosen = daily[: days.size][days]
-        means.append(float(chosen.mean()) if chosen.size else -np.inf)
+        chosen = days[name][: daily.size]
+        earned = daily[: chosen.size][chosen]
+        means.append(float(earned.mean()) if earned.size else -np.inf)
     return int(np.argmax(means))
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agents.evolution import grammar
 from agents.evolution.trees import Written
-from agents.ports import Brief, NoProposalError, Parent, Proposal, Usage
+from agents.ports import Brief, NoProposalError, Operator, Parent, Proposal, Usage
 from autarch.canonical import canonical_digest, sha256_hex
 from autarch.errors import StrategyError
 
@@ -40,7 +41,7 @@ class Grammar:
         rng = random.Random(brief.digest)  # noqa: S311  a draw that anyone can repeat
         parents = [Written(manifest=parent.manifest, code=parent.code) for parent in brief.parents]
         try:
-            made = self._made(rng, brief, parents)
+            made = drawn(rng, brief.operator, parents, slug=brief.slug, symbols=self.symbols, interval=self.interval)
             written = grammar.originated(made, _origin(brief.parents))
         except (SyntaxError, StrategyError, KeyError, ValueError) as error:
             raise NoProposalError(f"the grammar cannot edit {brief.parents[0].slug}: {error}") from error
@@ -63,16 +64,30 @@ class Grammar:
             confinement="none needed",
         )
 
-    def _made(self, rng: random.Random, brief: Brief, parents: list[Written]) -> Written:
-        if not parents or brief.operator == "create":
-            return grammar.create(rng, slug=brief.slug, symbols=self.symbols, interval=self.interval)
-        if brief.operator == "cross" and len(parents) > 1:
-            return grammar.cross(rng, parents[0], parents[1], slug=brief.slug)
-        if brief.operator == "simplify":
-            return grammar.simplify(rng, parents[0], slug=brief.slug)
-        if brief.operator == "port":
-            return grammar.port(rng, parents[0], slug=brief.slug, symbols=self.symbols)
-        return grammar.mutate(rng, parents[0], slug=brief.slug)
+
+def drawn(  # noqa: PLR0913  what a draw is made of
+    rng: random.Random,
+    operator: Operator,
+    parents: Sequence[Written],
+    *,
+    slug: str,
+    symbols: Sequence[str],
+    interval: str,
+) -> Written:
+    """Return what chance makes of `parents` by `operator`, without an origin.
+
+    Raises:
+        SyntaxError, StrategyError, KeyError, ValueError: a parent does not parse as this grammar needs it.
+    """
+    if not parents or operator == "create":
+        return grammar.create(rng, slug=slug, symbols=symbols, interval=interval)
+    if operator == "cross" and len(parents) > 1:
+        return grammar.cross(rng, parents[0], parents[1], slug=slug)
+    if operator == "simplify":
+        return grammar.simplify(rng, parents[0], slug=slug)
+    if operator == "port":
+        return grammar.port(rng, parents[0], slug=slug, symbols=symbols)
+    return grammar.mutate(rng, parents[0], slug=slug)
 
 
 def _origin(parents: tuple[Parent, ...]) -> str | None:

@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import ast
 import copy
+import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from agents.evolution import growing
 from agents.evolution.trees import Swap, Written, calls, decide_of, name_of, names_in, params_in, pruned
-from agents.evolution.writing import renamed, traded, with_numbers, with_parent
-from autarch.manifest import Manifest, ParamValue, parse_manifest
+from agents.evolution.writing import renamed, traded, with_added, with_numbers, with_parent
+from autarch.manifest import ParamValue, SearchRange, parse_manifest
 
 WARMUP = 2_000
 LITERAL_MOST = 1e6
-TURNED_FRAC, GROWN_FRAC = 0.25, 0.25
-"""Shares of changes of code that turn a signal round, and that add a drawn term to one."""
 JOIN_FRAC = 0.6
 """Share of crossings that add one parent's signal to the other's."""
-NUMBERS_FRAC = 0.5
+MOVED_MOST = 2
+"""Numbers that move together."""
 REACH_FRAC = 0.4
 """Share of a range by which a number moves at most: a small step decides the same, and is refused as a copy."""
 _AVERAGES = ("EMA", "SMA", "WMA", "TRIMA")
@@ -82,26 +82,19 @@ def create(rng: random.Random, *, slug: str, symbols: Sequence[str], interval: s
 
 
 def mutate(rng: random.Random, parent: Written, *, slug: str) -> Written:
-    """Return `parent` with one thing about its code changed, or some of its numbers: each half of the time.
+    """Return `parent` with one thing about its code changed, or two of its numbers where that way leads nowhere.
 
-    A change of code turns a signal round, adds a drawn term to one, or edits a name, a number or an operator.
+    Ways are drawn by `_WAYS`: small steps that leave most of a parent as it is come first, since those are the ones
+    whose children are better than it; what turns a parent's decisions round comes last.
     """
-    if rng.random() < NUMBERS_FRAC:
-        return Written(manifest=_moved(rng, parent.manifest, slug), code=parent.code)
-    way, larger = rng.random(), None
-    if way < TURNED_FRAC:
-        larger = growing.turned(rng, parent, slug)
-    elif way < TURNED_FRAC + GROWN_FRAC:
+    way = rng.choices(list(_WAYS), list(_WAYS.values()))[0]
+    if way == "term":
         larger = growing.grown(rng, parent, _drawn(rng), slug)
-    if larger is not None:
-        return larger
-    edits: list[Callable[[random.Random, ast.Module], bool]] = [_edit_call, _edit_column, _edit_literal, _edit_operator]
-    tree = ast.parse(parent.code)
-    for edit in rng.sample(edits, len(edits)):
-        if rng.random() < 0.7 and edit(rng, tree):
-            code = (ast.unparse(tree) + "\n").encode()
-            return Written(manifest=renamed(parent.manifest, slug), code=code)
-    return Written(manifest=_moved(rng, parent.manifest, slug), code=parent.code)
+    elif way == "turn":
+        larger = growing.turned(rng, parent, slug)
+    else:
+        larger = _edited(rng, parent, slug, way)
+    return larger or Written(manifest=_moved(rng, parent.manifest, slug), code=parent.code)
 
 
 def cross(rng: random.Random, one: Written, other: Written, *, slug: str) -> Written:
@@ -122,15 +115,18 @@ def cross(rng: random.Random, one: Written, other: Written, *, slug: str) -> Wri
     missing = sorted(params_in(graft) - set(manifest.params))
     if any(name not in theirs.params for name in missing):
         return mutate(rng, one, slug=slug)
-    return pruned(_with_params(renamed(one.manifest, slug), theirs, missing), into)
+    moved = with_added(
+        renamed(one.manifest, slug), {name: theirs.params[name] for name in missing}, search=theirs.search
+    )
+    return pruned(moved, into)
 
 
 def simplify(rng: random.Random, parent: Written, *, slug: str) -> Written:
-    """Return `parent` with one sum, product or other pair replaced by one of its sides; else a mutation."""
+    """Return `parent` with one sum, product or other pair replaced by one of its sides; else with numbers moved."""
     tree = ast.parse(parent.code)
     pairs = [node for node in ast.walk(tree) if isinstance(node, ast.BinOp)]
     if not pairs:
-        return mutate(rng, parent, slug=slug)
+        return Written(manifest=_moved(rng, parent.manifest, slug), code=parent.code)
     chosen = rng.choice(pairs)
     Swap(chosen, rng.choice((chosen.left, chosen.right))).visit(tree)
     return pruned(renamed(parent.manifest, slug), tree)
@@ -155,8 +151,19 @@ def _drawn(rng: random.Random) -> growing.Term:
     """Return one drawn signal with its numbers and their ranges."""
     spans: dict[str, tuple[int, int]] = {}
     expression = ast.parse(_signal(rng, spans, 0), mode="eval").body
-    values = {name: (rng.randint(*span), {"low": span[0], "high": span[1], "step": 1}) for name, span in spans.items()}
-    return growing.Term(expression=expression, values=values)
+    return growing.Term(
+        expression=expression,
+        params={name: rng.randint(*span) for name, span in spans.items()},
+        search={name: SearchRange(low=low, high=high, step=1) for name, (low, high) in spans.items()},
+    )
+
+
+def _edited(rng: random.Random, parent: Written, slug: str, way: str) -> Written | None:
+    """Return `parent` with one small change of its code, None where it has nothing of that kind."""
+    tree, edit = ast.parse(parent.code), _EDITS.get(way)
+    if edit is None or not edit(rng, tree):
+        return None
+    return Written(manifest=renamed(parent.manifest, slug), code=(ast.unparse(tree) + "\n").encode())
 
 
 def _signal(rng: random.Random, spans: dict[str, tuple[int, int]], index: int) -> str:
@@ -250,33 +257,37 @@ def _edit_operator(rng: random.Random, tree: ast.Module) -> bool:
 
 
 def _moved(rng: random.Random, manifest: bytes, slug: str) -> bytes:
-    """Return the manifest under its new name, one to three numbers of [search] moved."""
+    """Return the manifest under its new name, up to MOVED_MOST numbers of [search] moved."""
     parsed = parse_manifest(manifest, slug=name_of(manifest))
-    written = renamed(manifest, slug)
     names = sorted(parsed.search)
-    for name in rng.sample(names, min(len(names), rng.choice((1, 2, 3)))):
-        span, value = parsed.search[name], parsed.params[name]
-        step = span.step if span.step is not None else (span.high - span.low) / 20
-        steps = max(1, round((span.high - span.low) / step))
-        reach = max(1, round(steps * REACH_FRAC))
-        place = round((value - span.low) / step) + rng.choice((-1, 1)) * rng.randint(1, reach)
-        moved = span.low + step * min(steps, max(0, place))
-        new: ParamValue = round(moved) if isinstance(value, int) else min(float(format(moved, ".6g")), float(span.high))
-        written = with_numbers(written, {name: new})
-    return written
+    chosen = rng.sample(names, min(len(names), MOVED_MOST))
+    return with_numbers(
+        renamed(manifest, slug), {name: _stepped(rng, parsed.search[name], parsed.params[name]) for name in chosen}
+    )
 
 
-def _with_params(manifest: bytes, theirs: Manifest, names: Sequence[str]) -> bytes:
-    import tomlkit  # noqa: PLC0415  only a graft needs it
+def _stepped(rng: random.Random, span: SearchRange, value: ParamValue) -> ParamValue:
+    """Return `value` moved within `span`, by REACH_FRAC of it at most, in log scale where the span says so."""
+    if span.log:
+        share = math.log(value / span.low) / math.log(span.high / span.low)
+        share = min(1.0, max(0.0, share + rng.uniform(-REACH_FRAC, REACH_FRAC)))
+        return _like(value, span.low * (span.high / span.low) ** share, span)
+    step = span.step if span.step is not None else (span.high - span.low) / 20
+    steps = max(1, round((span.high - span.low) / step))
+    reach = max(1, round(steps * REACH_FRAC))
+    place = round((value - span.low) / step) + rng.choice((-1, 1)) * rng.randint(1, reach)
+    return _like(value, span.low + step * min(steps, max(0, place)), span)
 
-    document = tomlkit.parse(manifest.decode("utf-8"))
-    for name in names:
-        document["params"][name] = theirs.params[name]
-        span = theirs.search.get(name)
-        if span is not None and not span.log:
-            if "search" not in document:
-                document["search"] = tomlkit.table()
-            row = tomlkit.inline_table()
-            row.update({"low": span.low, "high": span.high} | ({} if span.step is None else {"step": span.step}))
-            document["search"][name] = row
-    return tomlkit.dumps(document).encode("utf-8")
+
+def _like(old: ParamValue, new: float, span: SearchRange) -> ParamValue:
+    return round(new) if isinstance(old, int) else min(float(format(new, ".6g")), float(span.high))
+
+
+_WAYS = {"numbers": 0.5, "term": 0.27, "call": 0.15, "column": 0.02, "literal": 0.02, "operator": 0.02, "turn": 0.02}
+"""How likely each way of a mutation is (own choice, by what children of each came to on markets with planted edges)."""
+_EDITS: Mapping[str, Callable[[random.Random, ast.Module], bool]] = {
+    "call": _edit_call,
+    "column": _edit_column,
+    "literal": _edit_literal,
+    "operator": _edit_operator,
+}

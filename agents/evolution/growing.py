@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import ast
+import copy
+import math
 import random
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from itertools import count
-from typing import Any
 
 from agents.evolution.trees import Written, decide_of, name_of, names_in, params_in, pruned
-from agents.evolution.writing import renamed
-from autarch.manifest import ParamValue, parse_manifest
+from agents.evolution.writing import renamed, with_added
+from autarch.manifest import ParamValue, SearchRange, parse_manifest
 
 TERMS_MAX = 4
-"""Sums and differences that a signal may have before nothing is added to it."""
+"""Terms of a signal at which nothing more is added to it."""
+WEIGHT = "weight"
+WEIGHTS = SearchRange(low=0.1, high=10.0, log=True)
+"""What an added term is multiplied by, as an optimiser may move it."""
+FIRST_MOST = 1.0
+"""The most it is at first: an added term is to change a parent, not to drown it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Term:
-    """An expression to add, with the value of each parameter it reads, and its row of [search] where it has one."""
+    """An expression to add. `params` are the values of those it reads, `search` their ranges, where they have one."""
 
     expression: ast.expr
-    values: Mapping[str, tuple[ParamValue, Mapping[str, Any] | None]]
+    params: Mapping[str, ParamValue]
+    search: Mapping[str, SearchRange]
 
 
 def turned(rng: random.Random, parent: Written, slug: str) -> Written | None:
@@ -44,41 +51,45 @@ def joined(rng: random.Random, one: Written, other: Written, slug: str) -> Writt
     usable = [s.value for s in _signals(ast.parse(other.code)) if names_in(s.value) <= {"bars", "p", "talib", "ops"}]
     if not usable:
         return None
-    term = rng.choice(usable)
-    values: dict[str, tuple[ParamValue, Mapping[str, Any] | None]] = {}
-    for name in sorted(params_in(term) & set(theirs.params)):
-        span = theirs.search.get(name)
-        written = None if span is None or span.log else {"low": span.low, "high": span.high, "step": span.step}
-        values[name] = (theirs.params[name], written)
-    return grown(rng, one, Term(expression=term, values=values), slug)
+    expression = rng.choice(usable)
+    params = {name: theirs.params[name] for name in sorted(params_in(expression) & set(theirs.params))}
+    return grown(rng, one, Term(expression=expression, params=params, search=theirs.search), slug)
 
 
 def grown(rng: random.Random, parent: Written, term: Term, slug: str) -> Written | None:
-    """Return `parent` with `term` added to one of its signals or taken from it; None where none has room.
+    """Return `parent` with `term`, weighed, added to one of its signals or taken from it; None where none has room.
 
-    The term's parameters get names that are free there.
+    The weight is drawn and becomes a number of [search]: two signals are rarely of one size. All parameters of the
+    term get names that are free in the parent.
     """
-    import tomlkit  # noqa: PLC0415  only an edit of the manifest needs it
-
     tree = ast.parse(parent.code)
     signals = [s for s in _signals(tree) if _terms(s.value) < TERMS_MAX]
     if not signals or not names_in(term.expression) - {"bars", "p"} <= _imported(tree):
         return None
-    document: Any = tomlkit.parse(renamed(parent.manifest, slug).decode("utf-8"))
-    for table in ("params", "search") if term.values else ():
-        document.setdefault(table, tomlkit.table())
+    taken = set(parse_manifest(parent.manifest, slug=name_of(parent.manifest)).params)
     named: dict[str, str] = {}
-    for name, (value, span) in term.values.items():
-        named[name] = _free(name, document["params"])
-        document["params"][named[name]] = value
-        if span is not None:
-            row = tomlkit.inline_table()
-            row.update({end: number for end, number in span.items() if number is not None})
-            document["search"][named[name]] = row
-    _rename_params(term.expression, named)
+    for name in (*term.params, WEIGHT):
+        named[name] = _free(name, taken)
+        taken.add(named[name])
     chosen = rng.choice(signals)
-    chosen.value = ast.BinOp(left=chosen.value, op=rng.choice((ast.Add(), ast.Sub())), right=term.expression)
-    return pruned(tomlkit.dumps(document).encode(), tree)
+    chosen.value = ast.BinOp(
+        left=chosen.value, op=rng.choice((ast.Add(), ast.Sub())), right=_weighed(term.expression, named)
+    )
+    drawn = math.exp(rng.uniform(math.log(WEIGHTS.low), math.log(FIRST_MOST)))
+    manifest = with_added(
+        renamed(parent.manifest, slug),
+        {named[name]: value for name, value in (*term.params.items(), (WEIGHT, float(format(drawn, ".3g"))))},
+        search={named[name]: span for name, span in (*term.search.items(), (WEIGHT, WEIGHTS)) if name in named},
+    )
+    return pruned(manifest, tree)
+
+
+def _weighed(expression: ast.expr, named: Mapping[str, str]) -> ast.expr:
+    """Return a copy of `expression` times its weight, each parameter under its new name."""
+    found = copy.deepcopy(expression)  # the caller's tree stays as it is: another child may be made of it
+    _rename_params(found, named)
+    weight = ast.Attribute(value=ast.Name(id="p", ctx=ast.Load()), attr=named[WEIGHT], ctx=ast.Load())
+    return ast.BinOp(left=weight, op=ast.Mult(), right=found)
 
 
 def _imported(tree: ast.Module) -> set[str]:

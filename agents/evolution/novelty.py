@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from agents.evolution.behaviour import Signature, resemblance
+from agents.evolution.behaviour import Signature, resemblances
 from agents.evolution.settings import Novelty
 
 
@@ -23,8 +23,8 @@ def copied_decisions(
 
     Alike on `alike_max` of what either holds, or exposures that are a multiple of each other.
     """
-    for name, other in known:
-        found = resemblance(signature, other)
+    listed = list(known)
+    for (name, _), found in zip(listed, resemblances(signature, [other for _, other in listed]), strict=True):
         if found.alike >= limits.alike_max:
             return name, f"{found.alike:.1%} of what either holds is alike"
         if found.direction >= limits.same_direction_max:

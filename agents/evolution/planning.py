@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import random
 import re
+from bisect import bisect_right, insort
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from agents.evolution.population import Candidate, Member, islanders, members_of
 from agents.evolution.records import Arm
-from agents.evolution.selecting import Record, next_agent, pick, pick_partner
+from agents.evolution.selecting import Record, Tried, next_agent, pick, pick_operator, pick_partner
 from agents.evolution.settings import Settings
 from agents.ports import Operator
 from autarch.canonical import canonical_digest
@@ -18,6 +20,7 @@ from autarch.canonical import canonical_digest
 SEED_MAX = 2**31
 REPORT_MAX = 4_000
 SLUG_MAX = 40
+_OPERATORS: tuple[Operator, ...] = ("mutate", "cross", "create", "simplify", "repair", "port")
 _FOUNDING = 4
 """Proposals that may be spent on each founder."""
 _SUFFIX = re.compile(r"(_\d+_\d+)+\Z")
@@ -103,17 +106,50 @@ def records_of(candidates: Sequence[Candidate], seeds: Sequence[Member]) -> dict
     return found
 
 
+def tried_of(candidates: Sequence[Candidate]) -> dict[str, Tried]:
+    """Return what each operator has come to outside of the baseline.
+
+    A proposal is a hit where its train score is above zero and among the best tenth of all there were by then, its own
+    included: what is new and what is a child are held to the same.
+    """
+    scores: list[float] = []
+    found: dict[str, Tried] = {}
+    for one in candidates:
+        if one.answered.arm == "baseline":
+            continue
+        is_hit = False
+        if one.is_member and not one.broke_a_law and one.score is not None:
+            insort(scores, one.score)
+            better = len(scores) - bisect_right(scores, one.score)
+            is_hit = one.score > 0.0 and better < math.ceil(len(scores) / 10)
+        old = found.get(one.answered.operator, Tried())
+        found[one.answered.operator] = Tried(proposals=old.proposals + 1, hits=old.hits + is_hit)
+    return found
+
+
+def _beginnings(candidates: Sequence[Candidate]) -> dict[str, str]:
+    """Return for each candidate whom a line of repairs began with: itself, where it repairs nobody."""
+    found: dict[str, str] = {}
+    for one in candidates:
+        mended = one.answered.ancestors if one.answered.operator == "repair" else ()
+        found[one.name] = found.get(mended[0], mended[0]) if mended else one.name
+    return found
+
+
 class _Planner:
     """Plans one round, slot by slot, with one generator."""
 
     def __init__(self, setting: Setting, number: int, past: Sequence[Candidate], members: Sequence[Member]) -> None:
         self._setting, self._number, self._past = setting, number, past
         self._members = [m for m in members if m.arm != "baseline"]  # they would make the baseline part of the loop
+        self._earners = [m for m in self._members if m.score > 0.0]  # a loser's children are worth less than new ideas
         digest = canonical_digest([setting.seed, setting.run, number])
         self._rng = random.Random(digest)  # noqa: S311  a plan, not a secret
         self._records = dict(records_of(past, [m for m in members if not m.agent]))
         self._children = Counter(name for c in past for name in c.answered.ancestors)
-        self._mended = Counter(name for c in past if c.answered.operator == "repair" for name in c.answered.ancestors)
+        self._begun_by = _beginnings(past)
+        self._mended = Counter(self._begun_by[c.name] for c in past if c.answered.operator == "repair")
+        self._tried = tried_of(past)
 
     def errand(self, slot: int) -> Errand:
         """Return the errand of one slot, from 0."""
@@ -151,15 +187,12 @@ class _Planner:
     def _parent(self, island: int) -> Member | None:
         loop = self._setting.settings.loop
         migrated = (self._number - 1) // loop.migrate_every_rounds
-        local = islanders(self._members, island=island, islands=loop.islands, migrated=migrated)
-        earning = [
-            m for m in local or self._members if m.score > 0.0
-        ]  # a loser's children are worth less than new ideas
-        return pick(earning, self._children, self._rng)
+        local = islanders(self._earners, island=island, islands=loop.islands, migrated=migrated)
+        return pick(local or self._earners, self._children, self._rng)
 
     def _tunable(self, island: int) -> Member | None:
         """Return a parent with numbers to move, of this island where there is one."""
-        able = [member for member in self._members if member.has_search]
+        able = [m for m in self._earners if m.has_search] or [m for m in self._members if m.has_search]
         return pick([m for m in able if m.island == island] or able, self._children, self._rng)
 
     def _written(self, step: int, agent: str, island: int) -> Errand:
@@ -167,14 +200,14 @@ class _Planner:
         if operator == "repair":
             broken = self._broken()
             if broken is not None:
-                self._mended[broken.name] += 1
+                self._mended[self._begun_by[broken.name]] += 1
                 return self._repair(step, agent, island, broken)
             operator = "mutate"
         parent = None if operator == "create" or self._is_founding(step) else self._parent(island)
         if parent is None:
             return self._made(step, agent, "evolution", "create", (), island=island, task=self._niche())
         if operator == "cross":
-            partner = pick_partner(parent, self._members, self._children, self._rng)
+            partner = pick_partner(parent, self._earners, self._children, self._rng)
             if partner is not None:
                 return self._made(step, agent, "evolution", "cross", (parent, partner), island=island)
             operator = "mutate"
@@ -184,17 +217,16 @@ class _Planner:
     def _is_founding(self, step: int) -> bool:
         """Return whether too few earn for anyone to breed: who breeds from a handful ends where it began."""
         founders = self._setting.settings.loop.founders
-        return step <= _FOUNDING * founders and sum(m.score > 0.0 for m in self._members) < founders
+        return step <= _FOUNDING * founders and len(self._earners) < founders
 
     def _operator(self) -> Operator:
         given = self._setting.settings.operators
-        names: tuple[Operator, ...] = ("mutate", "cross", "create", "simplify", "repair", "port")
-        return self._rng.choices(names, [getattr(given, name) for name in names])[0]
+        return pick_operator({name: getattr(given, name) for name in _OPERATORS}, self._tried, self._rng)
 
     def _broken(self) -> Candidate | None:
         """Return the best rejected candidate that may still be repaired, or the newest that did not even run."""
         most = self._setting.settings.operators.repairs_max
-        found = [c for c in self._past if c.answered.arm == "evolution" and self._mended[c.name] < most]
+        found = [c for c in self._past if c.answered.arm == "evolution" and self._mended[self._begun_by[c.name]] < most]
         rejected = [c for c in found if c.judged is not None and c.judged.verdict == "rejected"]
         unable = [c for c in found if c.sketched is not None and c.sketched.stopped in {"policy", "fault"}]
         best = sorted(rejected, key=lambda c: -(c.score or 0.0))

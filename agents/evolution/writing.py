@@ -8,7 +8,7 @@ from typing import Any
 
 import tomlkit
 
-from autarch.manifest import ParamValue
+from autarch.manifest import ParamValue, SearchRange
 
 
 def with_numbers(manifest: bytes, params: Mapping[str, ParamValue]) -> bytes:
@@ -16,6 +16,22 @@ def with_numbers(manifest: bytes, params: Mapping[str, ParamValue]) -> bytes:
     document = _parsed(manifest)
     for name, value in params.items():
         document["params"][name] = value
+    return _written(document)
+
+
+def with_added(manifest: bytes, params: Mapping[str, ParamValue], *, search: Mapping[str, SearchRange | None]) -> bytes:
+    """Return `manifest` with these in [params] too, and in [search] what has a range there; both made where missing."""
+    if not params:
+        return manifest
+    document = _parsed(manifest)
+    for name, value in params.items():
+        document.setdefault("params", tomlkit.table())[name] = value
+        span = search.get(name)
+        if span is not None:
+            row = tomlkit.inline_table()
+            row.update({"low": span.low, "high": span.high})
+            row.update({"log": True} if span.log else {} if span.step is None else {"step": span.step})
+            document.setdefault("search", tomlkit.table())[name] = row
     return _written(document)
 
 

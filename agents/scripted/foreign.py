@@ -50,14 +50,17 @@ def port(manifest: bytes, code: bytes, there: Market, *, slug: str, parent: str)
 
 
 def simplify(manifest: bytes, code: bytes, rng: random.Random, *, slug: str, parent: str) -> dict[str, bytes]:
-    """Return the two files without a stop, where there is one to take away; else altered."""
+    """Return the two files without a stop, filter or band, the first there is; else with numbers moved: never more."""
     document = tomlkit.parse(manifest.decode("utf-8"))
     text = code.decode("utf-8")
     _rename(document, slug, parent)
     plain = _without(text, ("stop_loss", "take_profit"))
     if plain == text:
-        return alter(manifest, code, rng, slug=slug, parent=parent)
-    _forget_unread(document, plain)
+        plain = _unwrapped(text)
+    if plain == text:
+        _move_numbers(document, rng)
+    else:
+        _forget_unread(document, plain)
     return {"manifest.toml": tomlkit.dumps(document).encode(), "strategy.py": plain.encode()}
 
 
@@ -119,6 +122,17 @@ def _filtered(document: Any, text: str, exposure: ast.expr, rng: random.Random) 
     document["search"][name] = span
     document["warmup"] = int(document["warmup"]) + memory
     return changed
+
+
+def _unwrapped(text: str) -> str:
+    """Return the code with the exposure that a filter lets through or a band holds back; the same without either."""
+    found = _exposure(text)
+    if not (isinstance(found, ast.Call) and isinstance(found.func, ast.Attribute)):
+        return text
+    place = {"where": 1, "band": 0}.get(found.func.attr)
+    if place is None or len(found.args) <= place:
+        return text
+    return _replaced(text, found, ast.get_source_segment(text, found.args[place]) or "")
 
 
 def _imported(text: str, name: str, line: str) -> str:

@@ -101,3 +101,30 @@ def test_a_new_warmup_is_written_and_nothing_else_is_touched():
     own = (ROOT / "strategies/ema_trend/manifest.toml").read_bytes()
 
     assert foreign.with_warmup(own, 1700) == own.replace(b"warmup = 1600", b"warmup = 1700")
+
+
+@pytest.mark.parametrize("slug", sorted(p.parent.name for p in (ROOT / "strategies").glob("*/manifest.toml")))
+def test_what_is_simplified_has_no_more_code_and_no_more_numbers_than_before(slug):
+    folder: Path = ROOT / "strategies" / slug
+    manifest, code = (folder / "manifest.toml").read_bytes(), (folder / "strategy.py").read_bytes()
+    for seed in range(4):
+        before = parse_source(slug=slug, manifest_bytes=manifest, code=code)
+        rng = random.Random(seed)  # noqa: S311  repeatable on purpose
+        after = source_of(foreign.simplify(manifest, code, rng, slug=slug, parent=slug), slug=slug)
+
+        assert len(after.code) <= len(before.code)
+        assert set(after.manifest.params) <= set(before.manifest.params)
+        manifest, code = after.manifest_bytes, after.code  # until nothing is left to take away
+
+
+def test_a_filter_that_was_added_is_what_a_simplification_takes_away():
+    own = [(ROOT / "strategies/ema_trend" / name).read_bytes() for name in NAMES]
+    rng = random.Random(1)  # noqa: S311  repeatable on purpose
+    plain = foreign.simplify(*own, rng, slug="plain", parent="ema_trend")
+    filtered = foreign.alter(plain["manifest.toml"], plain["strategy.py"], rng, slug="more", parent="plain")
+    again = foreign.simplify(filtered["manifest.toml"], filtered["strategy.py"], rng, slug="less", parent="more")
+
+    assert b"np.where(" in filtered["strategy.py"]
+    assert b"np.where(" not in again["strategy.py"]
+    assert set(source_of(again, "less").manifest.params) == set(source_of(plain, "plain").manifest.params)
+    assert check_source(source_of(again, "less")) == ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from agents.evolution.behaviour import SAMPLES, Signature, bias_of, cell_of, resemblance
+from agents.evolution.behaviour import SAMPLES, Signature, bias_of, cell_of, resemblance, resemblances
 from agents.evolution.novelty import copied_code, copied_decisions
 from autarch.errors import DataError
 from hypothesis import given
@@ -53,6 +53,19 @@ def test_alike_counts_samples_with_one_sign_and_no_more_than_five_hundredths_apa
     found = resemblance(signature(one), signature(other))
 
     assert found.alike == 0.80  # 100 - 10 that are six apart - 10 of the other sign
+
+
+def test_many_are_compared_as_one_by_one_and_flat_ones_too() -> None:
+    rng = np.random.default_rng(2)
+    one = signature(rng.integers(-100, 100, size=500))
+    others = [signature(rng.integers(-100, 100, size=500) * (number % 3)) for number in range(70)]
+
+    found = list(resemblances(one, others))
+
+    assert found == [resemblance(one, other) for other in others]
+    assert (found[0].alike, found[0].direction) == (0.0, 0.0)  # the other never holds
+    with pytest.raises(ValueError, match="cannot be compared"):
+        list(resemblances(one, [Signature(symbols=("X",), levels=one.levels)]))
 
 
 def test_a_copy_and_a_multiple_are_named_and_a_stranger_is_not() -> None:

@@ -9,8 +9,9 @@ import pytest
 from agents.evolution import grammar, growing
 from agents.evolution.blind import Grammar
 from agents.evolution.trees import Written
+from agents.evolution.writing import with_added
 from agents.ports import Brief, NoProposalError, Parent
-from autarch.manifest import parse_manifest, parse_source
+from autarch.manifest import SearchRange, parse_manifest, parse_source
 from autarch.sandbox.source_policy import check_source
 
 from world import ROOT, SYMBOLS
@@ -98,13 +99,56 @@ def test_joined_signals_keep_both_parents_numbers_under_names_of_their_own() -> 
     source = parse_source(slug="both", manifest_bytes=both.manifest, code=both.code)
     assert check_source(source) == ()
     assert mine.params.items() <= source.manifest.params.items()
-    moved = [value for name, value in source.manifest.params.items() if name not in mine.params]
-    assert sorted(moved) == sorted(v for n, v in theirs.params.items() if n not in {"entry", "brake"})
+    moved = {name: value for name, value in source.manifest.params.items() if name not in mine.params}
+    assert 0.1 <= moved.pop("weight_0") <= 1.0
+    assert sorted(moved.values()) == sorted(v for n, v in theirs.params.items() if n not in {"entry", "brake"})
+
+
+def test_a_term_that_was_added_once_can_be_added_again() -> None:
+    one = grammar.create(random.Random(5), slug="one", symbols=SYMBOLS, interval="15m")
+    expression = ast.parse("talib.ROCP(bars.close, p.long_0)", mode="eval").body
+    span = SearchRange(low=40, high=160, step=1)
+    term = growing.Term(expression=expression, params={"long_0": 50}, search={"long_0": span})
+
+    first, second = (growing.grown(random.Random(0), one, term, "one") for _ in range(2))
+
+    assert first is not None
+    assert first == second
+    assert ast.unparse(expression) == "talib.ROCP(bars.close, p.long_0)"
+
+
+def test_what_is_added_to_a_manifest_keeps_its_range_of_every_kind() -> None:
+    bare = grammar.create(random.Random(5), slug="one", symbols=SYMBOLS, interval="15m").manifest
+    spans = {"a": SearchRange(low=0, high=4, step=1), "b": SearchRange(low=0.5, high=2.0, log=True), "c": None}
+
+    manifest = parse_manifest(with_added(bare, {"a": 2, "b": 1.5, "c": 7}, search=spans), slug="one")
+
+    assert {name: manifest.params[name] for name in spans} == {"a": 2, "b": 1.5, "c": 7}
+    assert {name: manifest.search.get(name) for name in spans} == spans
+
+
+def test_what_is_simplified_never_has_more_terms() -> None:
+    plain = Written(manifest=seeds()[0].manifest, code=b"def decide(bars, p):\n    signal = bars.close\n")
+    for number in range(10):
+        assert grammar.simplify(random.Random(number), plain, slug="one").code == plain.code
+
+
+def test_a_number_in_log_scale_stays_in_its_range() -> None:
+    one = grammar.create(random.Random(5), slug="one", symbols=SYMBOLS, interval="15m")
+    rng, text = random.Random(0), one.manifest.decode()
+    text = text[: text.index("[params]")] + "[params]\nw = 0.2\n[search]\nw = {low = 0.1, high = 10.0, log = true}\n"
+    seen = []
+    for _ in range(30):
+        text = grammar.mutate(rng, Written(manifest=text.encode(), code=b""), slug="one").manifest.decode()
+        seen.append(parse_manifest(text.encode(), slug="one").params["w"])
+
+    assert all(0.1 <= value <= 10.0 for value in seen)
+    assert len(set(seen)) > 15
 
 
 def test_a_signal_grows_to_four_terms_and_no_further() -> None:
     rng, one = random.Random(1), grammar.create(random.Random(5), slug="one", symbols=SYMBOLS, interval="15m")
-    term = growing.Term(expression=ast.parse("bars.funding", mode="eval").body, values={})
+    term = growing.Term(expression=ast.parse("bars.funding", mode="eval").body, params={}, search={})
     before = one.code.count(b" + ")
     while (larger := growing.grown(rng, one, term, "one")) is not None:
         one = larger
@@ -121,6 +165,6 @@ def test_a_signal_grows_to_four_terms_and_no_further() -> None:
 
 def test_a_term_that_needs_what_a_file_does_not_import_is_not_added() -> None:
     plain = next(seed for seed in seeds() if b"import talib" not in seed.code)
-    term = growing.Term(expression=ast.parse("talib.EMA(bars.close, 5)", mode="eval").body, values={})
+    term = growing.Term(expression=ast.parse("talib.EMA(bars.close, 5)", mode="eval").body, params={}, search={})
 
     assert growing.grown(random.Random(0), plain, term, "one") is None

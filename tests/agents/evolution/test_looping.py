@@ -217,7 +217,7 @@ def test_a_run_that_finds_nothing_better_for_long_enough_stops(tmp_path: Path) -
 
 def test_the_brief_of_any_run_has_fifteen_short_lines_at_most(tmp_path: Path) -> None:
     world = World(tmp_path / "w", per_round=2)
-    came = evolved(world, rounds=2)
+    came = evolved(world, rounds=4)
     around = Surroundings(wealth="0.05 left " * 30, live="ACTIVE, tag v1", spend="$3 this month")
 
     lines = morning_brief(came.run, came.figures, around).splitlines()

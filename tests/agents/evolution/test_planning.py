@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import msgspec
 import pytest
+from agents.evolution.journal import Noted
 from agents.evolution.looping import Evolution, begin
-from agents.evolution.planning import Setting, plan_round, records_of, slug_of
+from agents.evolution.planning import Errand, Setting, plan_round, records_of, slug_of, tried_of
 from agents.evolution.population import Candidate, Member, members_of, runs_of
-from agents.evolution.records import Answered, Failure
+from agents.evolution.records import Answered, Failure, Sketched
 from autarch.manifest import SLUG
 
 from world import World, settings
@@ -179,3 +180,62 @@ def test_who_loses_does_not_breed() -> None:
     assert {e.operator for n in range(1, 6) for e in plan_round(setting(), n, candidates=(), seeds=losers)} == {
         "create"
     }
+
+
+def tried(step: int, operator: str, *ancestors: str, score: float | None = None, arm: str = "evolution") -> Candidate:
+    """Return a candidate of run 1; without a score one that did not run."""
+    answered = Answered(
+        run=1, when_s=0, step=step, round=1, agent="a", model="m", arm=arm, operator=operator, island=0,
+        ancestors=ancestors, brief="", slug=f"s_{step}",
+    )  # fmt: skip
+    sketched = Sketched(run=1, when_s=0, step=step, stopped="fault" if score is None else "", score=score)
+    return Candidate(run=1, answered=answered, answer=Noted(record=answered, commit=""), sketched=sketched)
+
+
+def planned(past: list[Candidate], seeds: tuple[Member, ...] = (), **changes: object) -> list[Errand]:
+    return [
+        errand
+        for number in range(2, 60)
+        for errand in plan_round(setting(agents=("a",), **changes), number, candidates=past, seeds=seeds)
+        if errand.arm == "evolution"
+    ]
+
+
+def test_what_a_repair_did_not_mend_is_not_repaired_again() -> None:
+    broken, mended = tried(1, "mutate", "main:x"), tried(2, "repair", "1.1")
+
+    assert any(e.operator == "repair" and e.parents == ("1.1",) for e in planned([broken], SEEDS))
+    assert not any(e.operator == "repair" for e in planned([broken, mended], SEEDS))
+
+
+def test_an_island_of_losers_breeds_from_those_who_earn_elsewhere() -> None:
+    winner, loser = tried(1, "create", score=1.0), tried(2, "create", score=-1.0)
+    loser = replace(loser, answered=msgspec.structs.replace(loser.answered, island=1))
+
+    parents = [e.parents for e in planned([winner, loser]) if e.island == 1 and e.operator != "create"]
+
+    assert parents
+    assert {name for names in parents for name in names} == {"1.1"}
+
+
+def test_a_tuner_moves_the_numbers_of_losers_only_while_nobody_earns() -> None:
+    winner, loser = tried(1, "create", score=1.0), tried(2, "create", score=-1.0)
+    tuning = {"numeric": frozenset({"a"})}
+
+    assert {e.parents for e in planned([winner, loser], **tuning)} == {("1.1",)}
+    assert {e.parents for e in planned([loser], **tuning)} == {("1.2",)}
+
+
+def test_an_operator_hits_where_it_is_among_the_best_tenth_by_then() -> None:
+    past = [tried(step, "create", score=float(step)) for step in range(1, 12)]  # each the best when it came
+    past += [
+        tried(12, "mutate", score=10.5),  # second of 12, and two of them are the best tenth
+        tried(13, "mutate", score=9.5),  # fourth of 13
+        tried(14, "mutate"),
+        tried(15, "cross", score=99.0, arm="baseline"),
+    ]
+
+    found = tried_of(past)
+
+    assert {name: (one.proposals, one.hits) for name, one in found.items()} == {"create": (11, 11), "mutate": (3, 1)}
+    assert tried_of([tried(1, "create", score=-1.0)])["create"].hits == 0  # the best, and it loses

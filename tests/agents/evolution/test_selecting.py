@@ -6,7 +6,7 @@ import math
 import random
 
 from agents.evolution.population import Member, elites, islanders
-from agents.evolution.selecting import Record, gain_per_dollar, next_agent, pick_partner, weights
+from agents.evolution.selecting import Record, Tried, gain_per_dollar, next_agent, pick_operator, pick_partner, weights
 
 
 def member(name: str, score: float, cell: tuple[int, ...] = (0,), island: int = 0) -> Member:
@@ -21,7 +21,7 @@ def test_a_better_one_of_equals_weighs_more_and_children_make_it_weigh_less() ->
 
     assert none[0] < none[1] < none[2]
     assert many[2] == none[2] / math.sqrt(10)
-    assert none[2] / none[1] == 2**1.5  # first and second
+    assert none[2] / none[1] == 2**2.5  # first and second
 
 
 def test_far_above_the_others_and_just_above_them_are_not_the_same() -> None:
@@ -29,7 +29,7 @@ def test_far_above_the_others_and_just_above_them_are_not_the_same() -> None:
 
     found = weights(crowd, {})
 
-    assert found[19] / sum(found) > 0.4  # 1 / sum of n^-1.5 up to 20 is 0.46
+    assert found[19] / sum(found) > 0.7  # 1 / sum of n^-2.5 up to 20 is 0.75
 
 
 def test_one_alone_in_its_cell_weighs_more_than_one_of_a_crowd() -> None:
@@ -83,3 +83,14 @@ def test_an_island_breeds_its_own_and_after_a_migration_its_neighbours_best() ->
     assert [m.name for m in islanders(people, island=0, islands=3, migrated=0)] == ["a"]
     assert [m.name for m in islanders(people, island=0, islands=3, migrated=1)] == ["a", "d"]
     assert [m.name for m in islanders(people, island=0, islands=3, migrated=7)] == ["a", "d", "b"]
+
+
+def test_an_operator_that_hits_is_drawn_more_and_one_without_a_past_as_chance_would_have_it() -> None:
+    given = {"mutate": 0.5, "cross": 0.5}
+    tried = {"mutate": Tried(proposals=30, hits=15)}  # (15 + 1) / 40 = 0.4 beside (0 + 1) / 10 = 0.1
+    rng = random.Random(0)
+
+    drawn = [pick_operator(given, tried, rng) for _ in range(1_000)]
+
+    assert 760 < drawn.count("mutate") < 840  # four fifths; a standard deviation is 13
+    assert {pick_operator({"mutate": 0.0, "cross": 1.0}, tried, rng) for _ in range(9)} == {"cross"}
