@@ -75,7 +75,11 @@ def _value(name: str, text: str, *, like: ParamValue) -> ParamValue:
             return _WORDS[text.strip().lower()]
         value = int(text) if isinstance(like, int) else float(text)
     except (KeyError, ValueError):
-        kind = {bool: "true or false", int: "a whole number", float: "a number"}[type(like)]
+        kind = {
+            bool: "true or false",
+            int: "whole numbers, low:high:step or value,value",
+            float: "numbers, low:high:step or value,value",
+        }[type(like)]
         raise UsageError(f"--grid {name}: found {text!r}; the manifest says {like!r}, so write {kind}") from None
     if not math.isfinite(value) or abs(value) > 2**53:
         raise UsageError(f"--grid {name}: {text} must be finite and below 2**53")
