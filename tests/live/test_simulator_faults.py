@@ -244,3 +244,12 @@ def test_an_order_of_the_core_is_what_the_wire_asks_for():
     )
 
     assert code_of(answer(site, FaultPlan(), order_request(site))) == 110072
+
+
+def test_a_stranger_before_any_price_does_nothing():
+    floor = Floor()
+    floor.exchange.quotes["AAAUSDT"].last = 0.0
+
+    strike(floor.exchange, Fault(kind="stranger_order"), uid="me")
+
+    assert floor.account.orders == {}

@@ -60,6 +60,8 @@ STRANGE: Final = frozenset(
 
 HELD: Final = frozenset({"stop_fires", "take_fires", "liquidate", "deleverage", "lose_stop", "hand_closes"})
 """These want a position."""
+PRICED: Final = HELD | {"stranger_order", "foreign_order"}
+"""These want a price, which no symbol has before its first bar: a start that they are to meet is a restart."""
 
 
 def possible(state: str, kind: str) -> bool:

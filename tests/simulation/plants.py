@@ -106,5 +106,5 @@ PLANTS: Final[tuple[Plant, ...]] = (
            "self._note(ended)\n        return await self._transport.request('POST', path, body, signed=True)"),
     _plant("never connect again", "live.venue.bybit.supervising:Supervisor.run",
            "await asyncio.sleep(self._backoff_s(failures))", "await asyncio.sleep(10**9)"),
-    _plant("overlook another leverage", f"{RECONCILING}._leverage", "shown.leverage == wanted", "True"),
+    _plant("overlook another leverage", f"{RECONCILING}._leverage", "shown.leverage == line.leverage", "True"),
 )  # fmt: skip

@@ -29,7 +29,7 @@ from .running import Summary, live, spread
 
 PAGE = Path(__file__).with_name("reliability.md.in")
 KEPT = Path(".autarch/reliability")
-EACH, FEWER = 50, 20
+EACH, FEWER, UNMET_MAX = 50, 20, 30
 REAL = ("latency", "throughput", "month", "deciding", "rollback")
 AGAINST = "fills against the open of their bar, half spread and impact included"
 Rows = list[tuple[str, str]]
@@ -109,6 +109,7 @@ def lives_told(found: Mapping[str, Any]) -> Rows:
     """Return what lives showed, row by row."""
     ended = ", ".join(f"{name} {count}" for name, count in sorted(found["ended"].items()))
     met = len(found["met"]) / len(PAIRS)
+    unmet = sorted(set(PAIRS) - {(state, kind) for state, kind in found["met"]})
     share = found["dropped"] / max(1, found["decisions"])
     return [
         ("lives, of seeds that follow one another", f"{found['lives']} from {found['first']}"),
@@ -119,6 +120,10 @@ def lives_told(found: Mapping[str, Any]) -> Rows:
         ("decisions of a bar or its entry dropped for being late", f"{found['dropped']} ({share:.1%})"),
         ("symbols ended", ended),
         ("pairs of state and fault that met, of those possible", f"{len(found['met'])} of {len(PAIRS)} ({met:.1%})"),
+        (
+            "pairs that did not meet in so many lives",
+            ", ".join(f"{state} x {kind}" for state, kind in unmet[:UNMET_MAX]) or "none",
+        ),
     ]
 
 

@@ -8,7 +8,7 @@ from random import Random
 
 from live.portfolio import Limits
 
-from .faults import ALL, FILLS, HELD, PAIRS, REQUESTS, WRITING, Aim
+from .faults import ALL, FILLS, PAIRS, PRICED, REQUESTS, WRITING, Aim
 from .market import START_MS, SYMBOLS, Drawn, draw
 
 CALM_BARS = 6
@@ -138,7 +138,7 @@ def _aimed(rng: Random, turn: int, interval_ms: int) -> tuple[Aim, tuple[float, 
         return Aim(state=state, kind=kind, after_ms=after_ms, skip=skip), (), []
     before = START_MS + interval_ms + 10_000
     noise = [(before, WAYS[state])] if state in WAYS else []
-    if state == "starting" and kind not in HELD:
+    if state == "starting" and kind not in PRICED:
         noise, before = [], 0
     skip = 0 if state in WAYS else skip
     return (
