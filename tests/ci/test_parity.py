@@ -25,8 +25,14 @@ def measures(result) -> dict[str, float]:
 
 
 @pytest.fixture(scope="module")
-def played(inputs, kit):
-    """A window of made decisions with stops and take-profits, its backtest, and what the live path makes of it."""
+def process():
+    with RehearsalProcess() as process:
+        yield process
+
+
+@pytest.fixture(scope="module")
+def asked(inputs, kit):
+    """A window of made decisions with stops and take-profits."""
     market = load_market(
         inputs.lock, split="train", symbols=("BTCUSDT", "ETHUSDT"), interval="15m", stores=inputs.stores
     )
@@ -46,17 +52,25 @@ def played(inputs, kit):
     source = kit.candidate(kit.trend, symbols=("BTCUSDT", "ETHUSDT")).source
     rows = parity.tail(decisions, bars=1200)
     window, wanted = parity.cut(market, decisions, rows)
-    asked = parity.Rehearsal(
+    return parity.Rehearsal(
         market=window,
         decisions=wanted,
         manifest=source.manifest,
         costs=CostModel.from_lock(inputs.lock),
         capital=100_000.0,
     )
-    with RehearsalProcess() as process:
-        (live,) = process.answer(process.ask((asked,)))
-    result = backtest(window, wanted, costs=asked.costs, capital=asked.capital)
-    return window, wanted, result, live
+
+
+@pytest.fixture(scope="module")
+def played(asked, process):
+    """A window and its decisions, its backtest, and what the live path makes of it."""
+    return both(asked, process)
+
+
+def both(asked, process):
+    (live,) = process.answer(process.ask((asked,)))
+    result = backtest(asked.market, asked.decisions, costs=asked.costs, capital=asked.capital)
+    return asked.market, asked.decisions, result, live
 
 
 def test_the_live_path_trades_the_backtest_to_the_last_bit(played) -> None:
@@ -67,6 +81,33 @@ def test_the_live_path_trades_the_backtest_to_the_last_bit(played) -> None:
     assert len(live.fills) == len(result.fills) > 30
     assert len(live.funding) == len(result.funding) > 10
     assert np.array_equal(live.equity, result.equity)
+
+
+def test_a_shared_margin_that_is_taken_over_is_the_backtests_to_the_last_bit(asked, process) -> None:
+    risen, table = [], asked.decisions.exposure.copy()
+    table[290:] = -1.0
+    for one in asked.market.series:
+        prices = {name: getattr(one, name).copy() for name in ("open", "high", "low", "close")}
+        for column in prices.values():
+            column[300:] *= 3.0  # a short of all the money loses twice of it
+        risen.append(dataclasses.replace(one, **prices))
+    shared = dataclasses.replace(
+        asked,
+        market=dataclasses.replace(asked.market, series=tuple(risen)),
+        decisions=dataclasses.replace(
+            asked.decisions,
+            exposure=table,
+            stop_loss=np.full(table.shape, np.nan),
+            take_profit=np.full(table.shape, np.nan),
+        ),
+        costs=dataclasses.replace(asked.costs, margin_mode="cross"),
+    )
+
+    window, wanted, result, live = both(shared, process)
+
+    assert result.ruined_row == 300
+    assert list(live.fills["cause"]).count("liquidation") == 2
+    assert parting(window, wanted, result, live) is None
 
 
 def changed(live, table: str, index: int, **values):
