@@ -7,8 +7,8 @@ empty    On markets without any edge a scripted human asks the test for promotio
 pace     How many candidates an hour are fully gated on 5 symbols x 70,000 bars, in one process and two, and by one Dask
          worker and two, with CPU seconds a candidate. Wall time: an idle machine.
 
-`empty` keeps the journal in memory, and `planted` (benchmarks/evolve_planted.py) has none: what is measured is the
-search, and Git makes no difference to it.
+`planted` and `empty` play in one process without a journal (benchmarks/evolve_planted.py): what is measured is the
+search, and neither Git nor confinement makes a difference to it.
 """
 
 from __future__ import annotations
@@ -29,30 +29,24 @@ from typing import Any
 
 import numpy as np
 
-from agents.evolution.assessing import Terms, place_of
+from agents.evolution.assessing import Terms
 from agents.evolution.blind import KIND, Grammar
 from agents.evolution.fields import Cluster, Field, Here, Processes
 from agents.evolution.journal import Journal
 from agents.evolution.looping import Evolution, Wanted, begin, candidates_on
 from agents.evolution.parties import Gate, Parties, Standing
 from agents.evolution.population import Candidate
-from agents.evolution.settings import Settings, parse_settings
+from agents.evolution.settings import Settings
 from autarch.cli.evolve_gate import WarmGate
-from autarch.errors import AutarchError
-from autarch.evaluation import decide_blocks
-from autarch.evaluation.playing import play_decisions
 from autarch.evidence.epoch import rule_of
-from autarch.manifest import StrategySource, parse_source
-from autarch.market import load_market, read_lock
+from autarch.market import read_lock
 from autarch.market.synth_dataset import SYMBOLS, default_spec
-from autarch.market.types import Floats
 from autarch.numerics import pinned_environment, unpinned_variables
 from autarch.repo.git import GitRepo
 from autarch.repo.objects import Person
 from autarch.stats.online import Tested
 from benchmarks.evolve_grounds import ROOT, Ground, ground, settings_with
-from benchmarks.evolve_memory import MemoryRepo
-from benchmarks.evolve_planted import planted
+from benchmarks.evolve_planted import Arm, Split, planted, unseen_returns
 from ci.promotion.deciding import decide
 
 WHO = Person(name="bench", email="bench@autarch.invalid", when_s=1_700_000_000)
@@ -97,38 +91,6 @@ def run_loop(  # noqa: PLR0913  what a run is made of
     return candidates_on(parties, begun.dataset), journal
 
 
-def scratch_repo() -> tuple[GitRepo, str]:
-    """Return an empty repository with one commit."""
-    repo = MemoryRepo()
-    return repo, repo.commit_tree(repo.write_tree(()), parents=[], message="Begin\n", author=WHO)
-
-
-def source_of(one: Candidate, journal: Journal) -> StrategySource:
-    """Return a candidate as it would be proposed."""
-    files = [journal.attachment(one.newest, name) or b"" for name in ("manifest.toml", "strategy.py")]
-    return parse_source(slug=one.answered.slug, manifest_bytes=files[0], code=files[1])
-
-
-def unseen_returns(source: StrategySource, where: Ground) -> Floats | None:
-    """Return daily returns on bars that the loop never saw; None where it cannot be played there."""
-    terms = Terms(lock=where.lock, stores=where.stores, capital=100_000.0, bounds=_BOUNDS, sets=1, folds=2)
-    place = place_of(terms)
-    manifest = source.manifest
-    try:
-        market = load_market(
-            place.lock, split="holdout", symbols=manifest.symbols, interval=manifest.interval, stores=where.stores
-        )
-        played = play_decisions(
-            source, decide_blocks(place.worker, source, market), market, costs=place.costs, capital=100_000.0
-        )
-    except AutarchError:
-        return None
-    return played.daily_since(played.first_ms)
-
-
-_BOUNDS = parse_settings((ROOT / "agents/evolve.toml").read_bytes()).archive
-
-
 # -- empty --------------------------------------------------------------------------------------------------
 
 
@@ -156,12 +118,12 @@ def night_after_night(where: Ground, count: int, *, seed: int) -> tuple[int, int
     """Return candidates tried, tests asked for and promotions: each night's best two are asked about."""
     rule, so_far, promoted = rule_of(read_lock(where.lock).epoch), list[Tested](), 0
     settings = settings_with(per_round=NIGHT, baseline=0.2, gated=False)
-    repo, base = scratch_repo()
-    found, journal = run_loop(repo, where, settings=settings, rounds=max(1, count // NIGHT), seed=seed, base=base)
-    for night in range(1, max(c.answered.round for c in found) + 1):
+    found, written = Arm(train=Split(where, "train"), settings=settings, seed=seed).run(max(NIGHT, count))
+    holdout = Split(where, "holdout")
+    for night in range(1, found[-1].answered.round + 1):
         tonight = [c for c in found if c.answered.round == night and c.is_member and c.score is not None]
         for one in sorted(tonight, key=lambda c: -(c.score or 0.0))[:ASKED_A_NIGHT]:
-            unseen = unseen_returns(source_of(one, journal), where)
+            unseen = unseen_returns(one, written[one.name], holdout)
             if unseen is None or unseen.size < 2 or float(np.ptp(unseen)) == 0.0:
                 continue
             made = decide(unseen, None, rule=rule, so_far=so_far)

@@ -137,7 +137,7 @@ class Arm:
         found: list[Candidate] = []
         written: dict[str, Written] = {}
         signatures: dict[str, Signature] = {}
-        for number in range(1, evaluations // PER_ROUND + 1):
+        for number in range(1, evaluations // setting.per_round + 1):
             errands = plan_round(setting, number, candidates=found, seeds=())
             found += [self._tried(errand, written, signatures) for errand in errands]
         return found, written
@@ -217,13 +217,18 @@ def came_of(where: Ground, evaluations: int, *, seed: int, baseline: float) -> l
     top = found[int(np.argmax(scores))]
     if not scores.max() > 0.0:
         return [*shown, 0.0]
-    files = written[top.name]
-    source = parse_source(slug=top.answered.slug, manifest_bytes=files.manifest, code=files.code)
+    unseen = unseen_returns(top, written[top.name], Split(where, "holdout"))
+    return [*shown, 0.0 if unseen is None else sharpe(unseen) or 0.0]
+
+
+def unseen_returns(one: Candidate, files: Written, split: Split) -> Floats | None:
+    """Return a candidate's daily returns on bars that its arm never saw; None where it cannot be played there."""
+    source = parse_source(slug=one.answered.slug, manifest_bytes=files.manifest, code=files.code)
     try:
-        played = Split(where, "holdout").played(source)
+        played = split.played(source)
     except StrategyError:
-        return [*shown, 0.0]
-    return [*shown, sharpe(played.daily_since(played.first_ms)) or 0.0]
+        return None
+    return played.daily_since(played.first_ms)
 
 
 def tell_difference(table: Floats, evaluations: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 import numpy as np
 import pytest
@@ -14,8 +16,8 @@ from autarch.market import load_market, read_lock
 from autarch.market.synth_dataset import SYMBOLS
 from autarch.market.synth_edges import Edge
 from autarch.sandbox.worker import Worker
+from benchmarks.evolve import ASKED_A_NIGHT, NIGHT, night_after_night
 from benchmarks.evolve_grounds import Ground, ground, settings_with
-from benchmarks.evolve_memory import MemoryRepo
 from benchmarks.evolve_planted import EDGES, Arm, Split, edges_of, interval
 
 
@@ -85,14 +87,14 @@ def test_an_interval_holds_the_mean_and_shrinks_with_its_spread() -> None:
     assert interval(np.array([2.0, 2.0])) == (2.0, 2.0)
 
 
-def test_a_reference_in_memory_moves_and_goes_as_gits_do() -> None:
-    repo = MemoryRepo()
-    repo.update_ref("refs/x", "a" * 40, old=None)
-    assert repo.read_ref("refs/x") == "a" * 40
+def test_every_night_has_its_best_two_asked_about_and_no_edge_promotes_nobody(tmp_path: Path) -> None:
+    where = ground(tmp_path, seed=5, edges=(), bars=12_000, symbols=SYMBOLS[:1])
 
-    repo.update_ref("refs/x", None, old="a" * 40)
+    tried, asked, promoted = night_after_night(where, 2 * NIGHT, seed=1)
 
-    assert repo.read_ref("refs/x") is None
+    assert tried == 50
+    assert 0 < asked <= 2 * ASKED_A_NIGHT
+    assert promoted == 0
 
 
 def test_settings_of_a_measurement_change_its_arm_and_nothing_about_breeding() -> None:
