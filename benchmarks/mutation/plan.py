@@ -43,7 +43,7 @@ AREAS = (
             *("ci/report*.py", "ci/page.py", "ci/publish*.py", "ci/release.py", "ci/checks/findings.py"),
             *("ci/platform_*.py", "ci/policy_change.py"),
         ),
-        likely=("tests/ci/test_gate_laws.py",),
+        likely=("tests/ci/test_gate_laws.py", "tests/ci/test_values.py"),
         tests=(
             Stage(arguments=("tests/ci", "-m", "not slow")),
             Stage(arguments=("tests/canaries", "tests/honest", "-m", "not slow")),
