@@ -15,7 +15,7 @@ from pathlib import Path
 
 from autarch.errors import AutarchError, UndecidedError, UsageError
 from autarch.evidence.attestation import evidence_ref
-from autarch.evidence.ledger import Ledger
+from autarch.evidence.ledger import Ledger, ledger_at
 from autarch.evidence.ledger_count import causality_failures
 from autarch.evidence.ledger_entry import InnerTrials, Sealed
 from autarch.forge.client import ForgeClient
@@ -24,7 +24,6 @@ from autarch.market import DatasetLock
 from autarch.repo.engine import engine_digest_at
 from autarch.repo.git import GitRepo, Remote
 from autarch.repo.mainline import fetch_main
-from autarch.repo.signers import trust_at
 from autarch.verdict import CheckVerdict, GateVerdict
 from ci import gate
 from ci.candidate import Candidate
@@ -130,7 +129,7 @@ def judge_and_record(desk: GateDesk, subject: Subject) -> GateOutcome:
     """
     inputs = _inputs(desk, subject.base)
     candidate = candidate_of_commits(desk.repo, base=subject.base, head=subject.head)
-    ledger = Ledger(desk.repo, trust=trust_at(desk.repo, subject.base, "ci"), remote=desk.remote)
+    ledger = ledger_at(desk.repo, subject.base, remote=desk.remote)
     reserved = reserve(desk, subject, candidate, inputs.lock, ledger)
     head = ledger.sync() if reserved is None else reserved.commit
     counted = counted_at(ledger, head)

@@ -16,7 +16,7 @@ import msgspec
 
 from autarch.errors import RefusedError, UndecidedError, UsageError
 from autarch.evidence.attestation import evidence_ref, sign_attestation, store_evidence
-from autarch.evidence.ledger import Ledger
+from autarch.evidence.ledger import ledger_at
 from autarch.evidence.ledger_entry import Sealed, Tier
 from autarch.evidence.released import VERSION, Released, ReleasedStrategy, render_release
 from autarch.evidence.tiers import ORDER, Identity, same_trees, tier_earned
@@ -116,7 +116,7 @@ def release(desk: ReleaseDesk, tag: str, commit: str, sleeves: Sequence[NamedSle
     """
     if not sleeves:
         raise UsageError("live/portfolio.toml names no sleeve; there is nothing to release")
-    ledger = Ledger(desk.repo, trust=trust_at(desk.repo, commit, "ci"), remote=desk.remote)
+    ledger = ledger_at(desk.repo, commit, remote=desk.remote)
     head = ledger.sync()
     if head is None:
         raise RefusedError("the forge has no ledger, so no trial was counted; make the workspace with: autarch init")

@@ -21,9 +21,8 @@ def surroundings(workspace: Any, run: Any) -> Any:
 
 def _wealth(workspace: Any, run: Any) -> str:
     from autarch.evidence.epoch import account_of
-    from autarch.evidence.ledger import Ledger
+    from autarch.evidence.ledger import ledger_at
     from autarch.market import read_lock
-    from autarch.repo.signers import trust_at
 
     name = run.begun.dataset.partition("@")[0]
     repo = workspace.repo
@@ -31,7 +30,7 @@ def _wealth(workspace: Any, run: Any) -> str:
         content = repo.blob_at(run.begun.base, f"ci/datasets/{name}.toml")
         if content is None:
             return ""
-        ledger = Ledger(repo, trust=trust_at(repo, run.begun.base, "ci"), remote=workspace.reading_remote())
+        ledger = ledger_at(repo, run.begun.base, remote=workspace.reading_remote())
         head = ledger.sync()
         account = account_of(() if head is None else ledger.entries(head), dataset=name, epoch=read_lock(content).epoch)
         return (

@@ -64,11 +64,10 @@ def counter(workspace: Any, base: str) -> Any:
 
 def append_study(repo: Any, remote: Any, key: Path, *, base: str, study: Any, now_ms: int) -> None:
     """Add a study's trials to the ledger, once."""
-    from autarch.evidence.ledger import Ledger
+    from autarch.evidence.ledger import ledger_at
     from autarch.evidence.ledger_entry import SCHEMA, InnerTrials, LedgerEntry
-    from autarch.repo.signers import trust_at
 
-    ledger = Ledger(repo, trust=trust_at(repo, base, "ci"), remote=remote)
+    ledger = ledger_at(repo, base, remote=remote)
     head = ledger.begin()
     for sealed in ledger.entries(head):
         inner = sealed.entry.inner

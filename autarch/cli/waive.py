@@ -97,11 +97,10 @@ def _propose(
 def _newest(workspace: Workspace, main: str, slug: str) -> Claim:
     """Return the claim of the newest verdict on `slug` that the ledger names."""
     from autarch.evidence.attestation import evidence_ref, load_evidence
-    from autarch.evidence.ledger import Ledger
-    from autarch.repo.signers import trust_at
+    from autarch.evidence.ledger import ledger_at
 
     repo, remote = workspace.repo, workspace.remote("human")
-    ledger = Ledger(repo, trust=trust_at(repo, main, "ci"), remote=remote)
+    ledger = ledger_at(repo, main, remote=remote)
     entries = ledger.entries(ledger.sync())
     named = [s.entry.evidence for s in entries if s.entry.slug == slug and s.entry.evidence is not None]
     if not named:

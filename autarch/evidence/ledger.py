@@ -22,6 +22,7 @@ from autarch.evidence.ledger_entry import LedgerEntry, LedgerError, Sealed, entr
 from autarch.evidence.ledger_read import ChainReader
 from autarch.repo.git import GitRepo, Remote, StaleRefError
 from autarch.repo.objects import Person
+from autarch.repo.signers import trust_at
 from autarch.repo.signing import NS_LEDGER, Trust, signed_record
 
 LEDGER_REF = "refs/heads/autarch/ledger"
@@ -44,14 +45,19 @@ Draft = Callable[[Place], LedgerEntry | None]
 class Ledger:
     """The ledger in one repository, and with `remote` the one it mirrors."""
 
-    def __init__(self, repo: GitRepo, *, trust: Trust, remote: Remote | None = None) -> None:
+    def __init__(
+        self, repo: GitRepo, *, trust: Trust, remote: Remote | None = None, recorded: str | None = None
+    ) -> None:
         """Open the ledger of `repo`.
 
         Args:
             repo: Holds the branch, or its local copy when `remote` is given.
             trust: Who may sign entries: ci's signers as committed on main.
             remote: The forge; appends are pushed there, and only what it took is kept.
+            recorded: A head that main records: what is synced must descend from it, also in a clone that has never
+                seen a ledger before and would take one that was cut for the whole.
         """
+        self._recorded = recorded
         self._repo = repo
         self._remote = remote
         self._reader = ChainReader(repo, trust)
@@ -76,8 +82,16 @@ class Ledger:
         """Fetch the remote's ledger, verify what is new, move the local branch, return its head.
 
         Raises:
-            LedgerError: the remote's ledger does not descend from ours, is gone, or does not verify.
+            LedgerError: the remote's ledger does not descend from ours or from what main records, is gone, or does not
+                verify.
         """
+        head = self._synced()
+        if self._recorded is not None:
+            self._reader.check_descent(head, self._recorded)
+            self._recorded = None  # whatever comes next descends from this head
+        return head
+
+    def _synced(self) -> str | None:
         known = self.head()
         if self._remote is None:
             return known
@@ -266,3 +280,9 @@ class Ledger:
 
 def _placed(entry: LedgerEntry, place: Place) -> LedgerEntry:
     return msgspec.structs.replace(entry, seq=place.seq, prev=place.prev)
+
+
+def ledger_at(repo: GitRepo, commit: str, *, remote: Remote | None = None) -> Ledger:
+    """Return the ledger as `commit` of main sees it: signed by whom it lists, no shorter than its merge recorded."""
+    recorded = repo.read_commit(commit).trailers.get("Ledger-Head")
+    return Ledger(repo, trust=trust_at(repo, commit, "ci"), remote=remote, recorded=recorded)

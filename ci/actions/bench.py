@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autarch.errors import UndecidedError, UsageError
-from autarch.evidence.ledger import Ledger
+from autarch.evidence.ledger import Ledger, ledger_at
 from autarch.forge.client import ForgeClient
 from autarch.repo.engine import engine_digest_at
 from autarch.repo.git import GitRepo, Remote
 from autarch.repo.mainline import fetch_main
-from autarch.repo.signers import trust_at
 from ci.actions.events import GateRun
 from ci.actions.parcel import Wanted
 from ci.actions.site import Site
@@ -39,7 +38,7 @@ class Bench:
 
     def ledger(self, base: str) -> Ledger:
         """Return the ledger as this step's token reaches it, under the signers that `base` lists."""
-        return Ledger(self.repo, trust=trust_at(self.repo, base, "ci"), remote=self.remote)
+        return ledger_at(self.repo, base, remote=self.remote)
 
     def inputs(self, base: str) -> GateInputs:
         """Return what main at `base` judges by.

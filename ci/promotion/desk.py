@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autarch.errors import UndecidedError
-from autarch.evidence.ledger import Ledger
+from autarch.evidence.ledger import Ledger, ledger_at
 from autarch.evidence.ledger_entry import Sealed
 from autarch.repo.engine import engine_digest_at
 from autarch.repo.git import GitRepo, Remote
 from autarch.repo.mainline import fetch_main
-from autarch.repo.signers import trust_at
 from ci.context import Clock, GateInputs, Progress
 from ci.inputs import Choice, inputs_at_commit
 from ci.vault.days import Days, live_days
@@ -63,7 +62,6 @@ def present(desk: PromotionDesk) -> Present:
             f"this process runs engine {inputs.engine[:12]}, main at {main[:12]} is another; only main's code judges: "
             "run it from the forge, or update this clone to main"
         )
-    ledger = Ledger(desk.repo, trust=trust_at(desk.repo, main, "ci"), remote=desk.remote)
-    known = desk.repo.read_commit(main).trailers.get("Ledger-Head")
-    entries = ledger.entries(ledger.sync(), known=known)
+    ledger = ledger_at(desk.repo, main, remote=desk.remote)
+    entries = ledger.entries(ledger.sync())
     return Present(main=main, inputs=inputs, ledger=ledger, entries=entries)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from autarch.errors import UsageError
+from autarch.evidence.ledger import LEDGER_REF
+from autarch.evidence.ledger_entry import LedgerError
 from autarch.forge.client import ForgeRefusedError
 from autarch.referee.process import RefereeProcess
 from autarch.repo.engine import engine_digest_at
@@ -14,7 +16,7 @@ from ci.actions.publishing import Handed, publish_run
 from ci.actions.reserving import reserve_run
 
 from .benching import bench_of, nothing
-from .ground import HONEST, REACHES, strategy
+from .ground import HONEST, REACHES, SOMEBODY, strategy
 from .stage import Stage
 
 
@@ -201,6 +203,27 @@ def test_an_agent_writes_neither_ledger_nor_report_nor_check(stage):
 
 
 @pytest.mark.slow
+def test_a_fresh_runner_counts_nothing_on_a_ledger_that_was_cut(stage):
+    number, head = stage.propose(strategy())
+    kept = reserved(stage, number, head)
+    merged = f"Merge\n\nLedger-Head: {kept.commit}\n"
+    moved = stage.bare.commit_tree(
+        stage.bare.tree_of(stage.main), parents=[stage.main], message=merged, author=SOMEBODY
+    )
+    stage.bare.update_ref("refs/heads/main", moved, old=stage.main)
+    cut = stage.bare.read_commit(kept.commit).parents[0]
+    stage.bare.update_ref(LEDGER_REF, cut, old=kept.commit)  # by whoever may write the repository's files
+    number, head = stage.propose(strategy("b_trend", REACHES), branch="agent/tuner/b_trend-1")
+
+    with pytest.raises(LedgerError, match="was rewritten"):
+        reserved(stage, number, head)
+    with pytest.raises(LedgerError, match="was rewritten"):
+        published(stage, number, head)
+
+    assert stage.bare.read_ref(LEDGER_REF) == cut
+    assert stage.checks(head) == {}
+
+
 def test_where_the_ledger_cannot_be_written_nothing_is_told(stage):
     number, head = stage.propose(strategy(code=REACHES))
     bench = bench_of(stage, "workflow_run", stage.run_event(number, head), login="tuner")

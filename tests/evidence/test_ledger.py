@@ -302,6 +302,23 @@ def test_a_remote_that_was_rewritten_or_lost_its_ledger_is_not_followed(tmp_path
     assert clone.head() == first.commit
 
 
+def test_a_fresh_clone_refuses_a_ledger_that_lacks_what_main_records(tmp_path, repo, ledger, trust, key):
+    first, second = (ledger.append(reservation(number), key=key) for number in (1, 2))
+    repo.update_ref(LEDGER_REF, first.commit, old=second.commit)  # cut: what is left verifies by itself
+    remote = Remote(url=str(repo.path))
+
+    def fresh(name, recorded):
+        return Ledger(new_repo(tmp_path / name), trust=trust, remote=remote, recorded=recorded)
+
+    assert fresh("blind", None).sync() == first.commit
+    assert fresh("older", first.commit).sync() == first.commit
+    with pytest.raises(LedgerError, match="was rewritten"):
+        fresh("told", second.commit).append(reservation(3), key=key)
+    repo.update_ref(LEDGER_REF, None, old=first.commit)
+    with pytest.raises(LedgerError, match="was rewritten"):
+        fresh("gone", second.commit).sync()
+
+
 def test_appending_needs_a_ledger_that_was_begun(repo, trust, key):
     with pytest.raises(LedgerError, match="autarch init"):
         Ledger(repo, trust=trust).append(reservation(), key=key)
