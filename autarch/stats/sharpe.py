@@ -29,7 +29,7 @@ EULER_GAMMA: Final = 0.5772156649015329
 ACTIVE_DAYS_MIN: Final = 2
 ACTIVE_DAYS_FOR_TEST: Final = 30
 """Below it p = 1 - PSR(0) is no p-value: three winning days among 68 have one chance in eight without an edge, and are
-told p < 0.0027; with thirty the error is gone (own simulation, docs/statistics.md)."""
+told p < 0.0027; with thirty the error is small at the first levels (own simulation, docs/statistics.md)."""
 _NORMAL = NormalDist()
 _NO_SPREAD: Final = 1e-12
 """Of the largest return: what rounding alone leaves of a constant; daily returns have far more."""
