@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from autarch.cli.calibrate_me_maker import Maker
 
 STOPPED_EXIT = 3
+SHOWN_CHARS = 12
+"""Of the digest of the code that makes cases, in the name of their folder: other code makes other cases."""
 WORDS = {"a": "accept", "accept": "accept", "r": "refuse", "refuse": "refuse"}
 
 
@@ -52,8 +54,9 @@ def calibrate_me(
     from autarch.cli.main import load
     from autarch.paths import cache_root
 
-    folder = cache_root() / "calibration" / str(seed)
-    shelf = load("ci.calibration.keeping").Shelf(folder, view="table" if table else "screen")
+    keeping = load("ci.calibration.keeping")
+    made_by = keeping.makers_digest(_root())[:SHOWN_CHARS]
+    shelf = keeping.Shelf(cache_root() / "calibration" / f"{seed}-{made_by}", view="table" if table else "screen")
     if again:
         shelf.forget()
     if make_only:
@@ -66,6 +69,12 @@ def calibrate_me(
     return 0 if finished else STOPPED_EXIT
 
 
+def _root() -> Path:
+    from autarch.cli.main import load
+
+    return Path(load("ci").__file__).resolve().parent.parent
+
+
 def _make(shelf: Any, seed: int, *, allow_weak: bool) -> int:
     """Make what is not there yet, in order."""
     from autarch.cli.main import load
@@ -76,11 +85,10 @@ def _make(shelf: Any, seed: int, *, allow_weak: bool) -> int:
     missing = [number for number in range(1, cases.COUNT + 1) if shelf.case(number) is None]
     if not missing:
         return 0
-    root = Path(load("ci").__file__).resolve().parent.parent
-    with cases.opened(seed=seed, root=root, allow_weak=allow_weak) as shop:
-        flaws = cases.plan(seed)
+    with cases.opened(seed=seed, root=_root(), allow_weak=allow_weak) as shop:
+        plan = cases.plan(seed)
         for made, number in enumerate(missing, start=1):
-            shelf.put(cases.make(shop, number, flaws, progress=lambda _line: None))
+            shelf.put(cases.make(shop, plan[number - 1], progress=lambda _line: None))
             tell(f"{made} of {len(missing)} pull requests made")
     return 0
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Final
@@ -19,9 +19,10 @@ from autarch.manifest import StrategySource
 from autarch.market.load import load_market
 from autarch.metrics import round_trips
 from autarch.metrics.concentration import return_without_best
+from autarch.metrics.crash import crash
 from autarch.sandbox.worker import Worker
 from ci.calibration.templates import INTERVAL, Template, Value
-from ci.calibration.worlds import World, WorldKind, make_world
+from ci.calibration.worlds import World, WorldKind, make_world, seed_of
 from ci.checks.ground import Curve, Ground
 
 CAPITAL: Final = 100_000.0
@@ -41,6 +42,7 @@ class Try:
     decisions: Decisions
     ground: Ground
     curve: Curve
+    assumed: float
 
     @cached_property
     def doubled(self) -> Curve:
@@ -53,33 +55,38 @@ class Try:
         return self.ground.result(self.decisions)
 
     @property
+    def crash_loss(self) -> float:
+        """What the worst hour would have taken, a fraction of equity."""
+        ground = self.ground
+        return crash(self.result, self.decisions, ground.market, costs=ground.costs, assumed=self.assumed).loss
+
+    @property
     def total_without_best(self) -> float:
         """Return of the whole without the best trade."""
         trips = round_trips(self.result.fills, self.result.funding)
         return return_without_best(trips["profit"], total=self.curve.total, capital=CAPITAL)
 
 
-@dataclass(kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """One seed's markets, each made when first wanted, and a worker to ask.
+    """Where markets are written, and a worker to ask.
 
     Attributes:
         seed: Of everything.
         folder: Where bars are written.
         worker: Asked for decisions.
+        assumed: The hour that the limits expect even of a calm market, a fraction of price.
     """
 
     seed: int
     folder: Path
     worker: Worker
-    _worlds: dict[tuple[WorldKind, int], World] = field(default_factory=dict)
+    assumed: float
 
-    def world(self, kind: WorldKind, attempt: int) -> World:
-        """Return the market of a kind; another attempt is another market."""
-        if (kind, attempt) not in self._worlds:
-            folder = self.folder / str(attempt)
-            self._worlds[kind, attempt] = make_world(kind, seed=self.seed + 1_000_003 * attempt, folder=folder)
-        return self._worlds[kind, attempt]
+    def world(self, kind: WorldKind, *, case: int, attempt: int, traded: int) -> World:
+        """Return the market of one case alone; another attempt is another market."""
+        seed = seed_of(self.seed, "market", str(case), str(attempt))
+        return make_world(kind, seed=seed, traded=traded, folder=self.folder / f"{case}-{attempt}")
 
     def tries(
         self, template: Template, sets: Sequence[Values], *, world: World, symbols: Sequence[str], leverage: float = 1.0
@@ -98,7 +105,14 @@ class Bench:
         plan = plan_of(frames_of(manifest, market))
         answers = decide_sets(self.worker, source, plan, list(sets))
         return [
-            Try(values=values, symbols=manifest.symbols, decisions=answer, ground=ground, curve=ground.curve(answer))
+            Try(
+                values=values,
+                symbols=manifest.symbols,
+                decisions=answer,
+                ground=ground,
+                curve=ground.curve(answer),
+                assumed=self.assumed,
+            )
             for values, answer in zip(sets, answers, strict=True)
             if not isinstance(answer, StrategyError)
         ]

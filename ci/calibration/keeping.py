@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
+from autarch.canonical import sha256_hex
 from autarch.errors import ConfigError
+from autarch.forge.state import write_private
 from autarch.paths import private_directory
+from autarch.repo.engine import engine_digest
 from ci.calibration.cases import COUNT, Case
 from ci.calibration.scoring import Answer
+from ci.policy import PRESETS
 
-FILE_BYTES_MAX = 1_000_000
 T = TypeVar("T")
 
 
@@ -74,18 +76,27 @@ class Shelf:
         return self.folder / f"case-{number:02}.json"
 
 
+def makers_digest(root: Path) -> str:
+    """Return the digest of the code below `root` that makes cases: engine and gate, their first screen, the limits.
+
+    Raises:
+        ConfigError: it has no lock of packages.
+    """
+    shown = [*sorted((root / "ci").glob("report*.py")), root / PRESETS["standard"]]
+    words = [engine_digest(root), *(sha256_hex(path.read_bytes()) for path in shown)]
+    return sha256_hex("\n".join(words).encode())
+
+
 def _read(path: Path, kind: type[T]) -> T:
     try:
-        return msgspec.json.decode(path.read_bytes()[:FILE_BYTES_MAX], type=kind, strict=True)
+        return msgspec.json.decode(path.read_bytes(), type=kind, strict=True)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read: {error}; remove it, and it is made again") from error
 
 
 def _write(path: Path, content: bytes) -> None:
     """Replace a file whole: an interrupted sitting loses nothing."""
-    beside = path.with_suffix(".new")
     try:
-        beside.write_bytes(content)
-        os.replace(beside, path)  # noqa: PTH105  atomic, and says so
+        write_private(path, content)
     except OSError as error:
         raise ConfigError(f"{path} cannot be written: {error.strerror}; free some space and start again") from error

@@ -24,13 +24,12 @@ class Template:
     params: Mapping[str, tuple[Value, Value, Value]]
     """Name -> (usual value, low, high)."""
 
-    def source(  # noqa: PLR0913  what a proposal may vary
+    def source(
         self,
         *,
         slug: str,
         symbols: Sequence[str],
         params: Mapping[str, Value],
-        title: str = "",
         leverage: float = 1.0,
         constants: str = "",
     ) -> StrategySource:
@@ -38,7 +37,7 @@ class Template:
         values = {name: params.get(name, usual) for name, (usual, _, _) in self.params.items()}
         named = ", ".join(f'"{symbol}"' for symbol in symbols)
         lines = [
-            f'schema = 1\nname = "{slug}"\ntitle = "{title or self.title}"\nsymbols = [{named}]',
+            f'schema = 1\nname = "{slug}"\ntitle = "{self.title}"\nsymbols = [{named}]',
             f'interval = "{INTERVAL}"\nmode = "each"\nwarmup = {WARMUP}\nmax_leverage = {leverage}\n',
             "[params]",
             *(f"{name} = {value!r}" for name, value in values.items()),
@@ -108,8 +107,8 @@ CARRY: Final = Template(
     params={"lookback": (24, 8, 72), "rich": (0.0002, 0.00005, 0.0008), "stay": (24, 6, 96), "size": (0.8, 0.3, 1.0)},
 )
 
-SPIKE: Final = replace(CARRY, params={**CARRY.params, "size": (2.6, 1.0, 2.8)})
-"""The same for whoever holds several times the equity."""
+GEARED: Final = replace(CARRY, params={**CARRY.params, "size": (1.8, 1.3, 2.4)})
+"""The same for whoever holds more than the equity."""
 
 REVERSION: Final = Template(
     title="Lean against a price stretched from its mean",
@@ -129,11 +128,17 @@ LEAN: Final = Template(
     thesis="one side of this market is paid for bearing its risk; it pauses after a hot run.",
     dies="the market turns for good.",
     body="""\
-    strength = talib.RSI(close, p.lookback)
-    hot = strength > p.hot if p.side > 0 else strength < 100.0 - p.hot
+    stretched = p.side * ops.zscore(close, p.lookback)
+    hot = ops.latch(stretched > p.hot, stretched < p.cool)
     return Targets(exposure=np.where(hot, 0.0, p.side * p.size))
 """,
-    params={"lookback": (14, 10, 24), "hot": (68.0, 62.0, 72.0), "side": (1, -1, 1), "size": (0.8, 0.3, 1.0)},
+    params={
+        "lookback": (72, 36, 160),
+        "hot": (1.5, 0.5, 2.5),
+        "cool": (0.0, -1.5, 0.5),
+        "side": (1, -1, 1),
+        "size": (0.8, 0.3, 1.0),
+    },
 )
 
 RIDE: Final = Template(
@@ -141,7 +146,7 @@ RIDE: Final = Template(
     thesis="large moves of many days go on, small ones are scalped meanwhile.",
     dies="no large move comes.",
     body="""\
-    small = np.where(talib.EMA(close, p.fast) > talib.EMA(close, 4 * p.fast), p.dust, -p.dust)
+    small = np.where(talib.EMA(close, p.fast) > talib.EMA(close, 4 * p.fast), p.swing, -p.swing)
     moved = close / ops.lag(close, p.lookback) - 1.0
     up, down = ops.hold(moved > p.jump, p.stay), ops.hold(moved < -p.jump, p.stay)
     return Targets(exposure=np.where(up, 1.0, np.where(down, -1.0, small)))
@@ -151,18 +156,25 @@ RIDE: Final = Template(
         "lookback": (240, 120, 720),
         "jump": (0.2, 0.08, 0.6),
         "stay": (240, 120, 960),
-        "dust": (0.05, 0.02, 0.1),
+        "swing": (0.4, 0.02, 0.9),
     },
 )
 
 LEVELS: Final = Template(
-    title="Buy at prices from which the market has turned before",
-    thesis="traders remember levels, and defend those that held.",
-    dies="levels that held are forgotten.",
+    title="Follow the gap between two averages, and lean on prices that held before",
+    thesis="a price that has moved is moved on, and traders defend the levels they remember.",
+    dies="the market swings inside a range, or levels that held are forgotten.",
     body="""\
+    gap = talib.EMA(close, p.fast) / talib.EMA(close, 4 * p.fast) - 1.0
     away = np.abs(close[:, None] / np.array(LEVELS)[None, :] - 1.0)
-    touched = np.min(away, axis=1) < p.near
-    return Targets(exposure=np.where(ops.hold(touched, p.stay), p.size, 0.0))
+    near = ops.hold(np.min(away, axis=1) < p.near, p.stay)
+    return Targets(exposure=p.follow * np.sign(gap) + p.lean * near)
 """,
-    params={"near": (0.001, 0.0005, 0.003), "stay": (12, 6, 48), "size": (0.8, 0.3, 1.0)},
+    params={
+        "fast": (24, 6, 60),
+        "near": (0.001, 0.0005, 0.003),
+        "stay": (12, 6, 48),
+        "follow": (0.5, 0.02, 0.9),
+        "lean": (0.5, 0.02, 0.9),
+    },
 )

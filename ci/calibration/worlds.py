@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
+import numpy as np
+
 from autarch.engine import CostModel
 from autarch.market.build import build, write_blobs
 from autarch.market.load import load_market
@@ -22,7 +24,15 @@ WorldKind = Literal["trend", "funding", "reversion", "brisk", "noise", "thin"]
 BARS: Final = 20_000
 """Hours, of which nine in ten are train: two years."""
 SHARES: Final = (90, 5, 5)
-TWINS: Final = ("ADAUSDT", "XRPUSDT", "DOGEUSDT")
+NAMES: Final = (
+    "AAVEUSDT", "ADAUSDT", "AVAXUSDT", "BTCUSDT", "DOGEUSDT", "DOTUSDT", "ETHUSDT", "LINKUSDT", "LTCUSDT", "SOLUSDT",
+    "UNIUSDT", "XRPUSDT",
+)  # fmt: skip
+"""What symbols are called, drawn anew for each market: a name is to tell nothing."""
+
+STRONGER: Final = {1: 1.4, 2: 1.15, 3: 1.0}
+"""Symbols traded -> how much stronger the edge is planted: fewer symbols even out less."""
+
 THINNER: Final = 40.0
 """The thin market turns over so much less than the others, which a fill of ours then is a large part of."""
 
@@ -52,8 +62,14 @@ def seed_of(seed: int, *words: str) -> int:
     return int.from_bytes(hashlib.sha256(":".join([str(seed), *words]).encode()).digest()[:4], "big")
 
 
-def make_world(kind: WorldKind, *, seed: int, folder: Path) -> World:
-    """Return the market of a kind, its blobs below `folder`; the same seed gives the same bytes.
+def make_world(kind: WorldKind, *, seed: int, traded: int, folder: Path) -> World:
+    """Return the market of a kind, its blobs below `folder`; the same arguments give the same bytes.
+
+    Args:
+        kind: What it holds.
+        seed: Of its path and of the names of its symbols.
+        traded: How many of its symbols a proposal will trade, 1 to 3.
+        folder: Where it is written.
 
     Raises:
         DataError: it cannot be written.
@@ -63,8 +79,8 @@ def make_world(kind: WorldKind, *, seed: int, folder: Path) -> World:
         start_ms=START_MS,
         n_bars=BARS,
         interval=INTERVAL,
-        symbols=_symbols(kind),
-        edges=_EDGES[kind],
+        symbols=_symbols(kind, seed),
+        edges=tuple(replace(edge, strength=edge.strength * STRONGER[traded]) for edge in _EDGES[kind]),
     )
     built = build(synth_recipe(spec, name=f"practice-{kind}", shares=SHARES))
     stores = Stores.under(folder / kind)
@@ -74,10 +90,11 @@ def make_world(kind: WorldKind, *, seed: int, folder: Path) -> World:
     return World(kind=kind, lock=built.lock, stores=stores, market=market, costs=CostModel.from_lock(built.lock))
 
 
-def _symbols(kind: WorldKind) -> tuple[SynthSymbol, ...]:
+def _symbols(kind: WorldKind, seed: int) -> tuple[SynthSymbol, ...]:
+    made: tuple[SynthSymbol, ...] = SYMBOLS
     if kind == "thin":
-        return tuple(replace(symbol, turnover=symbol.turnover / THINNER) for symbol in SYMBOLS)
+        made = tuple(replace(symbol, turnover=symbol.turnover / THINNER) for symbol in made)
     if kind == "noise":  # more of them, each its own: whoever searches here has much to choose from
-        twins = tuple(replace(symbol, symbol=name) for symbol, name in zip(SYMBOLS, TWINS, strict=True))
-        return tuple(replace(symbol, common=0.1) for symbol in (*SYMBOLS, *twins))
-    return SYMBOLS
+        made = tuple(replace(symbol, common=0.1) for symbol in (*made, *made))
+    drawn = np.random.default_rng(seed_of(seed, "names")).permutation(len(NAMES))
+    return tuple(replace(symbol, symbol=NAMES[int(n)]) for symbol, n in zip(made, drawn, strict=False))

@@ -9,17 +9,18 @@ from pathlib import Path
 
 import pytest
 
+from autarch.cli.calibrate_me import SHOWN_CHARS
 from autarch.cli.calibrate_me_maker import LOG, Maker
 from autarch.cli.main import main
 from autarch.errors import UndecidedError
-from ci.calibration.keeping import Shelf
+from ci.calibration.keeping import Shelf, makers_digest
 from tests.ci.calibration.test_calibration import kept
 
 
 @pytest.fixture
-def shelf(tmp_path, monkeypatch) -> Shelf:
+def shelf(tmp_path, monkeypatch, root) -> Shelf:
     monkeypatch.setenv("AUTARCH_CACHE", str(tmp_path))
-    made = Shelf(tmp_path / "calibration/1", view="screen")
+    made = Shelf(tmp_path / f"calibration/1-{makers_digest(root)[:SHOWN_CHARS]}", view="screen")
     for case in kept(1):
         made.put(case)
     return made

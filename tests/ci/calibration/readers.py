@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from statistics import median
+
+from ci.calibration.cases import Case
 
 Metrics = Mapping[str, float | None]
 Said = tuple[str, str | None]
@@ -60,3 +63,24 @@ OF_TABLE: Mapping[str, Callable[[Metrics], Said]] = {
     ),
 }
 """Rules for a bare table, as they are handed down; fixed before any case was made."""
+
+OF_OUTSIDE: Mapping[str, Callable[[Sequence[Case]], list[bool]]] = {
+    "more than one symbol": lambda cases: [case.outside.symbols > 1 for case in cases],
+    "three symbols": lambda cases: [case.outside.symbols == 3 for case in cases],
+    "leverage above one": lambda cases: [case.outside.leverage > 1.0 for case in cases],
+    "leverage above two": lambda cases: [case.outside.leverage > 2.0 for case in cases],
+    "three symbols at leverage one": lambda cases: [
+        case.outside.symbols == 3 and case.outside.leverage == 1.0 for case in cases
+    ],
+    "a name of the alphabet's first half": lambda cases: [case.outside.slug < "i" for case in cases],
+    "a long name": lambda cases: above([len(case.outside.slug) for case in cases]),
+    "the first half of the list": lambda cases: [case.number <= len(cases) // 2 for case in cases],
+    "every other place": lambda cases: [case.number % 2 == 0 for case in cases],
+    "a long source": lambda cases: above([case.outside.bytes for case in cases]),
+}
+"""Rules for what shows before anything about worth: case by case, whether it is said to be flawed."""
+
+
+def above(sizes: Sequence[int]) -> list[bool]:
+    """Return which are above the middle."""
+    return [size > median(sizes) for size in sizes]
