@@ -17,9 +17,6 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from autarch.engine.costs import CostModel
-from autarch.market.load import load_market
-from autarch.market.lock import read_lock
 from autarch.repo.engine import engine_digest
 from autarch.repo.runner import SAFE_ENVIRONMENT
 from autarch.workspace import CONFIG_NAME, Config, ForgeSection, render_config
@@ -30,7 +27,7 @@ from live.journal import Journal
 from live.observing.heartbeat import heartbeat_path, read_heartbeat
 from live.watching.choosing import switch_to
 from tests.live import release_yard
-from tests.live.test_going_live import CODE, POLICY, Sim
+from tests.live.test_going_live import CODE, POLICY, Sim, traded_at
 
 OLD, NEW, ACCOUNT = "v0.2.0", "v0.3.0", "paper"
 WAIT_S = 180.0
@@ -51,12 +48,7 @@ def make_yard(root: Path) -> tuple[release_yard.ReleaseYard, Sim]:
     for name, value in changed.items():
         setattr(release_yard, name, value)
     yard = release_yard.make_yard(root)
-    lock = read_lock(yard.repo.blob_at(yard.main, "ci/datasets/tiny.toml"))
-    market = load_market(lock, split="train", symbols=("BTCUSDT",), interval="1m", stores=yard.stores)
-    sim = Sim(market, CostModel.from_lock(lock))
-    where = f'venue = "bybit"\nenvironment = "sim"\nurl = "{sim.server.url}"'
-    text = release_yard.PORTFOLIO.replace('venue = "{venue}"\nenvironment = "mainnet"', where)
-    yard.advance(yard.commit({"live/portfolio.toml": text.encode()}))
+    sim = traded_at(yard)
     for tag in (OLD, NEW):
         yard.release(tag, trials=2)
     return yard, sim

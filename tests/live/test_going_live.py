@@ -103,6 +103,17 @@ class Sim:
         return self.do(lambda: list(self.site.exchange.accounts[uid].orders))
 
 
+def traded_at(yard):
+    """Return a simulator that plays a project's minute bars, where its portfolio trades from now on."""
+    lock = read_lock(yard.repo.blob_at(yard.main, "ci/datasets/tiny.toml"))
+    market = load_market(lock, split="train", symbols=("BTCUSDT",), interval="1m", stores=yard.stores)
+    sim = Sim(market, CostModel.from_lock(lock))
+    where = f'venue = "bybit"\nenvironment = "sim"\nurl = "{sim.server.url}"'
+    text = release_yard.PORTFOLIO.replace('venue = "{venue}"\nenvironment = "mainnet"', where)
+    yard.advance(yard.commit({"live/portfolio.toml": text.encode()}))
+    return sim
+
+
 @pytest.fixture(scope="module")
 def released(tmp_path_factory):
     """A project whose release trades minute bars on a simulator, and that simulator."""
@@ -115,12 +126,7 @@ def released(tmp_path_factory):
         patch.setattr(release_yard, "POLICY", POLICY)
         patch.setattr(release_yard, "WALKTHROUGH", POLICY.replace(b"walkthrough = false", b"walkthrough = true"))
         yard = release_yard.make_yard(root)
-        lock = read_lock(yard.repo.blob_at(yard.main, "ci/datasets/tiny.toml"))
-        market = load_market(lock, split="train", symbols=("BTCUSDT",), interval="1m", stores=yard.stores)
-        sim = Sim(market, CostModel.from_lock(lock))
-        where = f'venue = "bybit"\nenvironment = "sim"\nurl = "{sim.server.url}"'
-        text = release_yard.PORTFOLIO.replace('venue = "{venue}"\nenvironment = "mainnet"', where)
-        yard.advance(yard.commit({"live/portfolio.toml": text.encode()}))
+        sim = traded_at(yard)
         yard.release("v0.2.0", trials=2)
         yield yard, sim
         sim.close()
@@ -347,12 +353,8 @@ def until(condition, *, seconds=60.0):
         threading.Event().wait(0.05)
 
 
-def test_a_strangers_position_halts_the_symbol_and_nothing_is_sent(desk, capsys):
-    made = desk.sim.account()
-    order = CreateOrder(symbol="BTCUSDT", side="Buy", order_type="Market", qty=Decimal("0.010"))
-    desk.sim.do(lambda: desk.sim.site.exchange.create(made.uid, order))
-    before = desk.sim.orders(made.uid)
-    desk.give(made)
+def run_until_halted(desk):
+    """Trade until something is halted, end in good order, and return what was."""
     latch = FileLatch(path=Places(root=desk.host.root, account="paper").latch, account="paper")
 
     def end_when_halted():
@@ -366,6 +368,18 @@ def test_a_strangers_position_halts_the_symbol_and_nothing_is_sent(desk, capsys)
     watching.join()
 
     (halted,) = latch.read().halts
+    return halted
+
+
+def test_a_strangers_position_halts_the_symbol_and_nothing_is_sent(desk, capsys):
+    made = desk.sim.account()
+    order = CreateOrder(symbol="BTCUSDT", side="Buy", order_type="Market", qty=Decimal("0.010"))
+    desk.sim.do(lambda: desk.sim.site.exchange.create(made.uid, order))
+    before = desk.sim.orders(made.uid)
+    desk.give(made)
+
+    halted = run_until_halted(desk)
+
     assert isinstance(halted, Halted)
     assert halted.symbol in {"", "BTCUSDT"}
     assert desk.sim.orders(made.uid) == before
@@ -380,19 +394,9 @@ def test_a_strangers_order_halts_the_symbol_and_stays(desk, monkeypatch):
     order = CreateOrder(symbol="BTCUSDT", side="Buy", order_type="Limit", qty=Decimal("0.010"), price=price)
     strange = desk.sim.do(lambda: exchange.create(made.uid, order))
     desk.give(made)
-    latch = FileLatch(path=Places(root=desk.host.root, account="paper").latch, account="paper")
 
-    def end_when_halted():
-        until(lambda: bool(latch.read().halts))
-        os.kill(os.getpid(), signal.SIGTERM)
+    halted = run_until_halted(desk)
 
-    watching = threading.Thread(target=end_when_halted)
-    watching.start()
-    with contextlib.suppress(KeyboardInterrupt):
-        assert desk.run("--json") == 0
-    watching.join()
-
-    (halted,) = latch.read().halts
     assert "that is not ours; cancel it or use another account" in halted.why
     assert strange.order_id in desk.sim.do(lambda: set(exchange.accounts[made.uid].open_orders))
 
