@@ -65,6 +65,7 @@ def test_a_trade_s_button_shows_it_on_its_bars_and_buttons_zoom(shown) -> None:
     shown.click("[data-tools=candles] button[data-move=out]")
 
     shown.wait_for_function(f"() => {span_of} > {1.5 * closer}")
+    assert shown.faults == []
 
 
 def test_charts_of_one_group_show_one_span(shown) -> None:
@@ -79,6 +80,7 @@ def test_charts_of_one_group_show_one_span(shown) -> None:
 
     spans = "group.map(chart => JSON.stringify(chart.timeScale().getVisibleRange()))"
     shown.wait_for_function(f"() => new Set({spans}).size === 1")
+    assert shown.faults == []
 
 
 def test_bars_in_the_browser_are_the_market_s(shown, outcome_of_trend) -> None:
