@@ -27,7 +27,7 @@ from live.journal import Journal
 from live.observing.heartbeat import heartbeat_path, read_heartbeat
 from live.watching.choosing import switch_to
 from tests.live import release_yard
-from tests.live.test_going_live import CODE, POLICY, Sim, traded_at
+from tests.live.going_live_yard import CODE, POLICY, Sim, traded_at
 
 OLD, NEW, ACCOUNT = "v0.2.0", "v0.3.0", "paper"
 WAIT_S = 180.0

@@ -21,7 +21,7 @@ from live.deployer import Deployer
 from live.host import Host
 
 from . import release_yard
-from .test_going_live import CODE, POLICY
+from .going_live_yard import CODE, POLICY
 
 pytestmark = pytest.mark.slow  # it waits for whole minutes
 
