@@ -16,7 +16,11 @@ _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_][A-Za-z0-9_.-]*
 
 
 def grow(store: ObjectStore, tree: str | None, changes: Changes) -> str:
-    """Store the tree that `tree` becomes when `changes` (path: bytes, or None to remove) are applied; return its id."""
+    """Store the tree that `tree` becomes when `changes` (path: bytes, or None to remove) are applied; return its id.
+
+    Raises:
+        ValueError: one path is to be a file and to hold files.
+    """
     if tree is not None:
         store.foresee(tree, sorted({folder for path in changes for folder in _folders(path)}))
     growth = _Growth(store, store.object_format(like=tree))
@@ -54,6 +58,8 @@ class _Growth:
         for name, inner in below.items():
             old = entries.pop(name, None)
             oid = self.into(old.oid if old is not None and old.mode == FOLDER else None, inner)
+            if oid is not None and name in own:
+                raise ValueError(f"{name!r} cannot be a file and hold {min(inner)!r}; leave one of them out")
             if oid is not None:
                 entries[name] = TreeEntry(mode=FOLDER, oid=oid, path=name)
         for name, content in own.items():  # last: a file may take the place of a folder that was emptied

@@ -135,3 +135,11 @@ def test_a_pack_is_one_that_git_can_read(repo, size):
 
     oid = subprocess.run(["git", "hash-object", "--stdin"], input=content, capture_output=True, check=True).stdout
     assert GitRepo(repo.path).cat_blob(oid.decode().strip()) == content
+
+
+def test_a_path_that_is_to_be_a_file_and_a_folder_is_refused(repo):
+    tree = repo.with_files(None, {"a/x": b"1"})
+
+    with pytest.raises(ValueError, match="'a' cannot be a file and hold 'y'"):
+        repo.with_files(tree, {"a": b"2", "a/y": b"3"})
+    assert whole(repo, repo.with_files(tree, {"a": b"2", "a/x": None})) == {"a": b"2"}

@@ -133,7 +133,10 @@ def test_a_file_that_does_not_belong_is_refused_by_name(judge, name):
 
 
 def test_a_folder_inside_a_strategy_is_refused(judge):
-    change = judge(strategy("new_one") | {"strategies/new_one/manifest.toml/x": b"x\n"})
+    files = strategy("new_one")
+    del files["strategies/new_one/manifest.toml"]
+
+    change = judge(files | {"strategies/new_one/manifest.toml/x": b"x\n"})
 
     assert "a folder" in " ".join(change.problems)
 
