@@ -138,6 +138,12 @@ class RiskGate:
         self.sent_ms = [sent for sent in self.sent_ms if sent > time_ms - MINUTE_MS]
         self.sent_ms.append(time_ms)
 
+    def note_answered(self, written_ms: EpochMs, time_ms: EpochMs) -> None:
+        """Count an order from its answer on: one that waited for others went out later than it was written down."""
+        if written_ms in self.sent_ms:
+            self.sent_ms.remove(written_ms)
+            self.sent_ms.append(max(written_ms, time_ms))
+
     def to_json(self) -> dict[str, object]:
         """Return what a journal carries of it."""
         return {name: getattr(self, name) for name in _CARRIED}

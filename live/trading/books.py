@@ -252,9 +252,11 @@ class Books:
                 waiting = [*self.owed.get(symbol, ()), *planned]
                 self.owed[symbol] = sorted(waiting, key=lambda one: one.leg == "enter")
 
-    def _ack(self, _time_ms: EpochMs, body: Mapping[str, Any]) -> None:
+    def _ack(self, time_ms: EpochMs, body: Mapping[str, Any]) -> None:
         if body["order_link_id"] in self.orders:
-            self.orders[body["order_link_id"]].taken = True
+            order = self.orders[body["order_link_id"]]
+            order.taken = True
+            self.gate.note_answered(order.sent_ms, time_ms)
 
     def _resend(self, time_ms: EpochMs, body: Mapping[str, Any]) -> None:
         self.orders[body["order_link_id"]].sent_ms = body["sent_ms"]
@@ -272,6 +274,8 @@ class Books:
         link = body.get("order_link_id", "")
         if link in self.orders:
             ended = self.orders.pop(link)
+            if not ended.taken:
+                self.gate.note_answered(ended.sent_ms, time_ms)
             if not ended.is_entry and ended.left > 0:
                 self.retry_ms[ended.body["symbol"]] = EpochMs(time_ms + self._patience(ended.body["symbol"]))
         elif link:

@@ -39,6 +39,7 @@ class Sending:
     core: Core
     hearing: Hearing
     _reads: dict[str, tuple[EpochMs, int]] = field(default_factory=dict)
+    _answered_ms: dict[str, EpochMs] = field(default_factory=dict)
 
     async def settle_unanswered(self) -> None:
         """Find out what became of orders that were written down before this run."""
@@ -251,7 +252,9 @@ class Sending:
         order = self.core.books.orders[request.order_link_id]
         if order.is_entry and await self.core.world.venue.now_ms() > self._due_ms(order):
             return TooLate(TOO_LATE)
-        return await self._place(request)
+        answer = await self._place(request)
+        self._answered_ms[request.order_link_id] = await self.core.world.venue.now_ms()
+        return answer
 
     async def _place(self, request: OrderRequest) -> OrderAck | VenueError:
         try:
@@ -263,18 +266,19 @@ class Sending:
 
     def _answered(self, request: OrderRequest, answer: OrderAck | VenueError) -> None:
         link = request.order_link_id
+        at_ms = max(self.core.now_ms, self._answered_ms.pop(link, self.core.now_ms))
         if isinstance(answer, TooLate):
             body = {"order_link_id": link, "symbol": request.symbol, "reason": TOO_LATE}
             self.core.draft("missed", body, link)
         elif isinstance(answer, VenueRejected):
-            self._reject(link, request.symbol, str(answer), by="venue")
+            self._reject(link, request.symbol, str(answer), by="venue", time_ms=at_ms)
             if request.reduce_only:
                 self.core.reconcile_ms = EpochMs(0)
                 _, attempts = self.core.books.attempts.get(request.symbol, (0, 0))
                 severity: Severity = "warning" if attempts < REFUSED_OFTEN else "critical"
                 self.core.tell(severity, f"exit {request.symbol}", f"the venue refused it: {answer}")
         elif isinstance(answer, OrderAck) and link in self.core.books.orders:
-            self._ack(link, answer.order_id)
+            self._ack(link, answer.order_id, time_ms=at_ms)
 
     async def _settle(self, link: str, order: InFlight) -> None:
         """Find out about an order of which nobody knows, and send it again if it never was."""
@@ -332,12 +336,12 @@ class Sending:
             body = {"order_link_id": link, "symbol": found.symbol, "status": found.status, "reason": found.reason}
             core.draft("done", {**body, "filled": str(found.filled)}, link)
 
-    def _ack(self, link: str, order_id: str) -> None:
-        self.core.draft("ack", {"order_link_id": link, "order_id": order_id}, link)
+    def _ack(self, link: str, order_id: str, *, time_ms: EpochMs | None = None) -> None:
+        self.core.draft("ack", {"order_link_id": link, "order_id": order_id}, link, time_ms=time_ms)
 
-    def _reject(self, link: str, symbol: str, reason: str, *, by: str) -> None:
+    def _reject(self, link: str, symbol: str, reason: str, *, by: str, time_ms: EpochMs | None = None) -> None:
         body = {"order_link_id": link, "symbol": symbol, "by": by, "reason": reason}
-        self.core.draft("rejected", body, link)
+        self.core.draft("rejected", body, link, time_ms=time_ms)
 
     def _miss(self, planned: Planned, reason: str) -> None:
         body = self._intent_body(planned, self.core.books.sleeves[planned.key], None)

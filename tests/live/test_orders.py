@@ -86,6 +86,20 @@ def test_the_third_entry_in_a_minute_is_refused_and_a_minute_later_it_passes():
     assert account.refuse(order(time_ms=60_000)) is None  # the one at 0 has left the window (0, 60,000]
 
 
+def test_an_order_that_waited_for_another_counts_from_its_answer():
+    account = gate()
+    account.note_sent(0)
+    account.note_sent(0)
+
+    account.note_answered(0, 7_000)  # of the two one went out seconds after it was written down
+    account.note_answered(3, 9_000)  # never counted
+
+    assert account.refuse(order(time_ms=60_000)) is None
+    account.note_sent(60_000)
+    assert "orders_per_minute" in account.refuse(order(time_ms=66_999))
+    assert account.refuse(order(time_ms=67_000)) is None
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [

@@ -304,7 +304,7 @@ class Watch:
             if not struck & STRANGE and state == "HALTED":
                 _, why = self._states.get(symbol, self._states.get("", ("", "")))
                 self.found(f"{symbol} ended {state} although nothing strange happened: {why}")
-            if state == "REDUCING" and held * target <= 0 and held != 0:
+            if state == "REDUCING" and held * target <= 0 and held != 0 and not self._silenced():
                 self.found(f"{symbol} ended REDUCING and still holds {held}; the newest target is {target}")
             return state.lower() if self._opened() else "refused"
         if self._silenced():
