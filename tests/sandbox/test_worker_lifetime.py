@@ -17,6 +17,8 @@ import autarch
 from autarch.errors import SandboxError, StrategyError, UsageError
 from autarch.sandbox import StrategyRunError, Worker, control
 
+from .hostile import open_descriptors
+
 FLAT = "return Targets(exposure=np.zeros(n))"
 CLOSES = "return Targets(exposure=bars.close / 1000.0)"
 
@@ -29,10 +31,6 @@ def ends(handles: list[int]) -> bool:
         if not poller.poll(20_000):
             return False
     return True
-
-
-def open_descriptors() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def test_closing_a_worker_ends_its_zygote_and_all_children(source_of) -> None:
@@ -170,7 +168,7 @@ def test_many_failing_sessions_leave_no_descriptor_behind(worker, source_of, win
         with pytest.raises(StrategyRunError):
             worker.session(source_of("return )"))
 
-    assert open_descriptors() == before
+    assert open_descriptors() <= before
 
 
 def test_a_growing_window_sends_each_row_once_and_reads_the_same(worker, source_of, window_of) -> None:
