@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
-class Answering(BaseHTTPRequestHandler):
+class Answering(ABC, BaseHTTPRequestHandler):
     """Who inherits gives `respond`, which every method of the REST API ends in."""
 
     protocol_version = "HTTP/1.1"
 
+    @abstractmethod
     def respond(self) -> None:
-        raise NotImplementedError
+        """Answer the request that was read."""
 
     def _any(self) -> None:
         self.respond()
