@@ -4,6 +4,9 @@ An attempt is booked at what it may cost at most before it is sent, in the same 
 two processes never spend the same dollar; then it is settled at what it did cost. Whoever is killed in between leaves
 the booking behind: the money may be gone, so it counts. An answer is stored before it is used, and a trial before
 its result is told.
+
+The journal mode is SQLite's own, rollback: two processes that change a fresh file to WAL at once each hold what the
+other waits for, and SQLite then refuses one of them at once, however long it would have waited.
 """
 
 from __future__ import annotations
@@ -60,7 +63,7 @@ class Purse:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         path.touch(mode=0o600)
         with self._open() as db:
-            db.executescript(_SCHEMA)
+            db.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}COMMIT;")
 
     def reserve(self, asking: Asking, at_most: Usage, budget: Budget) -> int:
         """Book an attempt at what it may cost at most and return its number, or book nothing.
@@ -166,8 +169,7 @@ class Purse:
     def _open(self) -> Iterator[sqlite3.Connection]:
         with closing(sqlite3.connect(self.path, timeout=WAIT_SECONDS, isolation_level=None)) as db:
             db.row_factory = sqlite3.Row
-            db.execute("PRAGMA journal_mode = WAL")
-            db.execute("PRAGMA synchronous = FULL")
+            db.execute("PRAGMA synchronous = EXTRA")  # with a rollback journal, a commit is durable only so
             yield db
 
 

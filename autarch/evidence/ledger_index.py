@@ -33,6 +33,7 @@ CREATE INDEX by_pr ON entries (pr) WHERE pr IS NOT NULL;
 CREATE INDEX by_reservation ON entries (reservation) WHERE reservation IS NOT NULL;
 CREATE TABLE beginning (commit_id TEXT NOT NULL);
 """
+_PASSING = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)  # another process is at it; the file may be whole
 _FIELDS = "digest, commit_id, body"
 
 
@@ -132,7 +133,8 @@ class LedgerIndex:
             private_directory(self._path.parent)
             with closing(sqlite3.connect(draft)) as target:
                 self._db.backup(target)
-            draft.replace(self._path)
+                target.execute("PRAGMA journal_mode = WAL")  # nobody else has it open yet: no two ask at once
+            os.link(draft, self._path)  # not in the place of another's: its log would be played into ours
             kept = _open_file(self._path)
             if kept is not None:
                 self._db, self._may_move = kept, False
@@ -161,8 +163,7 @@ class LedgerIndex:
             raise
         except sqlite3.DatabaseError as error:
             self._db.close()
-            with suppress(OSError):
-                self._path.unlink()
+            _remove(self._path)
             raise UndecidedError(
                 f"what was kept of the ledger in {self._path} is damaged ({error}) and has been removed; run it again"
             ) from error
@@ -180,20 +181,26 @@ def _open_memory() -> sqlite3.Connection:
 
 
 def _open_file(path: Path) -> sqlite3.Connection | None:
-    """Return the kept database, or None where it is damaged or not ours to read; a damaged one is removed."""
+    """Return the kept database, or None where it is busy, damaged or not ours to read; a damaged one is removed."""
     try:
         private_directory(path.parent)
         database = sqlite3.connect(path, isolation_level=None, timeout=BUSY_S, check_same_thread=False)
     except (ConfigError, sqlite3.Error):
         return None
     try:
-        database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = NORMAL")
         for newest in ("SELECT max(seq) FROM entries", "SELECT commit_id FROM beginning"):  # neither reads it all
             database.execute(newest).fetchone()
-    except sqlite3.Error:
+    except sqlite3.Error as error:
         database.close()
-        with suppress(OSError):
-            path.unlink()
+        if error.sqlite_errorcode & 0xFF not in _PASSING:
+            _remove(path)
         return None
     return database
+
+
+def _remove(path: Path) -> None:
+    """Remove a database and its log: a log that is left behind would be played into the next one of that name."""
+    for name in ("", "-wal", "-shm"):
+        with suppress(OSError):
+            path.with_name(path.name + name).unlink()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -173,6 +174,27 @@ def test_two_at_once_never_spend_the_same_dollar(tmp_path):
         one.join()
 
     assert sum(outcomes) == 5
+
+
+def test_many_at_once_begin_one_record_and_none_is_refused(tmp_path):
+    refused = []
+
+    def use(path):
+        try:
+            own = Purse(path, Clock())
+            for _ in range(4):
+                own.reserve(ASKING, DOLLAR, Budget())
+        except sqlite3.Error as error:
+            refused.append(error)
+
+    for number in range(60):
+        threads = [threading.Thread(target=use, args=(tmp_path / str(number),)) for _ in range(8)]
+        for one in threads:
+            one.start()
+        for one in threads:
+            one.join()
+
+    assert refused == []
 
 
 def test_what_was_booked_survives_a_kill(tmp_path):

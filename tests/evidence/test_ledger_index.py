@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sqlite3
 from contextlib import closing
 
@@ -123,6 +124,49 @@ def test_a_file_that_cannot_be_written_costs_only_time(repo, trust, ledger, key,
 
         assert read(repo, trust) == tuple(grown)
     assert LedgerIndex(repo.path).tip() == grown[3].commit
+
+
+def test_a_busy_file_is_left_alone(repo, trust, ledger, key, files):
+    grown = grow(ledger, key, 4)
+    ours = set(files())
+    clone = new_clone(repo)
+    read(clone, trust)
+    (kept,) = set(files()) - ours
+    gc.collect()
+    with closing(sqlite3.connect(kept, isolation_level=None)) as busy:
+        busy.execute("PRAGMA locking_mode = EXCLUSIVE")
+        busy.execute("BEGIN EXCLUSIVE")
+
+        assert read(clone, trust) == tuple(grown)
+        assert LedgerIndex(clone.path).tip() is None
+    assert LedgerIndex(clone.path).tip() == grown[3].commit
+
+
+def test_a_damaged_file_takes_its_log_with_it(repo, trust, ledger, key, files):
+    grown = grow(ledger, key, 4)
+    read(repo, trust)
+    (kept,) = files()
+    log = kept.with_name(f"{kept.name}-wal")
+    log.write_bytes(b"a log of the file before")
+    kept.write_bytes(b"not a database, whatever it says it is" * 200)
+
+    assert LedgerIndex(repo.path).tip() is None
+
+    assert not kept.exists()
+    assert not log.exists()
+    assert read(repo, trust) == tuple(grown)
+
+
+def test_a_file_that_another_process_kept_meanwhile_is_not_replaced(repo, trust, ledger, key, files):
+    grown = grow(ledger, key, 4)
+    late = Ledger(repo, trust=trust)
+    read(repo, trust)
+    (kept,) = files()
+    before = kept.stat().st_ino
+
+    assert late.entries() == tuple(grown)
+
+    assert kept.stat().st_ino == before
 
 
 def test_two_readers_of_one_file_do_not_mix_their_histories(tmp_path, repo, trust, ledger, key):
