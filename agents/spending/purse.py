@@ -5,8 +5,8 @@ two processes never spend the same dollar; then it is settled at what it did cos
 the booking behind: the money may be gone, so it counts. An answer is stored before it is used, and a trial before
 its result is told.
 
-The journal mode is SQLite's own, rollback: two processes that change a fresh file to WAL at once each hold what the
-other waits for, and SQLite then refuses one of them at once, however long it would have waited.
+The journal mode is SQLite's own, rollback: a fresh file cannot be changed to WAL while another process writes to it;
+SQLite refuses that at once, however long one would have waited.
 """
 
 from __future__ import annotations
