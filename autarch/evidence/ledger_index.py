@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -83,17 +84,20 @@ class LedgerIndex:
         return self._all(query, reservation, upto)
 
     def begin(self, root: str) -> None:
-        """Forget everything and stand at an empty beginning."""
-        with self._db:
-            self._db.execute("BEGIN IMMEDIATE")
-            self._db.execute("DELETE FROM entries")
-            self._db.execute("DELETE FROM beginning")
-            self._db.execute("INSERT INTO beginning VALUES (?)", (root,))
+        """Forget everything and stand at an empty beginning.
+
+        Raises:
+            UndecidedError: the file is damaged, and removed.
+        """
+        self._write(lambda: self._begin(root))
 
     def add(self, entries: Sequence[Sealed], *, after: str) -> None:
         """Keep `entries`, which were checked to follow commit `after`.
 
         Adds nothing where another process has added behind `after` meanwhile.
+
+        Raises:
+            UndecidedError: the file is damaged, and removed.
         """
         rows = [
             (
@@ -106,13 +110,25 @@ class LedgerIndex:
             )
             for sealed in entries
         ]
-        try:
-            self._insert(rows, after)
-        except sqlite3.Error:  # a full or a busy disk: what was read is kept for this process alone
-            self._leave_file()
-            self._insert(rows, after)
+        self._write(lambda: self._insert(rows, after))
         if self._may_move and rows and rows[-1][0] >= KEPT_FROM:
             self._move_to_file()
+
+    def _write(self, change: Callable[[], None]) -> None:
+        try:
+            change()
+        except sqlite3.OperationalError:  # a full or a busy disk: what was read is kept for this process alone
+            self._leave_file()
+            change()
+        except sqlite3.DatabaseError as error:
+            raise self._damaged(error) from error
+
+    def _begin(self, root: str) -> None:
+        with self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.execute("DELETE FROM entries")
+            self._db.execute("DELETE FROM beginning")
+            self._db.execute("INSERT INTO beginning VALUES (?)", (root,))
 
     def _insert(self, rows: Sequence[tuple[object, ...]], after: str) -> None:
         with self._db:
@@ -121,35 +137,38 @@ class LedgerIndex:
                 self._db.executemany("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?)", rows)
 
     def _leave_file(self) -> None:
-        memory = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-        self._db.backup(memory)
+        memory = _open_memory()
+        with suppress(sqlite3.Error):  # what cannot even be read is read from Git
+            self._db.backup(memory)
         self._db.close()
         self._db = memory
 
     def _move_to_file(self) -> None:
         """Keep for later processes what is in memory; a folder or disk that refuses costs them only time."""
-        draft = self._path.with_suffix(f".{os.getpid()}")
         with suppress(ConfigError, OSError, sqlite3.Error):
             private_directory(self._path.parent)
-            with closing(sqlite3.connect(draft)) as target:
-                self._db.backup(target)
-                target.execute("PRAGMA journal_mode = WAL")  # nobody else has it open yet: no two ask at once
-            os.link(draft, self._path)  # not in the place of another's: its log would be played into ours
+            with tempfile.TemporaryDirectory(dir=self._path.parent) as own:  # threads of one process keep at once too
+                draft = Path(own) / self._path.name
+                with closing(sqlite3.connect(draft)) as target:
+                    self._db.backup(target)
+                    target.execute("PRAGMA journal_mode = WAL")  # nobody else has it open yet: no two ask at once
+                os.link(draft, self._path)  # not in the place of another's: its log would be played into ours
             kept = _open_file(self._path)
             if kept is not None:
                 self._db, self._may_move = kept, False
-        draft.unlink(missing_ok=True)
 
     def _row(self, query: str, *values: object) -> tuple[Any, ...] | None:
         found = self._rows(query, *values)
         return found[0] if found else None
 
     def _all(self, query: str, *values: object) -> tuple[Sealed, ...]:
-        decode = self._decoder.decode
-        return tuple(
-            Sealed(entry=decode(body), digest=Sha256(digest), commit=commit)
-            for digest, commit, body in self._rows(query, *values)
-        )
+        decode, rows = self._decoder.decode, self._rows(query, *values)
+        try:
+            return tuple(
+                Sealed(entry=decode(body), digest=Sha256(digest), commit=commit) for digest, commit, body in rows
+            )
+        except msgspec.DecodeError as error:
+            raise self._damaged(error) from error
 
     def _rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Return what a query finds.
@@ -159,14 +178,18 @@ class LedgerIndex:
         """
         try:
             return self._db.execute(query, values).fetchall()
-        except sqlite3.OperationalError:  # busy, or a disk that fails: the file may be whole
-            raise
         except sqlite3.DatabaseError as error:
-            self._db.close()
-            _remove(self._path)
-            raise UndecidedError(
-                f"what was kept of the ledger in {self._path} is damaged ({error}) and has been removed; run it again"
-            ) from error
+            if isinstance(error, sqlite3.OperationalError) and _code(error) is not None:
+                raise  # busy, or a disk that fails: the file may be whole
+            raise self._damaged(error) from error
+
+    def _damaged(self, error: Exception) -> UndecidedError:
+        """Remove the file, begin with nothing, and return what to raise."""
+        self._db, self._may_move = _open_memory(), True
+        _remove(self._path)
+        return UndecidedError(
+            f"what was kept of the ledger in {self._path} is damaged ({error}) and has been removed; run it again"
+        )
 
 
 def _path_of(repository: Path) -> Path:
@@ -193,10 +216,16 @@ def _open_file(path: Path) -> sqlite3.Connection | None:
             database.execute(newest).fetchone()
     except sqlite3.Error as error:
         database.close()
-        if error.sqlite_errorcode & 0xFF not in _PASSING:
+        if _code(error) not in _PASSING:
             _remove(path)
         return None
     return database
+
+
+def _code(error: sqlite3.Error) -> int | None:
+    """Return SQLite's primary code, or None where it is Python that cannot read a text in the file."""
+    code: int | None = getattr(error, "sqlite_errorcode", None)
+    return None if code is None else code & 0xFF
 
 
 def _remove(path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
@@ -14,6 +15,8 @@ from autarch.evidence.ledger import Ledger
 from autarch.evidence.ledger_index import LedgerIndex
 
 from .test_ledger import key, ledger, new_repo, repo, reservation, result, trust
+
+DAMAGED = r"is damaged .* has been removed; run it again"
 
 __all__ = ["key", "ledger", "repo", "trust"]
 
@@ -44,6 +47,17 @@ def grow(ledger, key, count, *, start=1):
 
 def read(repo, trust, **arguments):
     return Ledger(repo, trust=trust).entries(**arguments)
+
+
+def damage(kept, name):
+    """Overwrite the page in which one table or index of a kept file begins."""
+    with closing(sqlite3.connect(kept)) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (page_bytes,) = database.execute("PRAGMA page_size").fetchone()
+        (page,) = database.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (name,)).fetchone()
+    content = bytearray(kept.read_bytes())
+    content[(page - 1) * page_bytes : page * page_bytes] = b"\xa5" * page_bytes
+    kept.write_bytes(bytes(content))
 
 
 def test_a_small_ledger_leaves_no_file(repo, trust, ledger, key, files):
@@ -89,19 +103,75 @@ def test_a_file_with_one_damaged_page_is_no_answer_and_is_read_anew_the_next_tim
     grown = grow(ledger, key, 4)
     read(repo, trust)
     (kept,) = files()
-    with closing(sqlite3.connect(kept)) as database:
-        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        (page_bytes,) = database.execute("PRAGMA page_size").fetchone()
-        by_commit = "SELECT rootpage FROM sqlite_master WHERE name = 'sqlite_autoindex_entries_1'"
-        (page,) = database.execute(by_commit).fetchone()
-    content = bytearray(kept.read_bytes())
-    content[(page - 1) * page_bytes : page * page_bytes] = b"\xa5" * page_bytes
-    kept.write_bytes(bytes(content))
+    damage(kept, "sqlite_autoindex_entries_1")
 
-    with pytest.raises(UndecidedError, match=r"is damaged .* has been removed; run it again"):
+    with pytest.raises(UndecidedError, match=DAMAGED):
         read(repo, trust)
 
     assert read(repo, trust) == tuple(grown)
+
+
+def test_a_page_that_only_writing_meets_is_no_answer_and_is_read_anew_the_next_time(repo, trust, ledger, key, files):
+    grown = grow(ledger, key, 4)
+    read(repo, trust)
+    (kept,) = files()
+    grown += grow(ledger, key, 1, start=5)
+    damage(kept, "by_pr")
+    late = Ledger(repo, trust=trust)
+
+    with pytest.raises(UndecidedError, match=DAMAGED):
+        late.entries()
+
+    assert late.entries() == tuple(grown)
+    assert LedgerIndex(repo.path).tip() == grown[-1].commit
+
+
+def test_a_text_that_cannot_be_read_is_no_answer_and_is_read_anew_the_next_time(repo, trust, ledger, key, files):
+    grown = tuple(grow(ledger, key, 4))
+    for change in ("commit_id = CAST(x'ff' AS TEXT)", "body = x'ff'", "body = replace(body, '\"kind\"', '\"kynd\"')"):
+        assert read(repo, trust) == grown
+        (kept,) = files()
+        with closing(sqlite3.connect(kept)) as database, database:
+            database.execute(f"UPDATE entries SET {change} WHERE seq = 2")  # noqa: S608  changes of ours
+
+        with pytest.raises(UndecidedError, match=DAMAGED):
+            read(repo, trust)
+
+    assert read(repo, trust) == grown
+
+
+def test_a_beginning_that_cannot_be_read_is_read_anew(repo, trust, ledger, key, files):
+    grown = grow(ledger, key, 4)
+    read(repo, trust)
+    (kept,) = files()
+    with closing(sqlite3.connect(kept)) as database, database:
+        database.execute("UPDATE beginning SET commit_id = CAST(x'ff' AS TEXT)")
+
+    assert read(repo, trust) == tuple(grown)
+
+
+def test_a_rewritten_ledger_is_read_while_its_file_is_busy(repo, trust, ledger, key, files):
+    grown = grow(ledger, key, 4)
+    read(repo, trust)
+    (kept,) = files()
+    repo.update_ref("refs/heads/autarch/ledger", grown[1].commit, old=grown[3].commit)
+    other = Ledger(repo, trust=trust).append(reservation(9), key=key)
+    with closing(sqlite3.connect(kept, isolation_level=None)) as busy:
+        busy.execute("BEGIN IMMEDIATE")
+
+        assert read(repo, trust) == (*grown[:2], other)
+
+
+def test_threads_that_keep_one_ledger_at_once_all_read_it_whole(repo, trust, ledger, key, files):
+    grown = tuple(grow(ledger, key, 4))
+    clone = new_clone(repo)
+    late = [Ledger(clone, trust=trust) for _ in range(8)]
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(Ledger.entries, late)) == {grown}
+
+    assert LedgerIndex(clone.path).upto(4) == grown
+    assert not list(files()[0].parent.glob("tmp*"))
 
 
 def test_what_is_kept_does_not_vouch_for_a_rewritten_ledger(repo, trust, ledger, key):
