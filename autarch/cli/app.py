@@ -60,6 +60,17 @@ class LazyGroup(TyperGroup):
         """Import one verb and return its command, or None when there is no such verb."""
         return load_verb(cmd_name) if cmd_name in VERBS else None
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the command that `args` begin with; one that is none is answered with those like it."""
+        try:
+            return super().resolve_command(ctx, args)
+        except _UsageProblem as error:
+            from difflib import get_close_matches
+
+            if near := get_close_matches(args[0], VERBS):  # typer knows of no verb that is not loaded
+                error.message = f"{error.message.rstrip('.')}. Did you mean {' or '.join(map(repr, near))}?"
+            raise
+
     def shell_complete(self, ctx: Any, incomplete: str) -> Any:
         """Return the verbs that begin so, importing none, and the options beside them."""
         from autarch.cli.completing import named

@@ -203,7 +203,7 @@ def decide_jobs(
         try:
             kernel.result(LOAD_SECONDS_USUAL)
         except TimeoutError:
-            progress("compiling the engine: once after an update, about a quarter of a minute")
+            progress("waiting for the engine; after an update it is compiled first, about a quarter of a minute")
             kernel.result()
     laps.lap("wait for compiled code")
     return decided

@@ -70,6 +70,7 @@ def run_python(code):
         (["live"], "Commands:"),
         (["no-such-verb"], "No such command 'no-such-verb'"),
         (["live", "no-such-verb"], "No such command 'no-such-verb'"),
+        (["backtset", "my_first"], "No such command 'backtset'. Did you mean 'backtest'?"),
         (["gate", "--no-such-option"], "No such option: --no-such-option"),
         (["verify"], "Missing argument 'evidence'"),
         (["propose", "--strategy", "any", "--trials", "1"], "Invalid value for '--trials'"),
