@@ -11,7 +11,15 @@ from pathlib import Path
 from autarch.errors import StrategyError, UsageError
 from autarch.manifest import StrategySource, parse_source
 from autarch.repo.git import GitRepo
-from autarch.repo.strategies import BYTES_MAX, FOLDER_NAME, REQUIRED_FILES, classify, folder_problems, strategy_tree
+from autarch.repo.strategies import (
+    BYTES_MAX,
+    FOLDER_NAME,
+    REQUIRED_FILES,
+    classify,
+    content_problems,
+    folder_problems,
+    strategy_tree,
+)
 from ci.candidate import Candidate
 from ci.incumbent import incumbent_of
 from ci.waiving import waiver_problems
@@ -160,6 +168,4 @@ def _read_regular(path: Path, bytes_max: int) -> bytes | str:
         content = file.read(bytes_max + 1)
     if len(content) > bytes_max:
         return f"{path} has more than {bytes_max} bytes; shorten it."
-    if not content.isascii() or b"\0" in content:
-        return f"{path} holds a byte that is not ASCII text; spell it in ASCII."
-    return content
+    return next(iter(content_problems(content, str(path))), content)

@@ -137,7 +137,7 @@ def folder_problems(repo: GitRepo, slug: str, entries: tuple[TreeEntry, ...]) ->
     for entry, name in zip(entries, names, strict=True):
         where = f"strategies/{slug}/{name}"
         if name in named and sizes[name] <= BYTES_MAX[name]:
-            problems += _content_problems(repo.cat_blob(entry.oid), where)
+            problems += content_problems(repo.cat_blob(entry.oid), where)
         elif name in named:  # its content is never read: a gigabyte of one letter travels as a few kilobytes
             problems.append(f"{where} has {sizes[name]} bytes; at most {BYTES_MAX[name]} are allowed: shorten it.")
         else:
@@ -160,7 +160,8 @@ def _entry_problem(name: str, entry: TreeEntry, where: str) -> str:
     return f"{where} is {found}; commit it as a regular file (mode 100644)."
 
 
-def _content_problems(content: bytes, where: str) -> list[str]:
+def content_problems(content: bytes, where: str) -> list[str]:
+    """Return the sentence that names the first line of `where` which is not ASCII text; nothing where all are."""
     if content.isascii() and b"\0" not in content:
         return []
     line = 1 + content[: _first_odd(content)].count(b"\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,7 +48,19 @@ def check(evaluated: Evaluated, decisions: Decisions) -> Answer:
         fresh = pool.submit(asking.in_fresh_children, cuts, limits.fresh_cuts)
         poison = pool.submit(ask_poisoned, evaluated, decisions, asking.frames, n_blocks=limits.poisoned_blocks)
         at_cuts = [peek for future in prefix for peek in future.result()]
-        return _answer(evaluated, plan, at_cuts, fresh.result(), poison.result())
+        again = fresh.result()
+        poisoned = _felt(poison, has_peeked=bool(at_cuts or again))
+    return _answer(evaluated, plan, at_cuts, again, poisoned)
+
+
+def _felt(poison: Future[Poisoned], *, has_peeked: bool) -> Poisoned | None:
+    """Return what poison did; None where it broke a strategy that looks ahead, which is then the fault to tell."""
+    try:
+        return poison.result()
+    except StrategyError:
+        if not has_peeked:
+            raise
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,17 +132,17 @@ class _Asking:
             raise retold(error, asked=f"asked about {asked} with no later bar") from error
 
 
-def _answer(evaluated: Evaluated, plan: CutPlan, at_cuts: list[Peek], fresh: list[Peek], poisoned: Poisoned) -> Answer:
+def _answer(
+    evaluated: Evaluated, plan: CutPlan, at_cuts: list[Peek], fresh: list[Peek], poisoned: Poisoned | None
+) -> Answer:
     measures = (
         Measure(name="cuts", value=float(plan.n_cuts), op=">=", limit=1.0, unit="bars asked again"),
         Measure(name="cuts_differing", value=float(len(at_cuts)), op="<=", limit=0.0),
         Measure(name="fresh_cuts_differing", value=float(len(fresh)), op="<=", limit=0.0),
-        Measure(name="poisoned_blocks", value=float(poisoned.blocks), op=">=", limit=1.0, unit="blocks"),
-        Measure(name="poisoned_bars_differing", value=float(len(poisoned.peeks)), op="<=", limit=0.0),
-        Measure(name="poisoned_raised_on_nan", value=float(poisoned.raised_on_nan), unit="blocks"),
+        *(() if poisoned is None else _of_poison(poisoned)),
     )
-    peeks = [*at_cuts, *fresh, *poisoned.peeks]
-    if peeks:
+    peeks = [*at_cuts, *fresh, *(() if poisoned is None else poisoned.peeks)]
+    if poisoned is None or peeks:
         detail = describe_first(peeks, evaluated.market, evaluated.source.manifest.symbols)
         return Answer(verdict="failed", detail=detail, measures=measures)
     if not all(measure.holds for measure in measures):
@@ -137,3 +150,11 @@ def _answer(evaluated: Evaluated, plan: CutPlan, at_cuts: list[Peek], fresh: lis
         return Answer(verdict="failed", detail=detail, measures=measures)
     detail = f"{plan.n_cuts} decisions stand without their future, {poisoned.blocks} blocks with a poisoned one"
     return Answer(verdict="passed", detail=detail, measures=measures)
+
+
+def _of_poison(poisoned: Poisoned) -> tuple[Measure, ...]:
+    return (
+        Measure(name="poisoned_blocks", value=float(poisoned.blocks), op=">=", limit=1.0, unit="blocks"),
+        Measure(name="poisoned_bars_differing", value=float(len(poisoned.peeks)), op="<=", limit=0.0),
+        Measure(name="poisoned_raised_on_nan", value=float(poisoned.raised_on_nan), unit="blocks"),
+    )

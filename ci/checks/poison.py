@@ -62,6 +62,8 @@ def absence(bars: Floats, rng: np.random.Generator) -> None:
     bars[OPEN : FUNDING + 1] = np.nan
 
 
+CURE = "what decide() answers must hold for any bars, these too: bound it, e.g. np.clip(stop, 0.005, 0.5)"
+
 KINDS: dict[str, Poison] = {"noise": noise, "spikes": spikes, "NaN": absence}
 
 
@@ -127,7 +129,7 @@ class _Series:
             self._close()
             require_its_own(error)
             if self.kind != "NaN":
-                raise retold(error, asked=f"with later bars replaced by {self.kind}") from error
+                raise retold(error, asked=f"with later bars replaced by {self.kind}", cure=CURE) from error
             self.raised += 1
             return
         rows = np.arange(block.first, cut + 1)

@@ -19,6 +19,10 @@ FRAIL = """\
     wild = np.abs(bars.close[1:] / bars.close[:-1] - 1.0) > 0.5
     return Targets(exposure=np.full(len(bars), 2.0 if wild.any() else 0.5))
 """
+PEEKS_AND_BREAKS = """\
+    stop = 4.0 * np.max(np.abs(np.diff(np.log(bars.close))))
+    return Targets(exposure=np.where(bars.close > bars.open, 0.5, -0.5), stop_loss=stop)
+"""
 SHORT_SIGHTED = """\
     return Targets(exposure=np.full(len(bars), 0.5 if len(bars) % 7 else 2.0))
 """
@@ -41,8 +45,21 @@ def test_a_strategy_that_breaks_on_wild_bars_fails_with_the_poison_named(evaluat
     frail = evaluated(FRAIL)
     decisions = decide_blocks(workers.main, frail.source, frail.market)
 
-    with pytest.raises(StrategyError, match=r"later bars replaced by spikes.*max_leverage"):
+    with pytest.raises(StrategyError, match=r"later bars replaced by spikes.*max_leverage.*hold for any bars"):
         causality.check(frail, decisions)
+
+
+def test_a_peek_is_told_where_the_poison_breaks_the_strategy_too(evaluated, workers) -> None:
+    both = evaluated(PEEKS_AND_BREAKS)
+    decisions = decide_blocks(workers.main, both.source, both.market)
+
+    answer = causality.check(both, decisions)
+
+    assert answer.verdict == "failed"
+    assert "when later bars are there" in answer.detail
+    found = {measure.name: measure.value for measure in answer.measures}
+    assert found["cuts_differing"] > 0
+    assert "poisoned_blocks" not in found  # what broke proves nothing either way
 
 
 def test_a_strategy_that_breaks_on_a_shorter_window_fails_with_the_bar_named(evaluated, workers) -> None:

@@ -56,7 +56,7 @@ def a_pipe(folder: Path) -> None:
         (lambda f: (f / "strategy.py").unlink(), "strategy.py is missing"),
         (lambda f: (f / "helper.py").write_text("x = 1"), "helper.py does not belong there"),
         (lambda f: (f / ".gitattributes").write_text("* export-subst"), ".gitattributes does not belong there"),
-        (lambda f: (f / "strategy.py").write_bytes(b"\xc3\xa9"), "not ASCII"),
+        (lambda f: (f / "strategy.py").write_bytes(b"x = 1\n\xc3\xa9"), "strategy.py:2 holds a byte that is not ASCII"),
         (lambda f: (f / "strategy.py").write_bytes(b"x = 1\0"), "not ASCII"),
         (lambda f: (f / "strategy.py").write_bytes(b"#" * 200_000), "more than 131072 bytes"),
     ],
