@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
+from autarch.sandbox.source_cures import cure_of
 from autarch.sandbox.source_finding import Finding
-from autarch.sandbox.source_names import CONTRACT, CURES, MODULE_ALIASES, MODULE_NAMES, OPS
+from autarch.sandbox.source_names import CONTRACT, MODULE_ALIASES, MODULE_NAMES, OPS
 
 _KNOWN = "numpy, pandas, talib, math and autarch.strategy"
 
@@ -50,7 +51,7 @@ def _read_name(node: ast.ImportFrom, alias: ast.alias, modules: dict[str, str]) 
     if allowed is None:
         return _at(node, construct, f"a strategy imports only from {_KNOWN}; remove it")
     if alias.name not in allowed:
-        return _at(node, construct, CURES.get(alias.name, "it is not on the list of what a strategy may use"))
+        return _at(node, construct, cure_of(alias.name, allowed))
     if module in {"autarch.strategy", "__future__"} and bound != alias.name:
         return _at(node, f"{construct} as {bound}", "keep the contract's own names")
     if bound != alias.name and (bound.startswith("__") or bound in CONTRACT or _is_module_alias(bound)):

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
+from autarch.sandbox.source_cures import GENERAL, cure_of
 from autarch.sandbox.source_finding import Finding
 from autarch.sandbox.source_imports import read_imports
 from autarch.sandbox.source_names import (
@@ -44,7 +45,6 @@ _REDUCTIONS = frozenset(
     {"all", "any", "max", "mean", "min", "nanmax", "nanmean", "nanmin", "nansum", "prod", "std", "sum", "var"}
 )
 _APPLY = "call it with a lambda or a function of this file first; a string would call a method by name"
-_GENERAL = "it is not on the list of what a strategy may use"
 
 
 class Rules(ast.NodeVisitor):
@@ -78,7 +78,7 @@ class Rules(ast.NodeVisitor):
             else:
                 self._visit_below(node)
             return
-        construct, cure = REFUSED.get(kind.__name__, (kind.__name__, _GENERAL))
+        construct, cure = REFUSED.get(kind.__name__, (kind.__name__, GENERAL))
         self.refuse(node, construct, cure)
 
     def _visit_below(self, node: ast.AST) -> None:
@@ -190,7 +190,7 @@ class Rules(ast.NodeVisitor):
             self.refuse(node, node.id, NAMED)
         elif node.id not in BUILTINS and not any(node.id in scope for scope in self._scopes):
             known = hasattr(builtins, node.id)
-            self.refuse(node, node.id, CURES.get(node.id, _GENERAL if known else "it is not defined in this file"))
+            self.refuse(node, node.id, CURES.get(node.id, GENERAL if known else "it is not defined in this file"))
 
     def _is_function(self, name: str) -> bool:
         hidden = any(name in scope for scope in self._scopes[1:])
@@ -258,7 +258,7 @@ class Rules(ast.NodeVisitor):
     def _attribute_cure(self, name: str) -> str:
         if name in self._params:
             return f"read the parameter as {self._p}.{name}; call the parameters {self._p} in helpers too"
-        return CURES.get(name, _GENERAL)
+        return cure_of(name, INSTANCE, shown=".{}")
 
     def _module_path(self, node: ast.Attribute) -> tuple[str, ...] | None:
         """Return ("numpy", "mean") for np.mean, ("numpy", "linalg", "norm") likewise, else None."""
@@ -273,7 +273,7 @@ class Rules(ast.NodeVisitor):
     def _module_attribute(self, node: ast.Attribute, path: tuple[str, ...]) -> None:
         allowed = SUBMODULES[path[0], path[1]] if len(path) == 3 else MODULE_NAMES[path[0]]
         if path[-1] not in allowed:
-            self.refuse(node, ".".join(path), CURES.get(path[-1], _GENERAL))
+            self.refuse(node, ".".join(path), cure_of(path[-1], allowed, shown=".".join([*path[:-1], "{}"])))
 
     def visit_Call(self, node: ast.Call) -> None:
         """Check what a call passes, then its parts."""

@@ -187,3 +187,31 @@ def test_every_op_is_allowed():
 def test_no_allowed_attribute_is_one_that_a_cure_speaks_against():
     # `empty` of a frame asks whether it is empty; np.empty is refused by its module's list.
     assert source_names.INSTANCE & set(source_names.CURES) <= {"empty", "open", "next"}
+
+
+@pytest.mark.parametrize(
+    ("expression", "says"),
+    [
+        ("talib.sma(bars.close, 9)", "did you mean talib.SMA?"),
+        ("talib.MACDH(bars.close)", "did you mean talib.MACD?"),
+        ("np.cumsums(bars.close)", "did you mean numpy.cumsum?"),
+        ("np.linalg.solver(bars.close)", "did you mean numpy.linalg.solve?"),
+        ("ops.zscores(bars.close, 9)", "did you mean ops.zscore?"),
+        ("bars.closing", "did you mean .close?"),
+        ("bars.Close", "did you mean .close?"),
+        ("bars.vol", "did you mean .volume?"),
+        ("bars.timestamp", "a strategy knows no dates; use bars.hour and bars.weekday"),
+        ("pd.DataFrame(bars.close).merge(bars.high)", "call pd.merge(a, b, ...)"),
+        ("np.wholly_unlike(bars.close)", "it is not on the list of what a strategy may use"),
+    ],
+)
+def test_a_mistyped_name_is_answered_with_the_one_that_was_meant(expression, says):
+    (found,) = findings_of(body=f"x = {expression}")
+
+    assert found.message.endswith(says)
+
+
+def test_a_name_that_is_imported_is_asked_back_as_well():
+    (found,) = findings_of(top="from autarch.strategy.ops import latches")
+
+    assert found.message.endswith("did you mean latch?")
