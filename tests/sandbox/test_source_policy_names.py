@@ -215,3 +215,8 @@ def test_a_name_that_is_imported_is_asked_back_as_well():
     (found,) = findings_of(top="from autarch.strategy.ops import latches")
 
     assert found.message.endswith("did you mean latch?")
+
+
+@pytest.mark.parametrize("name", ["date", "time", "merge"])
+def test_what_a_frame_may_not_be_asked_may_still_name_a_parameter(name):
+    assert findings_of(body=f"x = p.{name}", params=f"{name} = 1") == ()
