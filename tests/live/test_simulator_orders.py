@@ -60,6 +60,7 @@ def test_numbers_of_rows_only_rise(floor):
         ({"qty": "1", "stop_loss": Decimal(1100)}, 10001),  # above a long
         ({"qty": "1", "take_profit": Decimal(900)}, 10001),
         ({"qty": "1", "stop_loss": Decimal("949.99")}, 10001),  # off the tick of 0.05
+        ({"qty": "1", "stop_loss": Decimal(-5)}, 10001),
         ({"qty": "1", "order_link_id": "x" * 37}, 10001),
         ({"qty": "1", "order_link_id": "with space"}, 10001),
         ({"qty": "1", "trigger_price": Decimal(900), "trigger_direction": 1}, 110092),
@@ -205,6 +206,47 @@ def test_amending_changes_a_resting_order_and_a_price_that_crosses_fills_it(floo
     assert (floor.now(order).status, floor.position) == ("Filled", 2)
     with pytest.raises(Refused, match="110001"):
         floor.exchange.cancel("me", "AAAUSDT", order_link_id="a-1")
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"qty": "0"}, 10001),
+        ({"qty": "-1"}, 10001),
+        ({"qty": "1.0005"}, 10001),  # off the step
+        ({"qty": "2000000"}, 10001),  # above max_limit_qty
+        ({"qty": "0.004"}, 110094),  # 3.96 USDT, below 5
+        ({"qty": "5000"}, 110007),  # 4,950,000 USDT at leverage 10, of 100,000
+        ({"price": "0"}, 10001),
+        ({"price": "-5"}, 10001),
+        ({"price": "990.01"}, 10001),  # off the tick of 0.05
+        ({"price": "940"}, 10001),  # below its own stop
+        ({"trigger_price": "1100"}, 10001),  # it waits for none
+    ],
+)
+def test_a_change_that_no_new_order_would_be_taken_with_is_refused_and_changes_nothing(floor, change, code):
+    order = floor.limit("Buy", "1", "990", order_link_id="a-1", stop_loss=Decimal(950))
+    floor.exchange.drain()
+
+    with pytest.raises(Refused) as caught:
+        floor.exchange.amend(
+            "me", AmendOrder(symbol="AAAUSDT", order_link_id="a-1", **{n: Decimal(v) for n, v in change.items()})
+        )
+
+    assert (caught.value.code, floor.now(order), floor.exchange.drain()) == (code, order, [])
+
+
+def test_a_conditional_order_moves_to_a_trigger_it_can_wait_for(floor):
+    order = floor.order("Sell", "1", trigger_price=Decimal(900), trigger_direction=2, order_link_id="a-1")
+
+    with pytest.raises(Refused, match="110093"):
+        floor.exchange.amend("me", AmendOrder(symbol="AAAUSDT", order_link_id="a-1", trigger_price=Decimal(1100)))
+    with pytest.raises(Refused, match="no price"):
+        floor.exchange.amend("me", AmendOrder(symbol="AAAUSDT", order_link_id="a-1", price=Decimal(910)))
+    floor.exchange.amend("me", AmendOrder(symbol="AAAUSDT", order_link_id="a-1", trigger_price=Decimal(950)))
+    floor.trade(949.0)
+
+    assert (floor.now(order).status, floor.position) == ("Filled", -1)
 
 
 def test_modes_and_leverage_say_when_nothing_changes_and_when_they_may_not(floor):

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from live.simulator.core.prices import Delisted, FundingDue
-from live.simulator.core.requests import Refused
+from live.simulator.core.requests import AmendOrder, Refused
 from live.simulator.core.rows import ExecutionRow
 
 from .simulator_floor import Floor
@@ -49,8 +49,9 @@ def test_moving_a_stop_says_when_nothing_changes_and_refuses_the_wrong_side(floo
     assert floor.account.holdings["AAAUSDT"].stop_loss == Decimal(960)
     with pytest.raises(Refused, match="34040"):
         floor.exchange.set_triggers("me", "AAAUSDT", stop_loss=Decimal(960), take_profit=None)
-    with pytest.raises(Refused, match="should lower"):
-        floor.exchange.set_triggers("me", "AAAUSDT", stop_loss=Decimal(1010), take_profit=None)
+    for wrong, why in ((Decimal(1010), "should lower"), (Decimal(-5), "multiple of the tick")):
+        with pytest.raises(Refused, match=why):
+            floor.exchange.set_triggers("me", "AAAUSDT", stop_loss=wrong, take_profit=None)
 
     floor.exchange.set_triggers("me", "AAAUSDT", stop_loss=Decimal(0), take_profit=None)
 
@@ -58,9 +59,29 @@ def test_moving_a_stop_says_when_nothing_changes_and_refuses_the_wrong_side(floo
     assert floor.account.open_orders == {}
 
 
+def test_changing_the_stop_order_moves_the_stop_of_the_position(floor):
+    floor.order(qty="1", stop_loss=Decimal(950), take_profit=Decimal(1100))
+    stop, take = (next(o for o in floor.account.orders_of("AAAUSDT") if o.stop_order_type == kind)
+                  for kind in ("StopLoss", "TakeProfit"))  # fmt: skip
+
+    changed = floor.exchange.amend(
+        "me", AmendOrder(symbol="AAAUSDT", order_id=stop.order_id, trigger_price=Decimal(960))
+    )
+    floor.exchange.amend("me", AmendOrder(symbol="AAAUSDT", order_id=take.order_id, trigger_price=Decimal(1200)))
+
+    held = floor.account.holdings["AAAUSDT"]
+    assert (changed.trigger_price, held.stop_loss, held.take_profit) == (960, 960, 1200)
+    for change in ({"trigger_price": Decimal(1010)}, {"trigger_price": Decimal(0)}, {"qty": Decimal("0.5")}):
+        with pytest.raises(Refused):
+            floor.exchange.amend("me", AmendOrder(symbol="AAAUSDT", order_id=stop.order_id, **change))
+    assert (floor.now(stop).trigger_price, floor.now(stop).qty, held.stop_loss) == (960, 1, 960)
+    floor.trade(955.0)
+    assert floor.position == 0
+
+
 def test_cancelling_the_stop_order_takes_the_stop_away(floor):
     floor.order(qty="1", stop_loss=Decimal(950))
-    kept = floor.exchange.cancel_all("me", active_only=True)
+    kept = floor.exchange.cancel_all("me", symbols=["AAAUSDT"], kind="Order")
     assert kept == []
 
     stop = floor.account.orders_of("AAAUSDT")[0]

@@ -79,6 +79,42 @@ def test_refusals_arrive_as_the_venues_codes(http, change, code):
     assert caught.value.status_code == code
 
 
+def test_what_is_asked_of_one_coin_concerns_no_other(http):
+    for symbol in ("AAAUSDT", "BBBUSDT"):
+        facts = {"category": "linear", "symbol": symbol, "side": "Buy", "orderType": "Limit", "qty": "1"}
+        http.place_order(**facts, price="990", orderLinkId=symbol)
+    trigger = {"triggerPrice": "1100", "triggerDirection": 1}
+    http.place_order(**ORDER, **trigger, qty="1", orderLinkId="waiting")
+
+    def resting(**scope):
+        return {row["orderLinkId"] for row in http.get_open_orders(category="linear", **scope)["result"]["list"]}
+
+    def cancelled(**scope):
+        return {row["orderLinkId"] for row in http.cancel_all_orders(category="linear", **scope)["result"]["list"]}
+
+    assert (resting(baseCoin="BBB"), resting(settleCoin="USDC")) == ({"BBBUSDT"}, set())
+    assert resting(settleCoin="USDT") == {"AAAUSDT", "BBBUSDT", "waiting"}
+    assert (cancelled(settleCoin="USDC"), cancelled(baseCoin="CCC")) == (set(), set())
+    assert cancelled(settleCoin="USDT", orderFilter="StopOrder") == {"waiting"}
+    assert cancelled(baseCoin="BBB") == {"BBBUSDT"}
+    assert resting(settleCoin="USDT") == {"AAAUSDT"}
+    for ask in (resting, cancelled):
+        with pytest.raises(InvalidRequestError, match="symbol invalid"):
+            ask(symbol="NOPEUSDT")
+
+
+def test_a_hedged_account_shows_a_position_on_its_own_side_only(http):
+    http.switch_position_mode(category="linear", coin="USDT", mode=3)
+    http.place_order(**ORDER, qty="1", positionIdx=1)
+
+    rows = http.get_positions(category="linear", symbol="AAAUSDT")["result"]["list"]
+
+    assert [(row["positionIdx"], row["side"], row["size"]) for row in rows] == [(1, "Buy", "1.000"), (2, "", "0")]
+    for refused in ({"positionIdx": 0}, {"positionIdx": 1, "trailingStop": "5"}):
+        with pytest.raises(InvalidRequestError):
+            http.set_trading_stop(category="linear", symbol="AAAUSDT", stopLoss="950", **refused)
+
+
 def test_a_wrong_secret_is_refused_and_a_duplicate_link_id_too(served, http):
     http.place_order(**ORDER, qty="1", orderLinkId="once")
     with pytest.raises(InvalidRequestError) as twice:

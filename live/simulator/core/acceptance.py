@@ -7,13 +7,14 @@ passed: parameters, symbol, position mode, quantity, notional, price, duplicate,
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from live.simulator.core.account import Account, order_cost
 from live.simulator.core.contract import Contract
 from live.simulator.core.holding import Holding
-from live.simulator.core.requests import CreateOrder, Refused
+from live.simulator.core.requests import AmendOrder, CreateOrder, Refused
+from live.simulator.core.rows import OrderRow
 
 LINK_ID = re.compile(r"[A-Za-z0-9_-]{1,36}\Z")
 OPEN_ORDERS_MAX = 500
@@ -58,6 +59,42 @@ def check_order(account: Account, contract: Contract, order: CreateOrder, standi
         _require_margin(holding, order, standing)
 
 
+def check_amended(
+    account: Account, contract: Contract, order: OrderRow, change: AmendOrder, standing: Standing
+) -> None:
+    """Accept a change of an open order, which then meets the rules of a new one, or say why not.
+
+    Raises:
+        Refused: Bybit's code and text.
+    """
+    if change.price is not None and order.order_type == "Market":
+        raise Refused(10001, "params error: a market order has no price")
+    if change.trigger_price is not None and order.status != "Untriggered":
+        raise Refused(10001, "params error: the order waits for no trigger")
+    wanted = CreateOrder(
+        symbol=order.symbol,
+        side=order.side,
+        order_type=order.order_type,
+        qty=order.qty if change.qty is None else change.qty,
+        price=order.price if change.price is None else change.price,
+        reduce_only=order.reduce_only,
+        take_profit=order.take_profit,
+        stop_loss=order.stop_loss,
+        trigger_price=order.trigger_price if change.trigger_price is None else change.trigger_price,
+        trigger_direction=order.trigger_direction,
+    )
+    _require_form(replace(wanted, take_profit=None, stop_loss=None))
+    _require_qty(contract, wanted)
+    _require_notional(contract, wanted, standing.last)
+    _require_price(contract, wanted, standing.last)
+    if order.reduce_only or order.status == "Untriggered":
+        return
+    holding, price = account.holdings[order.symbol], wanted.price or Decimal(0)
+    before = order_cost(holding, order.qty, order.price)  # here a resting order has filled whole or not at all
+    if order_cost(holding, wanted.qty, price) - before > standing.available:
+        raise Refused(110007, "ab not enough for new order")
+
+
 def _require_form(order: CreateOrder) -> None:
     if order.order_link_id and LINK_ID.match(order.order_link_id) is None:
         raise Refused(10001, "params error: order_link_id invalid")
@@ -92,6 +129,8 @@ def _require_notional(contract: Contract, order: CreateOrder, last: Decimal) -> 
 
 def _require_price(contract: Contract, order: CreateOrder, last: Decimal) -> None:
     for price in (order.price, order.stop_loss, order.take_profit, order.trigger_price):
+        if price is not None and price < 0:
+            raise Refused(10001, f"params error: price {price} is negative")
         if price is not None and price != 0 and not contract.is_on_tick(price):
             raise Refused(10001, f"params error: price {price} is not a multiple of {contract.instrument.tick_size}")
     if order.trigger_price is not None:

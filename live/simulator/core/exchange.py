@@ -8,12 +8,13 @@ trigger. Unfit to tell what a real book would have done.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from decimal import Decimal
+from typing import Literal
 
 from autarch.canonical import EpochMs
 from live.lines import to_decimal
-from live.simulator.core.acceptance import Standing, check_order, check_triggers
+from live.simulator.core.acceptance import Standing, check_amended, check_order, check_triggers
 from live.simulator.core.account import HISTORY_MAX, Account, MarginMode
 from live.simulator.core.contract import Contract
 from live.simulator.core.holding import Holding
@@ -123,8 +124,7 @@ class Exchange:
             Refused: nothing happened.
         """
         account, quote = self.accounts[uid], self._quote(request.symbol)
-        standing = Standing(last=to_decimal(quote.last), mark=to_decimal(quote.mark), available=self.available(uid))
-        check_order(account, quote.contract, request, standing)
+        check_order(account, quote.contract, request, self._standing(account, quote))
         taken = self._taken(account, quote, request)
         self._matching.tell(account, taken)
         if taken.order_link_id:
@@ -137,11 +137,17 @@ class Exchange:
     def amend(self, uid: str, request: AmendOrder) -> OrderRow:
         """Change an open order.
 
+        A stop or take-profit that the venue made for a position moves with its trigger, the position's with it.
+
         Raises:
-            Refused: it is not open, or the change is not one.
+            Refused: it is not open, the change is not one, or the order that it makes would not have been taken.
         """
         account = self.accounts[uid]
         order = self._find_open(account, request.symbol, request.order_id, request.order_link_id)
+        if order.stop_order_type in {"StopLoss", "TakeProfit"}:
+            return self._move_trigger(account, order, request)
+        quote = self.quotes[order.symbol]
+        check_amended(account, quote.contract, order, request, self._standing(account, quote))
         wanted = {"qty": request.qty, "price": request.price, "trigger_price": request.trigger_price}
         changes = {name: value for name, value in wanted.items() if value not in {None, getattr(order, name)}}
         if not changes:
@@ -166,13 +172,18 @@ class Exchange:
         self._after_cancel(account, cancelled)
         return cancelled
 
-    def cancel_all(self, uid: str, *, symbol: str | None = None, active_only: bool = False) -> list[OrderRow]:
-        """Cancel open orders, of one symbol or all; `active_only` keeps conditional ones, stops and take-profits."""
+    def cancel_all(
+        self, uid: str, *, symbols: Collection[str], kind: Literal["", "Order", "StopOrder"] = ""
+    ) -> list[OrderRow]:
+        """Cancel the open orders of these symbols.
+
+        `kind`: Order keeps conditional ones, stops and take-profits; StopOrder cancels nothing else.
+        """
         account = self.accounts[uid]
         chosen = [
             order
             for order in list(account.open_orders.values())
-            if symbol in {None, order.symbol} and not (active_only and order.status == "Untriggered")
+            if order.symbol in symbols and kind in {"", "StopOrder" if order.status == "Untriggered" else "Order"}
         ]
         for order in chosen:
             self._after_cancel(
@@ -196,7 +207,7 @@ class Exchange:
         if not holding.is_open:
             raise Refused(10001, "can not set tp/sl/ts for zero position")
         for price in (stop_loss, take_profit):
-            if price and not quote.contract.is_on_tick(price):
+            if price and (price < 0 or not quote.contract.is_on_tick(price)):
                 raise Refused(10001, f"params error: price {price} is not a multiple of the tick")
         side = "Buy" if holding.qty > 0 else "Sell"
         if not beyond:
@@ -351,6 +362,23 @@ class Exchange:
             self._matching.execute_market(account, order)
         elif order.time_in_force in {"IOC", "FOK"}:
             self._matching.order(account, order, status="Cancelled", reject_reason="EC_NoImmediateQtyToFill")
+
+    def _standing(self, account: Account, quote: Quote) -> Standing:
+        available = self.available(account.uid)
+        return Standing(last=to_decimal(quote.last), mark=to_decimal(quote.mark), available=available)
+
+    def _move_trigger(self, account: Account, order: OrderRow, request: AmendOrder) -> OrderRow:
+        """Move a position's stop or take-profit by the order that stands for it."""
+        if request.trigger_price is None or request.trigger_price <= 0 or request.qty or request.price:
+            raise Refused(10001, "params error: of a position's stop or take-profit only triggerPrice may change")
+        stops = order.stop_order_type == "StopLoss"
+        self.set_triggers(
+            account.uid,
+            order.symbol,
+            stop_loss=request.trigger_price if stops else None,
+            take_profit=None if stops else request.trigger_price,
+        )
+        return account.open_orders[order.order_id]
 
     def _after_cancel(self, account: Account, order: OrderRow) -> None:
         if order.stop_order_type in {"StopLoss", "TakeProfit"}:

@@ -33,6 +33,20 @@ class ApiKey:
         """Return HMAC-SHA256 of `payload` in lowercase hex."""
         return hmac.new(self.secret.encode(), payload.encode(), hashlib.sha256).hexdigest()
 
+    def has_signed(self, payload: str, signature: str) -> bool:
+        """Return whether `signature`, hex in either case, is that of `payload`; it may be any text at all."""
+        shown = signature.lower().encode("utf-8", "surrogateescape")
+        return hmac.compare_digest(self.sign(payload).encode("ascii"), shown)
+
+    def require_trading(self) -> None:
+        """Refuse a key that may only look.
+
+        Raises:
+            Refused: 10005.
+        """
+        if self.read_only or "Order" not in self.permissions.get("ContractTrade", ()):
+            raise Refused(10005, "Permission denied, please check your API key permissions.")
+
 
 @dataclass(slots=True, kw_only=True)
 class Keyring:
@@ -51,8 +65,7 @@ class Keyring:
         name, stamp = headers.get("x-bapi-api-key", ""), headers.get("x-bapi-timestamp", "")
         window = headers.get("x-bapi-recv-window") or str(RECV_WINDOW_MS)
         found = self.find(name)
-        expected = found.sign(f"{stamp}{name}{window}{payload}")
-        if not hmac.compare_digest(expected, headers.get("x-bapi-sign", "").lower()):
+        if not found.has_signed(f"{stamp}{name}{window}{payload}", headers.get("x-bapi-sign", "")):
             raise Refused(10004, f"error sign! origin_string[{stamp}{name}{window}{payload}]")
         check_time(stamp, window, now_ms=now_ms)
         return found
@@ -64,7 +77,7 @@ class Keyring:
             Refused: 10003, 10004, or 10005 when the expiry has passed.
         """
         found = self.find(name)
-        if not hmac.compare_digest(found.sign(f"GET/realtime{expires}"), signature.lower()):
+        if not found.has_signed(f"GET/realtime{expires}", signature):
             raise Refused(10004, "Error sign, please check your signature generation algorithm.")
         if not str(expires).isdigit() or int(str(expires)) <= now_ms:
             raise Refused(10005, "Params Error: expires is not later than now")

@@ -65,6 +65,18 @@ def amend_order(body: Mapping[str, Any]) -> AmendOrder:
         raise Refused(10001, f"params error: {error}") from error
 
 
+def plain(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a body whose values are all single; only batches, which are not simulated, have others.
+
+    Raises:
+        Refused: 10001 with the parameter's name.
+    """
+    for name, value in body.items():
+        if isinstance(value, list | dict):
+            raise Refused(10001, f"params error: {name}")
+    return body
+
+
 def price_of(body: Mapping[str, Any], name: str) -> Decimal | None:
     """Return a price parameter, None when it is not there.
 

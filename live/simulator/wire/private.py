@@ -21,6 +21,8 @@ WEEK_MS: Final = 7 * 86_400_000
 CANCELLED_KEPT_MS: Final = 86_400_000
 CLOSED_SHOWN_MAX: Final = 500
 FAR_MS: Final = 2**52
+QUOTE: Final = "USDT"
+"""What every contract here is settled in."""
 
 
 def create(site: Site, key: ApiKey, body: Args) -> dict[str, str]:
@@ -48,13 +50,12 @@ def cancel(site: Site, key: ApiKey, body: Args) -> dict[str, str]:
 
 
 def cancel_all(site: Site, key: ApiKey, body: Args) -> dict[str, Any]:
-    """POST /v5/order/cancel-all: everything, stops too, unless orderFilter is Order."""
+    """POST /v5/order/cancel-all: everything, stops too, unless orderFilter is Order or StopOrder."""
     parse.require_linear(body)
-    if not (body.get("symbol") or body.get("baseCoin") or body.get("settleCoin")):
-        raise Refused(10001, "params error: symbol, baseCoin or settleCoin is needed")
-    orders = site.exchange.cancel_all(
-        key.uid, symbol=body.get("symbol") or None, active_only=body.get("orderFilter") == "Order"
-    )
+    kind: Any = body.get("orderFilter") or ""
+    if kind not in {"", "Order", "StopOrder"}:
+        raise Refused(10001, f"params error: orderFilter {kind!r}")
+    orders = site.exchange.cancel_all(key.uid, symbols=_scope(site, body), kind=kind)
     return {"list": [{"orderId": o.order_id, "orderLinkId": o.order_link_id} for o in orders], "success": "1"}
 
 
@@ -63,6 +64,10 @@ def trading_stop(site: Site, key: ApiKey, body: Args) -> dict[str, Any]:
     parse.require_linear(body)
     if body.get("tpslMode", "Full") != "Full":
         raise Refused(10001, "params error: tpslMode Partial is not simulated")
+    if parse.price_of(body, "trailingStop"):
+        raise Refused(10001, "params error: trailingStop is not simulated")
+    if (parse.whole(body, "positionIdx", default=0) == 0) != (_account(site, key).position_mode == 0):
+        raise Refused(10001, "position idx not match position mode")
     site.exchange.set_triggers(
         key.uid,
         parse.symbol_of(body),
@@ -100,13 +105,14 @@ def set_margin_mode(site: Site, key: ApiKey, body: Args) -> dict[str, Any]:
 
 def realtime(site: Site, key: ApiKey, query: Args) -> dict[str, Any]:
     """GET /v5/order/realtime: open orders; with an id or openOnly=1 also lately closed ones."""
-    _require_scope(query)
+    parse.require_linear(query)
     account, seen = _account(site, key), site.seen_ms()
     by_id = _by_id(account, query, seen)
     if by_id is not None:
         return _page(by_id, query, shapes.order_json, default=20, most=50)
+    names = _scope(site, query)
     now = [row for order_id in account.orders if (row := account.order_as_of(order_id, seen)) is not None]
-    wanted = [row for row in now if query.get("symbol") in {None, "", row.symbol} and _passes_filter(row, query)]
+    wanted = [row for row in now if row.symbol in names and _passes_filter(row, query)]
     if str(query.get("openOnly", "0")) == "1":
         chosen = [row for row in wanted if not row.is_open][-CLOSED_SHOWN_MAX:]
     else:
@@ -156,14 +162,11 @@ def executions(site: Site, key: ApiKey, query: Args) -> dict[str, Any]:
 
 def positions(site: Site, key: ApiKey, query: Args) -> dict[str, Any]:
     """GET /v5/position/list: with a symbol also when flat, else what is open, a page at a time."""
-    _require_scope(query)
+    parse.require_linear(query)
     account, seen = _account(site, key), site.seen_ms()
     symbol = query.get("symbol")
-    if symbol and symbol not in site.exchange.quotes:
-        raise Refused(10001, f"params error: symbol invalid {symbol}")
-    names = [symbol] if symbol else list(site.exchange.quotes)
     rows = []
-    for name in names:
+    for name in _scope(site, query):
         row = account.position_as_of(name, seen)
         if row is None or (row.size == 0 and not symbol):
             if symbol:
@@ -171,7 +174,11 @@ def positions(site: Site, key: ApiKey, query: Args) -> dict[str, Any]:
             continue
         rows.append(shapes.position_json(row, site.exchange.quotes[name].contract, entry_name="avgPrice"))
     if account.position_mode:
-        rows = [{**row, "positionIdx": side} for row in rows for side in (1, 2)]
+        rows = [
+            {**(row if row["side"] == side else _flat(site, account, row["symbol"])), "positionIdx": idx}
+            for row in rows
+            for idx, side in ((1, "Buy"), (2, "Sell"))
+        ]
     return _page(rows, query, dict, default=20, most=200)
 
 
@@ -279,10 +286,20 @@ def _account(site: Site, key: ApiKey) -> Account:
     return site.exchange.accounts[key.uid]
 
 
-def _require_scope(query: Args) -> None:
-    parse.require_linear(query)
-    if not any(query.get(name) for name in ("symbol", "baseCoin", "settleCoin", "orderId", "orderLinkId")):
+def _scope(site: Site, asked: Args) -> list[str]:
+    """Return the listed symbols that a symbol, else a base coin, else a settlement coin names.
+
+    Raises:
+        Refused: 10001, none of them is given, or there is no such symbol.
+    """
+    symbol, base, settle = (asked.get(name) for name in ("symbol", "baseCoin", "settleCoin"))
+    if not (symbol or base or settle):
         raise Refused(10001, "params error: symbol, baseCoin or settleCoin is needed")
+    if symbol and symbol not in site.exchange.quotes:
+        raise Refused(10001, f"params error: symbol invalid {symbol}")
+    if symbol:
+        return [symbol]
+    return [name for name in site.exchange.quotes if (name == f"{base}{QUOTE}" if base else settle == QUOTE)]
 
 
 def _by_id(account: Account, query: Args, seen: EpochMs) -> list[OrderRow] | None:

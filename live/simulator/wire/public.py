@@ -107,7 +107,7 @@ def orderbook(site: Site, query: Query) -> dict[str, Any]:
 def _bars(site: Site, query: Query) -> tuple[str, list[Any]]:
     contract = _contract(site, query)
     name = str(query.get("interval", ""))
-    interval_ms = shapes.DAY_MS if name == "D" else shapes.INTERVALS.get(int(name) if name.isdigit() else 0)
+    interval_ms = shapes.INTERVALS.get(name)
     if interval_ms is None or interval_ms % site.bar_ms:
         raise Refused(10001, f"params error: interval invalid {name}")
     start = whole(query, "start", default=0)

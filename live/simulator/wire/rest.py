@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from live.simulator.core.requests import Refused
+from live.simulator.wire import parse
 from live.simulator.wire.keys import ApiKey, RateLimit
 from live.simulator.wire.private import PRIVATE_READS, PRIVATE_WRITES
 from live.simulator.wire.public import PUBLIC
@@ -72,8 +73,8 @@ def _authenticated(site: Site, request: Request) -> tuple[ApiKey, Mapping[str, A
     key = site.keyring.check_request(request.headers, raw, now_ms=site.now_ms)
     if key.ips and request.address not in key.ips and "*" not in key.ips:
         raise Refused(10010, "Unmatched IP, please check your API key's bound IP addresses.")
-    if writes and (key.read_only or "Order" not in key.permissions.get("ContractTrade", ())):
-        raise Refused(10005, "Permission denied, please check your API key permissions.")
+    if writes:
+        key.require_trading()
     return key, _body(request) if writes else _query(request)
 
 
@@ -95,7 +96,7 @@ def _body(request: Request) -> Mapping[str, Any]:
         raise Refused(10001, "params error: body is not JSON") from error
     if not isinstance(found, dict):
         raise Refused(10001, "params error: body is not an object")
-    return found
+    return parse.plain(found)
 
 
 def _answer(site: Site, code: int, text: str, result: Any, limit: RateLimit | None) -> Response:

@@ -17,9 +17,9 @@ from live.simulator.core.rows import (
 )
 from live.simulator.wire.text import text
 
-INTERVALS = {1: 60_000, 3: 180_000, 5: 300_000, 15: 900_000, 30: 1_800_000, 60: 3_600_000, 120: 7_200_000,
-             240: 14_400_000, 360: 21_600_000, 720: 43_200_000}  # fmt: skip
 DAY_MS = 86_400_000
+MINUTES = (1, 3, 5, 15, 30, 60, 120, 240, 360, 720)
+INTERVALS = {"D": DAY_MS, **{str(minutes): 60_000 * minutes for minutes in MINUTES}}
 RISK_ID = 1
 
 

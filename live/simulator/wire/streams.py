@@ -19,7 +19,7 @@ from live.simulator.core.rows import (
     TradeRow,
     WalletRow,
 )
-from live.simulator.wire import shapes
+from live.simulator.wire import parse, shapes
 from live.simulator.wire.keys import RECV_WINDOW_MS, ApiKey, RateLimit, check_time
 from live.simulator.wire.private import amend, cancel, create
 from live.simulator.wire.site import Site
@@ -203,7 +203,7 @@ class PublicSession(TopicSession):
         return json_bytes(message)
 
     def _interval(self, name: str) -> int | None:
-        found = shapes.DAY_MS if name == "D" else shapes.INTERVALS.get(int(name) if name.isdigit() else 0)
+        found = shapes.INTERVALS.get(name)
         return found if found is not None and found % self.site.bar_ms == 0 else None
 
     @staticmethod
@@ -305,7 +305,8 @@ class TradeSession(Session):
         window = str(header.get("X-BAPI-RECV-WINDOW") or RECV_WINDOW_MS)
         check_time(str(header.get("X-BAPI-TIMESTAMP", "")), window, now_ms=self.site.now_ms)
         limit.take(self.site.now_ms)
-        return _TRADE_OPS[op](self.site, self.key, args[0])
+        self.key.require_trading()
+        return _TRADE_OPS[op](self.site, self.key, parse.plain(args[0]))
 
 
 def _path(op: str) -> str:

@@ -7,6 +7,9 @@ from typing import Any
 
 import msgspec
 
+DIGITS_MAX = 15
+"""Places before and after the point beyond which a number is no price and no quantity, and arithmetic would fail."""
+
 
 def text(value: Decimal | None) -> str:
     """Return a decimal in plain digits, "" for what is absent."""
@@ -32,6 +35,6 @@ def number(raw: object, name: str) -> Decimal:
         value = Decimal(str(raw))
     except ArithmeticError as error:
         raise ValueError(name) from error
-    if not value.is_finite():
+    if not value.is_finite() or abs(value.adjusted()) > DIGITS_MAX:
         raise ValueError(name)
     return value
