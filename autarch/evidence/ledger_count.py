@@ -2,7 +2,8 @@
 
 Every reservation counts one, and the trials of the study behind it, unless it was closed as stopped
 before any score, or its lane held: then main's own version was looked at, and not a new bet. One without
-a result counts: whoever killed the run may have read the score. Reservations whose decisions are the same
+a result counts: whoever killed the run may have read the score. So does one that was closed only when it was judged
+again, after an undecided answer that held its decisions: code that knows the hour must not take its trial back. Reservations whose decisions are the same
 bytes count once, since the same bet was looked at once; but one whose lane did not hold counts by itself,
 whatever its train decisions are, since it asked about hidden bars.
 """
@@ -32,7 +33,7 @@ def count_trials(entries: Iterable[Sealed]) -> int:
             _add_study(studies, sealed.digest, entry)
         elif entry.kind == "reservation":
             given = answers.get(sealed.digest, [])
-            if any(answer.kind == "closed" for answer in given):
+            if any(answer.kind == "closed" for answer in given) and not any(map(_is_of_score, given)):
                 continue
             lane = lanes.get(sealed.digest)
             known = [answer.decisions for answer in given if answer.decisions is not None]
@@ -112,6 +113,10 @@ def related_pulls(entries: Iterable[Sealed], *, pr: int, slug: str | None) -> fr
 
 def _judgement(entry: LedgerEntry) -> tuple[object, ...]:
     return entry.pr, entry.head, entry.base, entry.dataset, entry.epoch
+
+
+def _is_of_score(answer: LedgerEntry) -> bool:
+    return answer.decisions is not None or answer.kind in {"lane", "look"}
 
 
 def _answers(entries: Iterable[Sealed]) -> dict[str, list[LedgerEntry]]:

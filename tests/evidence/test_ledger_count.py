@@ -48,6 +48,20 @@ def test_a_closed_reservation_counts_nothing_and_neither_does_its_study():
     assert count_trials(entries) == 0
 
 
+def test_what_was_closed_only_after_an_answer_that_told_of_it_still_counts():
+    reserved, closed = sealed(1, "reservation"), sealed(9, "closed", reservation="d1", stopped="determinism")
+    before = {
+        "undecided, with decisions": (sealed(2, "result", reservation="d1", verdict="undecided", decisions="x"), 1),
+        "undecided before any": (sealed(2, "result", reservation="d1", verdict="undecided"), 0),
+        "a lane": (sealed(2, "lane", reservation="d1", lane="ordinary"), 1),
+        "a look": (sealed(2, "look", reservation="d1", look=Look(word="worse", sealed="s")), 1),
+    }
+
+    for told, count in before.values():
+        assert count_trials([reserved, told, closed]) == count
+        assert count_trials([reserved, told]) == 1
+
+
 def test_a_study_behind_a_proposal_adds_its_trials():
     assert count_trials([sealed(1, "reservation", inner=inner(40))]) == 41  # the proposal and its 40 trials
 
