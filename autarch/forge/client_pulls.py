@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 from urllib.parse import quote
 
@@ -20,11 +21,18 @@ class Pulls(Endpoints):
         raw = self._json("POST", "/pulls", {"head": head, "title": title, "body": body, "base": base})
         return wire.parse_pull(raw)
 
-    def pulls(self, *, state: str = "open", head: str | None = None) -> tuple[Pull, ...]:
-        """Return pull requests, newest first. `state` is open, closed or all; `head` a branch name."""
+    def pulls(self, *, state: str = "open", head: str | None = None, touched: int | None = None) -> tuple[Pull, ...]:
+        """Return pull requests, newest first.
+
+        Args:
+            state: open, closed or all.
+            head: A branch name; None for any.
+            touched: At most so many, those that something happened to last first; None for all.
+        """
         owner = self._transport.repository.partition("/")[0]
         query = {"state": state} | ({} if head is None else {"head": f"{owner}:{head}"})
-        return tuple(wire.parse_pull(raw) for raw in self._pages("/pulls", query))
+        query |= {} if touched is None else {"sort": "updated", "direction": "desc"}
+        return tuple(wire.parse_pull(raw) for raw in islice(self._pages("/pulls", query), touched))
 
     def pull(self, number: int) -> Pull:
         """Return one pull request, with `mergeable` where the forge has computed it."""

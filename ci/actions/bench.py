@@ -19,6 +19,9 @@ from ci.context import Clock, GateInputs, Progress
 from ci.inputs import Choice, inputs_at_commit
 from ci.publish_records import Subject
 
+CLOSED_MAX = 100
+"""Closed pull requests that are looked through, the last touched first: one page."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
@@ -66,10 +69,16 @@ def fetch(bench: Bench, *commits: str) -> None:
         bench.repo.fetch(bench.remote, missing)
 
 
-def subject_of(bench: Bench, run: GateRun, forge: ForgeClient) -> Subject:
+def subject_of(bench: Bench, run: GateRun, forge: ForgeClient, *, also_closed: bool = False) -> Subject:
     """Return which judgement a run of the untrusted half stands for: its head, on main as it is now.
 
     The number comes from the event, else from the one open pull request with this head.
+
+    Args:
+        bench: This step's tools.
+        run: The run.
+        forge: Is asked where the event names no number, as of a fork's.
+        also_closed: Whether one that was closed just now will do: its run goes on, and leaves a score to be read.
 
     Raises:
         UsageError: no open pull request onto main has this head any more: nothing is to be told.
@@ -77,8 +86,10 @@ def subject_of(bench: Bench, run: GateRun, forge: ForgeClient) -> Subject:
     base = fetch_main(bench.repo, bench.remote)
     number = run.number
     if number is None:
-        numbers = [pull.number for pull in forge.pulls(state="open") if pull.head_sha == run.head]
-        number = min(numbers, default=None)
+        number = min((pull.number for pull in forge.pulls(state="open") if pull.head_sha == run.head), default=None)
+    if number is None and also_closed:
+        closed = forge.pulls(state="closed", touched=CLOSED_MAX)
+        number = min((pull.number for pull in closed if pull.head_sha == run.head and not pull.merged), default=None)
     if number is None:
         raise UsageError(f"no open pull request has head {run.head[:12]}; it was closed or pushed over")
     fetch(bench, run.head)

@@ -32,7 +32,8 @@ def desk_of(bench: Bench, forge: ForgeClient, key: Path) -> GateDesk:
 def reserve_run(bench: Bench, forge: ForgeClient, key: Path) -> Sealed | None:
     """Reserve the judgement of the run that the event tells of; None where there is nothing to score.
 
-    Run again, or beside the step that publishes, it finds the reservation that is there.
+    Run again, or beside the step that publishes, it finds the reservation that is there. A pull request that was
+    closed meanwhile is counted all the same.
 
     Raises:
         UsageError: the run is none of ours, or its pull request is gone.
@@ -41,7 +42,7 @@ def reserve_run(bench: Bench, forge: ForgeClient, key: Path) -> Sealed | None:
     run = parse_gate_run(bench.site.event())
     if run.repository != bench.site.repository:
         raise UsageError(f"the event is of {run.repository}, this run of {bench.site.repository}")
-    subject = subject_of(bench, run, forge)
+    subject = subject_of(bench, run, forge, also_closed=True)
     candidate = candidate_of_commits(bench.repo, base=subject.base, head=subject.head)
 
     def read(path: str) -> bytes | None:

@@ -93,8 +93,20 @@ def test_closing_the_pull_request_and_deleting_the_run_leave_it_counted(stage):
     stage.forge("human").close_pull(number)
 
     with pytest.raises(UsageError, match="no open pull request"):
-        reserved(stage, None, head)
+        published(stage, None, head)
     assert stage.trials == 1
+
+
+def test_a_pull_request_that_is_closed_before_its_run_is_counted_is_counted(stage):
+    number, head = stage.propose(strategy())
+    stage.forge("human").close_pull(number)
+
+    found = reserved(stage, None, head)  # as of a fork, whose runs name no pull request
+
+    assert (found.entry.pr, found.entry.head) == (number, head)
+    assert stage.trials == 1
+    with pytest.raises(UsageError, match="no open pull request"):
+        reserved(stage, None, stage.main)
 
 
 @pytest.mark.slow
