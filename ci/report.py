@@ -24,10 +24,15 @@ _ACTIVE = re.compile(r"([\\`*_{}\[\]<>()#+\-.!|~@:&$])")
 
 
 def escaped(text: str) -> str:
-    """Return untrusted text so that Markdown shows it as it is: no link, mention, image, table or HTML."""
-    flat = " ".join(text.split())
+    """Return untrusted text so that Markdown shows it as it is: no link, mention, image, table or HTML, nor turned."""
+    flat = one_line(text)
     # A zero-width space keeps platforms from turning a name or number behind these into a mention or link.
     return _ACTIVE.sub(r"\\\1", flat).replace("@", "@\u200b").replace("#", "#\u200b")
+
+
+def one_line(text: str) -> str:
+    """Return untrusted text on one line, what reorders or hides letters replaced by U+FFFD."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in " ".join(text.split()))
 
 
 def markdown(outcome: GateOutcome, said: Mapping[str, str] | None = None) -> str:

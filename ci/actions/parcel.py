@@ -22,6 +22,7 @@ from autarch.errors import RefusedError, UndecidedError
 from autarch.evidence.claim import ClaimedCheck, claimed_check
 from autarch.evidence.returns import DailyReturns, returns_from, returns_text
 from autarch.manifest import Manifest
+from autarch.sandbox.failure import printable
 from autarch.sandbox.values import Layer, SandboxLevel
 from autarch.verdict import CheckResult, Measure
 from ci.actions.artifact import read_only_file
@@ -156,7 +157,7 @@ def unwrap(content: bytes, wanted: Wanted) -> Parcel:
     try:
         parcel = msgspec.msgpack.decode(content, type=Parcel, strict=True)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise PoisonedError(f"the parcel is not of schema 1: {error}") from error
+        raise PoisonedError(f"the parcel is not of schema 1: {printable(str(error))}") from error
     if parcel.head != wanted.head:
         raise PoisonedError(f"the parcel is of head {parcel.head[:12]}, the run was of {wanted.head[:12]}")
     if parcel.base != wanted.base:

@@ -15,6 +15,7 @@ from msgspec import Meta
 from autarch.errors import RefusedError
 from autarch.repo.git import GitRepo
 from autarch.repo.strategies import BYTES_MAX, classify
+from autarch.sandbox.failure import printable
 from ci.actions.artifact import read_only_file
 
 PATCH_NAME = "patch.msgpack"
@@ -55,7 +56,10 @@ def read_patch(folder: Path) -> Patch:
     try:
         patch = msgspec.msgpack.decode(content, type=Patch, strict=True)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise RefusedError(f"the patch is not of schema 1: {error}") from error
+        raise RefusedError(f"the patch is not of schema 1: {printable(str(error))}") from error
+    for line in (patch.title, *(part for trailer in patch.trailers for part in trailer)):
+        if not line.isprintable():
+            raise RefusedError(f"the patch says {line[:80]!r}, which is not one printable line")
     for name, held in patch.files.items():
         if name not in BYTES_MAX:
             raise RefusedError(f"the patch writes {name[:80]!r}; a strategy is {', '.join(BYTES_MAX)}")

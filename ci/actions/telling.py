@@ -20,7 +20,7 @@ from autarch.verdict import CheckResult, CheckVerdict, GateVerdict
 from ci.actions.pictures import picture
 from ci.outcome import GateOutcome
 from ci.publish_records import Subject
-from ci.report import escaped, markdown
+from ci.report import escaped, markdown, one_line
 from ci.report_numbers import comparison
 from ci.report_text import summary
 
@@ -121,7 +121,12 @@ def _annotations(check: CheckResult, outcome: GateOutcome) -> Iterator[Annotatio
         return
     if check.name != "scope":
         yield Annotation(
-            path=path, start_line=1, end_line=1, level="failure", message=check.detail or "failed", title=check.name
+            path=path,
+            start_line=1,
+            end_line=1,
+            level="failure",
+            message=one_line(check.detail) or "failed",
+            title=check.name,
         )
 
 
@@ -132,5 +137,5 @@ def _measured(check: CheckResult) -> str:
 
 
 def _line(text: str) -> str:
-    flat = " ".join(text.split())
+    flat = one_line(text)
     return flat if len(flat) <= 200 else f"{flat[:199]}\u2026"

@@ -111,6 +111,15 @@ def test_an_unknown_key_is_poisoned():
         unwrap(msgspec.msgpack.encode(raw), WANTED)
 
 
+def test_what_is_said_of_a_poisoned_one_is_one_line_that_no_log_obeys():
+    raw = msgspec.to_builtins(a_parcel()) | {"a\n::set-output name=words::{}\x1b[2J\N{RIGHT-TO-LEFT OVERRIDE}": 1}
+
+    with pytest.raises(PoisonedError, match="unknown field") as refused:
+        unwrap(msgspec.msgpack.encode(raw), WANTED)
+
+    assert str(refused.value).isprintable()
+
+
 def test_the_artifact_holds_one_regular_file_of_bounded_size(tmp_path, monkeypatch):
     with pytest.raises(PoisonedError, match="nothing"):
         read_file(tmp_path)

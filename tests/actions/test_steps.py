@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from autarch.cli.ci_errand import arguments_of, make_workspace
+from autarch.cli.main import main
 from autarch.errors import ConfigError, RefusedError, UndecidedError, UsageError
 from autarch.forge.wire_more import WorkflowRun
 from autarch.repo.git import GitRepo
@@ -116,6 +117,8 @@ def test_a_patch_comes_out_as_it_went_in(tmp_path):
         {"files": {"strategy.py": b"x" * 2_000_000}},
         {"title": "two\nlines"},
         {"trailers": (("Agent", "tuner\nReviewed-By: alice"),)},
+        {"title": "Tune \N{RIGHT-TO-LEFT OVERRIDE}dnert_a"},
+        {"trailers": (("Agent", "tuner\N{LINE SEPARATOR}Reviewed-By: alice"),)},
         {"schema": 2},
     ],
 )
@@ -251,6 +254,20 @@ def test_an_output_cannot_add_another(tmp_path):
     first, *_, last = (tmp_path / "out").read_text().splitlines()
     assert first.removeprefix("words<<") == last
     assert len(last) > 30
+
+
+def test_a_step_tells_the_runner_first_to_obey_no_line_of_it(monkeypatch, capsys):
+    for name in ("GITHUB_TOKEN", "GITHUB_REPOSITORY", "AUTARCH_APP_ID", "AUTARCH_APP_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+
+    assert main(["ci", "reserve"]) == ConfigError.exit_code
+    assert main(["ci", "reserve"]) == ConfigError.exit_code
+
+    told = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("autarch: ")]
+    words = [line.removeprefix("::stop-commands::") for line in told]
+    assert all(len(word) == 32 for word in words)
+    assert len(set(words)) == 2  # nobody can guess the word that starts them again
 
 
 def test_a_step_outside_a_workflow_says_so():

@@ -71,6 +71,15 @@ def test_nothing_a_strategy_says_becomes_markup_in_markdown(outcome) -> None:
     assert not re.search(r"(?<!\\)!\[", text)
 
 
+def test_nothing_that_a_commit_says_turns_or_hides_letters(outcome) -> None:
+    said = {"Agent": "tuner\N{RIGHT-TO-LEFT OVERRIDE}denimaxe \x1b[2J\N{ZERO WIDTH JOINER}x"}
+
+    text = markdown(outcome, said)
+
+    assert "tuner\N{REPLACEMENT CHARACTER}denimaxe" in text
+    assert all(c.isprintable() or c in "\n\N{ZERO WIDTH SPACE}" for c in text)
+
+
 def test_nothing_a_strategy_says_becomes_markup_in_html(outcome) -> None:
     page = html(outcome)
 
