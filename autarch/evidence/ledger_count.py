@@ -2,10 +2,11 @@
 
 Every reservation counts one, and the trials of the study behind it, unless it was closed as stopped
 before any score, or its lane held: then main's own version was looked at, and not a new bet. One without
-a result counts: whoever killed the run may have read the score. So does one that was closed only when it was judged
-again, after an undecided answer that held its decisions: code that knows the hour must not take its trial back. Reservations whose decisions are the same
-bytes count once, since the same bet was looked at once; but one whose lane did not hold counts by itself,
-whatever its train decisions are, since it asked about hidden bars.
+a result counts: whoever killed the run may have read the score. So does one that was closed only when it
+was judged again, after an undecided answer that held its decisions: code that knows the hour must not take
+its trial back. Reservations whose decisions are the same bytes count once, since the same bet was looked at
+once; but one whose lane did not hold counts by itself, whatever its train decisions are, since it asked
+about hidden bars.
 """
 
 from __future__ import annotations
