@@ -17,7 +17,8 @@ const draw = (id, options, lines) => {
   const box = document.getElementById(id);
   if (!box) return null;
   const chart = L.createChart(box, {
-    autoSize: true, layout: { attributionLogo: false }, ...(options.moves ? hands : still), ...options.chart,
+    // A narrow window, or one that is made so, shows all there is too: the library would leave out the oldest.
+    autoSize: true, layout: { attributionLogo: false }, timeScale: { minBarSpacing: 0.002, lockVisibleTimeRangeOnResize: true }, ...(options.moves ? hands : still), ...options.chart,
     localization: { priceFormatter: options.format },
   });
   const series = lines.map(({ kind, style, rows, markers }) => {

@@ -59,13 +59,16 @@ const marksOf = one => one.marks.map(([bar, side, closing, price]) => ({
 }));
 const SHOWN = 300;
 const newest = (chart, n) => chart.timeScale().setVisibleLogicalRange({ from: n - SHOWN, to: n + 5 });
-let candles = null, at = -1;
-const show = async index => {
-  if (at === index) return candles;
-  at = index;
+let candles = null, at = -1, coming = null;
+// Whoever asks while the bars are still read gets the same chart when they are; of two symbols, the one asked last.
+const show = index => {
+  if (at !== index) { at = index; coming = shownBars(index); }
+  return coming;
+};
+const shownBars = async index => {
   const one = page.candles[index];
   if (one.bars === undefined) one.bars = await barsOf(one);
-  if (at !== index) return candles;
+  if (at !== index) return coming;
   if (!candles) {
     candles = draw("candles", { moves: true, format: v => v.toFixed(one.digits) }, [{ kind: "CandlestickSeries", rows: [], markers: () => marksOf(page.candles[at]),
       style: () => ({ upColor: css("--up"), downColor: css("--down"), wickUpColor: css("--up"), wickDownColor: css("--down"), borderVisible: false }) }]);

@@ -68,6 +68,24 @@ def test_a_trade_s_button_shows_it_on_its_bars_and_buttons_zoom(shown) -> None:
     assert shown.faults == []
 
 
+def test_a_trade_s_button_pressed_while_its_bars_are_still_read_shows_it_then(tab, page_file) -> None:
+    tab.add_init_script(
+        "const own = Response.prototype.arrayBuffer, held = new Promise(free => { window.free = free; });"
+        "Response.prototype.arrayBuffer = async function () { await held; return own.call(this); };"
+    )
+    tab.goto(page_file.as_uri())
+    tab.locator("#candles").scroll_into_view_if_needed()
+    tab.wait_for_function("() => at === 0")
+
+    tab.locator("button[data-trade^='0 ']").last.click()
+    tab.evaluate("free()")
+
+    newest = "SHOWN + 5"
+    span_of = "(() => { const r = candles.chart.timeScale().getVisibleLogicalRange(); return r.to - r.from; })()"
+    tab.wait_for_function(f"() => candles !== null && Math.abs({span_of} - ({newest})) > 5")
+    assert tab.faults == []
+
+
 def test_charts_of_one_group_show_one_span(shown) -> None:
     shown.locator("#equity").scroll_into_view_if_needed()
     shown.wait_for_function("() => group.length > 0 && group[0].timeScale().getVisibleRange()")
@@ -111,6 +129,9 @@ def test_a_phone_needs_no_sideways_scrolling_and_print_keeps_the_charts(shown) -
 
     shown.locator("#equity").scroll_into_view_if_needed()
     shown.wait_for_selector("#equity canvas")
+    shown.wait_for_function("() => group.length > 0 && group[0].timeScale().getVisibleLogicalRange()")
+    first, last = shown.evaluate("(r => [r.from, r.to])(group[0].timeScale().getVisibleLogicalRange())")
+    assert last - first > 0.95 * shown.evaluate("page.lines[0].time_s.length")  # the whole of it, however narrow
     shown.emulate_media(media="print")
     assert shown.locator("#equity canvas").first.is_visible()
     assert not shown.locator(".tools").first.is_visible()

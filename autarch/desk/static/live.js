@@ -2,7 +2,7 @@
 const css = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const chartIn = box => window.LightweightCharts.createChart(box, { autoSize: true,
   layout: { attributionLogo: false, background: { color: "transparent" }, textColor: css("--soft") },
-  grid: { vertLines: { color: css("--line") }, horzLines: { color: css("--line") } }, timeScale: { timeVisible: true, fixLeftEdge: true, fixRightEdge: true, borderColor: css("--line") },
+  grid: { vertLines: { color: css("--line") }, horzLines: { color: css("--line") } }, timeScale: { timeVisible: true, minBarSpacing: 0.002, lockVisibleTimeRangeOnResize: true, fixLeftEdge: true, fixRightEdge: true, borderColor: css("--line") },
   rightPriceScale: { borderColor: css("--line") }, handleScroll: { mouseWheel: false }, handleScale: { mouseWheel: false } });
 const points = document.getElementById("points"), box = document.getElementById("equity");
 if (points && box && window.LightweightCharts) {
