@@ -39,6 +39,9 @@ REPOSITORY_SETTINGS: dict[str, Any] = {
     "allow_rebase_merge": False,
     "allow_auto_merge": False,
 }
+_EXACT = frozenset({"allowed_merge_methods"})
+"""Lists in which a member more is a permission more, where in all others it is one more thing that is asked."""
+
 ACTIONS_POLICY: dict[str, Any] = {"default_workflow_permissions": "read", "can_approve_pull_request_reviews": False}
 
 
@@ -118,7 +121,7 @@ def unavailable(piece: Piece, profile: Profile, repository: Repository) -> str:
 
 def covered(codeowners: str) -> list[str]:
     """Return what is wrong with a CODEOWNERS file: its last matching line decides, and only strategies are open."""
-    lines = [line.split() for line in codeowners.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    lines = [fields for line in codeowners.splitlines() if (fields := line.partition("#")[0].split())]
     problems = []
     if not lines or lines[0][0] != "*" or len(lines[0]) == 1:
         problems.append("its first rule must give everything (*) an owner")
@@ -148,7 +151,7 @@ def differences(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> list[str
         problems += [
             f"{kind}: {key} is {rules[kind].get(key)!r}, expected {value!r}"
             for key, value in parameters.items()
-            if not _within(value, rules[kind].get(key))
+            if not (value == rules[kind].get(key) if key in _EXACT else _within(value, rules[kind].get(key)))
         ]
     return problems
 

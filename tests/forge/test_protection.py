@@ -204,6 +204,9 @@ def test_each_way_to_weaken_a_ruleset_is_a_difference(wanted: Protection) -> Non
     ]
     assert weakened(lambda f: f.pop("bypass_actors")) == ["who may bypass it is not shown to this token"]
     assert weakened(lambda f: f["rules"].pop(0)) == ["rule deletion is missing"]
+    assert weakened(lambda f: f["rules"][2]["parameters"]["allowed_merge_methods"].append("squash")) == [
+        "pull_request: allowed_merge_methods is ['merge', 'squash'], expected ['merge']"
+    ]
     for changed in ({"integration_id": ACTIONS_APP}, {"integration_id": None}, {"context": "other"}):
         found = copy.deepcopy(body)
         target = next(rule for rule in found["rules"] if rule["type"] == "required_status_checks")["parameters"]
@@ -217,6 +220,8 @@ def test_only_strategies_are_open_to_agents(project: tuple[GitRepo, str]) -> Non
     assert covered(ours) == ["it names @owner, which is nobody: write your account or team there"]
     assert covered(ours.replace("@owner", "@me")) == []
     assert covered("* @me\n/strategies/\n/ci/\n") == ["/ci/ needs no review; only /strategies/ may"]
+    assert covered("* @me\n/strategies/\n/ci/ # mine\n") == ["/ci/ needs no review; only /strategies/ may"]
+    assert covered("* @me # all\n/strategies/ # agents\n#/ci/\n") == []
     assert covered("* @me\n") == ["/strategies/ is not open to agents"]
     assert covered("/strategies/\n") == ["its first rule must give everything (*) an owner"]
 
