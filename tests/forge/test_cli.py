@@ -106,7 +106,7 @@ def test_serve_tells_its_url_answers_and_ends_cleanly_on_sigterm(tmp_path: Path,
         told = state.url_file.read_text().strip()
         answered = user(url, tokens["human"])
         process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=120)
     finally:
         process.kill()
         process.wait()

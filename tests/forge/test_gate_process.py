@@ -89,7 +89,7 @@ def test_stopping_ends_the_gate_and_its_workers(tmp_path: Path) -> None:
     child = int((tmp_path / "ready").read_text())
 
     gate.stop()
-    thread.join(20)
+    thread.join(120)
 
     assert [answer.state for answer in said] == ["undecided"]
     assert gone(child)
@@ -121,7 +121,7 @@ def test_a_forge_that_is_killed_leaves_no_gate_behind(tmp_path: Path) -> None:
     os.kill(gate, 0)
 
     forge.kill()
-    forge.wait(20)
+    forge.wait(120)
 
     assert gone(gate)
 

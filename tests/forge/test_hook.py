@@ -23,7 +23,7 @@ def listener(tmp_path, monkeypatch):
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
         listening.bind(str(tmp_path / "hook"))
         listening.listen(8)
-        listening.settimeout(20.0)
+        listening.settimeout(120.0)
         yield listening
 
 

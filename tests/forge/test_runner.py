@@ -14,7 +14,7 @@ from autarch.forge.wire import GATE_CONTEXT
 
 from .conftest import Keys, Yard, make_yard
 
-WAIT_S = 20.0
+WAIT_S = 120.0
 
 
 class ScriptedGate:
