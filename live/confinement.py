@@ -9,15 +9,35 @@ Each may only add: a host that wants less than the release was judged under is n
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import msgspec
 
 from autarch.canonical import parse_toml
 from autarch.errors import ConfigError, DeployError
 from autarch.sandbox.layers import DEMANDS, Demands, stricter
+from autarch.sandbox.worker import Worker
 
 KEY = "confinement"
 _Names = tuple[str, ...]
+
+
+@contextmanager
+def confining(demands: Demands, *, begun: Worker | None, allow_weak: bool) -> Iterator[Worker]:
+    """Within a block, give a worker that is held to `demands`.
+
+    Args:
+        demands: The layers without which no strategy is asked.
+        begun: One that its owner started in advance, and closes; None: one is started and closed here.
+        allow_weak: Go on without a required layer.
+    """
+    if begun is None:
+        with Worker(allow_weak=allow_weak, demands=demands) as worker:
+            yield worker
+    else:
+        begun.demands, begun.allow_weak = demands, allow_weak
+        yield begun
 
 
 def demanded(policy: bytes, limits: bytes | None) -> Demands:

@@ -17,7 +17,7 @@ from autarch.canonical import EpochMs
 from autarch.errors import DeployError
 from autarch.paths import private_directory
 from autarch.sandbox.worker import Worker
-from live.confinement import demanded
+from live.confinement import confining, demanded
 from live.conform.record import require_mainnet
 from live.credentials import Credentials, KeySource
 from live.deployer import require_still_trusted
@@ -45,7 +45,10 @@ class WallClock:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveOptions:
-    """How to run: whose account, where its key is, confinement, how many decided bars at most, metrics, narration."""
+    """How to run: whose account, where its key is, confinement, how many decided bars at most, metrics, narration.
+
+    `worker`: one that was started while the release was verified, and before any key was read; None: a new one.
+    """
 
     workspace: Path
     account: str | None = None
@@ -54,6 +57,7 @@ class LiveOptions:
     bars_max: int | None = None
     allow_weak: bool = False
     metrics_port: int | None = None
+    worker: Worker | None = None
     told: Callable[[str], None] = lambda _: None
 
 
@@ -78,7 +82,7 @@ def operate(installed: Installed, host: Host, options: LiveOptions) -> dict[str,
     limits = host.limits_path.read_bytes() if host.limits_path.exists() else None
     with ExitStack() as stack:
         demands = demanded(installed.policy, limits)
-        worker = stack.enter_context(Worker(allow_weak=options.allow_weak, demands=demands))
+        worker = stack.enter_context(confining(demands, begun=options.worker, allow_weak=options.allow_weak))
         level = worker.level  # and the zygote is there before any key is read
         journal = stack.enter_context(Journal(host.journal_path(account.name), account=account.name))
         credentials = None if account.venue == "paper" else credentials_of(account, source)

@@ -16,7 +16,7 @@ from autarch.sandbox.values import SandboxLevel
 from autarch.sandbox.worker import Worker
 from live.assembling import costs_of, market_of, recorded_venue, release_of
 from live.brain import Blockwise, Stepwise
-from live.confinement import demanded
+from live.confinement import confining, demanded
 from live.feeds.recorded import RecordedBars
 from live.host import Host
 from live.installed import Installed
@@ -40,6 +40,7 @@ class RunOptions:
     """How to run: which account, which recorded bars, how many decided bars at most, confinement, narration.
 
     `stepwise`: ask the strategy at every bar, as on a live market, instead of once a block.
+    `worker`: one that was started while the release was verified; None: a new one.
     """
 
     account: str | None = None
@@ -47,6 +48,7 @@ class RunOptions:
     bars_max: int | None = None
     stepwise: bool = False
     allow_weak: bool = False
+    worker: Worker | None = None
     progress: Callable[[int, int], None] = lambda _done, _of: None
 
 
@@ -71,7 +73,7 @@ def run_release(installed: Installed, host: Host, stores: Stores, options: RunOp
     with ExitStack() as stack:
         limits = host.limits_path.read_bytes() if host.limits_path.exists() else None
         demands = demanded(installed.policy, limits)
-        worker = stack.enter_context(Worker(allow_weak=options.allow_weak, demands=demands))
+        worker = stack.enter_context(confining(demands, begun=options.worker, allow_weak=options.allow_weak))
         level = worker.level  # before anything is journalled: without a required layer nothing begins
         journal = stack.enter_context(Journal(host.journal_path(account.name), account=account.name))
         book = RequestBook(host.book_path(account.name))

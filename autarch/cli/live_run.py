@@ -66,31 +66,36 @@ def run(
 
     Example: autarch live run --tag v0.1.0
     """
-    from autarch.cli.main import load
+    from autarch.sandbox.worker import Worker
 
     pin()
-    running, workspace = load("live.running"), find_workspace()
-    installed = _installed(workspace, tag)
-    if _feed(installed.portfolio.account(account), feed) != "recorded":
-        operating = load("live.operating")
-        going = operating.LiveOptions(
-            workspace=workspace.root,
-            account=account,
-            key_fd=key_fd,
-            real_money=real_money,
-            bars_max=bars,
-            allow_weak=local_dev,
-            metrics_port=metrics_port,
-            told=tell,
-        )
-        found = operating.operate(installed, host_of(workspace), going)
-    else:
-        options = running.RunOptions(
-            account=account, bars_max=bars, stepwise=stepwise, allow_weak=local_dev, progress=bar_progress
-        )
-        found = running.run_release(installed, host_of(workspace), workspace.stores(), options)
+    workspace = find_workspace()
+    with Worker(allow_weak=local_dev) as worker:  # it imports while the release is verified, and knows nothing of it
+        installed = _installed(workspace, tag)
+        options = {"account": account, "bars_max": bars, "allow_weak": local_dev, "worker": worker}
+        if _feed(installed.portfolio.account(account), feed) == "recorded":
+            found = _on_recorded(installed, workspace, stepwise=stepwise, options=options)
+        else:
+            options |= {"key_fd": key_fd, "real_money": real_money, "metrics_port": metrics_port}
+            found = _on_happening(installed, workspace, options)
     print(json.dumps(found) if json_ else status_text(found))
     return 0
+
+
+def _on_recorded(installed: Any, workspace: Workspace, *, stepwise: bool, options: dict[str, Any]) -> Any:
+    from autarch.cli.main import load
+
+    running = load("live.running")
+    how = running.RunOptions(stepwise=stepwise, progress=bar_progress, **options)
+    return running.run_release(installed, host_of(workspace), workspace.stores(), how)
+
+
+def _on_happening(installed: Any, workspace: Workspace, options: dict[str, Any]) -> Any:
+    from autarch.cli.main import load
+
+    operating = load("live.operating")
+    how = operating.LiveOptions(workspace=workspace.root, told=tell, **options)
+    return operating.operate(installed, host_of(workspace), how)
 
 
 def _installed(workspace: Workspace, tag: str | None) -> Any:

@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = sys.argv[1:] if argv is None else list(argv)
     try:
-        if argv is None and arguments[:1] == ["backtest"]:
+        if argv is None and (arguments[:1] == ["backtest"] or arguments[:2] == ["live", "run"]):
             _pin(arguments)
         code = _run(arguments)
         sys.stdout.flush()

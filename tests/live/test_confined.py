@@ -13,6 +13,7 @@ from autarch.market.stores import Stores
 from autarch.market.synth_dataset import default_spec, synth_recipe
 from autarch.sandbox import level
 from autarch.sandbox.layers import REMEDIES
+from autarch.sandbox.worker import Worker
 from live.host import Host
 from live.journal import Journal
 from live.running import RunOptions, run_release
@@ -49,6 +50,19 @@ def test_without_a_required_layer_live_refuses_before_it_begins(ready, tmp_path)
     assert os.uname().release in str(caught.value)
     assert REMEDIES["descriptors"] in str(caught.value)
     assert not alone.journal_path("paper").exists()
+
+
+@pytest.mark.usefixtures("leaking")
+def test_a_worker_that_was_begun_in_advance_is_held_to_the_same_and_stays_its_owners(ready, tmp_path) -> None:
+    installed, _, stores = ready
+    host = Host(root=tmp_path / "host")
+
+    with Worker(allow_weak=True) as begun:
+        with pytest.raises(SandboxError, match="missing descriptors"):
+            run_release(installed, host, stores, RunOptions(bars_max=1, worker=begun))
+        assert begun.zygote_pid is not None
+
+    assert not host.journal_path("paper").exists()
 
 
 @pytest.mark.usefixtures("leaking")
