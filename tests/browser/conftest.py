@@ -44,7 +44,7 @@ def tab(chromium):
     """A page that remembers every error a script made."""
     with contextlib.closing(chromium.new_context(viewport={"width": 1200, "height": 900})) as context:
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(60_000)
         page.faults = []
         page.on("pageerror", lambda error: page.faults.append(str(error)))
         page.on("console", lambda told: page.faults.append(told.text) if told.type == "error" else None)
