@@ -89,7 +89,8 @@ def judge(desk: PromotionDesk, target: str, *, asked_by: str, test: int | None =
     if stored is not None:
         return Judged(entry=stored, is_stored=True)
     _require_confirmed(account, test)
-    require_rate(now.entries, now_ms=desk.clock_ms(), per_day_max=now.inputs.policy.promotion.judged_per_day_max)
+    per_day_max = now.inputs.policy.promotion.judged_per_day_max
+    require_rate(now.entries, now_ms=desk.clock_ms(), per_day_max=per_day_max)
     _require_accepted(now.entries, standing)
     since_ms = _judged_from(now)
     begin_epoch(now.ledger, lock, key=desk.key, now_ms=desk.clock_ms())
@@ -100,6 +101,7 @@ def judge(desk: PromotionDesk, target: str, *, asked_by: str, test: int | None =
         if _stored(present_account, standing) is not None:
             return None
         _require_confirmed(present_account, test)
+        require_rate(entries, now_ms=desk.clock_ms(), per_day_max=per_day_max)  # others may have asked at the same time
         return _entry(desk, now, standing, present_account, measured, asked_by)
 
     added = now.ledger.derive(entry, key=desk.key)

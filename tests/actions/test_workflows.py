@@ -120,6 +120,17 @@ def test_only_runs_that_keep_nothing_are_cancelled():
     assert cancelled == {"gate", "calibrate"}
 
 
+def test_no_run_that_must_happen_waits_where_a_newer_one_would_take_its_place():
+    """Of a group one run may wait: the platform cancels it when another of the group comes."""
+    shared = {path.stem for path in FILES if "${{" not in parsed(path)["concurrency"]["group"]}
+
+    assert shared == {"calibrate", "forward", "propose"}  # their next run does what the one before would have done
+    assert "github.sha" in parsed(FOLDER / "record.yml")["concurrency"]["group"]  # each merge is derived again
+    asked = parsed(FOLDER / "errands.yml")["concurrency"]["group"]
+    assert "inputs.errand" in asked
+    assert "inputs.target" in asked
+
+
 @pytest.mark.parametrize(("stem", "name", "job"), jobs(), ids=JOB_IDS)
 def test_a_job_may_write_what_it_must_and_nothing_else(stem, name, job):
     written = {scope for scope, level in job["permissions"].items() if level == "write"}

@@ -181,12 +181,27 @@ def test_two_that_ask_the_same_at_once_are_told_one_answer(bench) -> None:
     assert (found.is_stored, found.entry) == (True, *bench.entries("judgement"))
 
 
-def test_no_more_than_the_policy_s_number_is_asked_in_a_day(bench) -> None:
-    bench.canned()
-    for test in (1, 2, 3):
+def spend(bench, *tests: int) -> None:
+    """Let tests of another strategy have been asked."""
+    for test in tests:
         asked = account_of(bench.ledger.entries(), dataset="planted", epoch=bench.lock.epoch)
         spent = {"test": test, "level": asked.next_level, "wealth": asked.wealth_after(passed=False)}
         bench.said("loser", judgement=Judgement(word="may not", sealed="", asked_by="ann", **spent))
+
+
+def test_those_that_ask_at_once_are_not_more_than_the_policy_s_number_either(bench) -> None:
+    bench.proposed("honest")
+    spend(bench, 1, 2)
+    bench.canned(lambda: spend(bench, 3))
+
+    with pytest.raises(RefusedError, match="the policy allows 3"):
+        judged(bench)
+    assert [entry.slug for entry in bench.entries("judgement")] == ["loser"] * 3
+
+
+def test_no_more_than_the_policy_s_number_is_asked_in_a_day(bench) -> None:
+    bench.canned()
+    spend(bench, 1, 2, 3)
     bench.proposed("honest", pr=9)
 
     with pytest.raises(RefusedError, match=r"3 tests .* the policy allows 3; ask again in 24\.0 hours"):
