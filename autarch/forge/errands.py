@@ -145,8 +145,10 @@ class Errands:
             log = self.logs / f"errand-{errand.number}-{errand.errand}.log"
             code, answered, told = self.runner.errand(arguments, log=log)
             over = _over(errand, code, answered, told)
-        except (AutarchError, OSError) as error:
-            over = replace(errand, state="failed", sentence=str(error))
+        except Exception as error:  # noqa: BLE001  whatever went wrong, whoever asked must not wait for ever
+            if not isinstance(error, AutarchError):
+                _log.warning("errand %d broke", errand.number, exc_info=error)
+            over = replace(errand, state="failed", sentence=str(error) or type(error).__name__)
         finally:
             self._busy.release()
         if over.state != "done":

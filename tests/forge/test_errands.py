@@ -34,7 +34,7 @@ class Trusted:
     def errand(self, arguments, *, log: Path):
         assert log.parent.name == "logs"
         self.asked.append(list(arguments))
-        assert self.go.wait(20)
+        assert self.go.wait(120)
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
@@ -151,6 +151,8 @@ def test_a_second_question_waits_for_the_first(yard, trusted) -> None:
         ((3, b"nonsense", b"autarch: no bars\n"), "failed", "no bars"),
         ((-9, WORD, b"autarch: working\n"), "failed", "working"),
         (UndecidedError("main's code cannot run here"), "failed", "cannot run here"),
+        (ValueError("it came apart"), "failed", "came apart"),
+        (ValueError(), "failed", "ValueError"),
     ],
 )
 def test_what_came_of_it_is_told_in_its_own_words(yard, trusted, answer, state, says) -> None:
