@@ -232,10 +232,21 @@ class Ledger:
             PushRefusedError: as `append`.
         """
         head = self.sync()
-        given = () if head is None else self._reader.answering(head, reserved.digest)
-        return next((s for s in given if s.entry.kind == kind), None) or self.append(word(), key=key)
+        found = [] if head is None else self._given(head, reserved, kind)
+        if found:
+            return found[0]
+        made = word()
+
+        def draft(place: Place) -> LedgerEntry | None:  # another run of the same judgement may have been told meanwhile
+            found[:] = self._given(place.head, reserved, kind)
+            return None if found else _placed(made, place)
+
+        return self._append(draft, key=key) or found[0]
 
     # Inside
+
+    def _given(self, head: str, reserved: Sealed, kind: str) -> list[Sealed]:
+        return [s for s in self._reader.answering(head, reserved.digest) if s.entry.kind == kind]
 
     def _append(self, draft: Draft, *, key: Path) -> Sealed | None:
         for _ in range(APPEND_ATTEMPTS_MAX):

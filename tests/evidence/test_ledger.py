@@ -254,6 +254,21 @@ def test_two_gates_of_one_pull_request_share_one_reservation_and_one_answer(tmp_
     assert [sealed.digest for sealed in ledger.entries()] == [mine.digest, again.digest]
 
 
+def test_two_that_ask_hidden_bars_of_one_judgement_at_once_are_told_one_word(repo, trust, ledger, key):
+    reserved = ledger.append(reservation(), key=key)
+    told = []
+
+    def lane(word):
+        return msgspec.structs.replace(reserved.entry, kind="lane", lane=word, reservation=reserved.digest)
+
+    def asked_meanwhile():
+        told.append(Ledger(repo, trust=trust).word(reserved, "lane", lambda: lane("ordinary"), key=key))
+        return lane("same")
+
+    assert ledger.word(reserved, "lane", asked_meanwhile, key=key) == told[0]
+    assert [s.entry.lane for s in ledger.entries()] == [None, "ordinary"]
+
+
 def test_a_second_run_that_disagrees_with_the_recorded_answer_is_refused(ledger, key):
     reserved = ledger.reserve(reservation(), key=key)
     ledger.answer(reserved, result(reserved, evidence="e" * 64), key=key)
