@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from textwrap import shorten
 
 from agents.proposal import Proposal
 from agents.study import Study
@@ -77,7 +78,8 @@ def proposal_of(
 def title_of(story: Story) -> str:
     """Return one line: what is done to which strategy, and why."""
     why = one_line(story.hypothesis)
-    return f"{_VERBS.get(story.operator, 'Propose')} {story.slug}: {why}"[:TITLE_MAX].rstrip()
+    title = f"{_VERBS.get(story.operator, 'Propose')} {story.slug}: {why}"
+    return shorten(title, TITLE_MAX, placeholder=" ...")
 
 
 def body_of(story: Story, study: Study | None) -> str:

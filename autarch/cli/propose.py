@@ -64,7 +64,8 @@ def propose(
     wants_model = operator is not None or task or slug or from_issue is not None or repair is not None
     if agent == "tuner":
         if wants_model or strategy is None:
-            raise UsageError("the tuner takes --strategy, --trials and --seed; to write or mend, name another --agent")
+            takes = "a strategy of main by --strategy, and takes --trials and --seed"
+            raise UsageError(f"the tuner needs {takes}; to write or mend, name another --agent")
         made, study = desk.tune(strategy, trials=trials, seed=seed, progress=_say)
         return _opened(desk, made, dry_run=dry_run, json_=json_, digest=study.digest, count=len(study.trials))
     if from_issue is not None and repair is not None:

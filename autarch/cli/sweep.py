@@ -137,11 +137,11 @@ def _print(answer: dict[str, Any], *, as_json: bool, show: int) -> None:
         print(f"no score: {_named(row['params'])}: {row['detail']}")
     count, luck = answer["trials"], answer["best_sharpe_by_luck"]
     expected = "" if luck is None else f" Without any skill, the best of as many would show a Sharpe near {luck:.2f}."
+    warned = f"The best of {count} is partly luck.{expected}\n" if answer["scored"] else ""
     where = f"{answer['strategy']} on {answer['split']} of {answer['dataset']}"
     print(
-        f"{count} trials of {where}, {answer['scored']} with a score.\n"
-        f"The best of {count} is partly luck.{expected}\nNothing was recorded. Whoever proposes one of these "
-        f"adds the trailer `Trials: {count}` to the commit."
+        f"{count} trials of {where}, {answer['scored']} with a score.\n{warned}"
+        f"Nothing was recorded. Whoever proposes one of these adds the trailer `Trials: {count}` to the commit."
     )
 
 

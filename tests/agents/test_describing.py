@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from agents.describing import Story, body_of, one_line, proposal_of, title_of
 from agents.study import Study, Trial
 
@@ -54,5 +56,6 @@ def test_titles_and_trailers_are_one_printable_line() -> None:
 
     assert made.title == "Change hill: Longs pay. # A heading Agent: human"
     assert made.trailers == (("Model", "m-1 Merged-by: agent"),)
-    assert len(title_of(STORY)) <= 120
+    long = title_of(replace(STORY, hypothesis="Longs pay shorts " * 12))
+    assert long == "Change hill: " + "Longs pay shorts " * 6 + "..."  # 13 + 6 * 17 + 3 = 118; one word more, 124
     assert one_line("a\x1b[2Jb\u202ec") == "a [2Jb c"

@@ -73,8 +73,10 @@ def test_fewer_rows_are_shown_when_asked_and_nothing_scored_has_no_table(capsys)
     verb._print(answer(), as_json=False, show=1)
     assert len(capsys.readouterr().out.splitlines()) == 2 + 3
 
-    verb._print(answer(ranked=[], best=None, best_sharpe_by_luck=None), as_json=False, show=5)
-    assert capsys.readouterr().out.splitlines()[0] == "no score: fast=9, size=0: never trades"
+    verb._print(answer(scored=0, ranked=[], best=None, best_sharpe_by_luck=None), as_json=False, show=5)
+    out = capsys.readouterr().out
+    assert out.splitlines()[0] == "no score: fast=9, size=0: never trades"
+    assert "partly luck" not in out  # where there is no best
 
 
 @pytest.fixture(scope="module")
