@@ -65,18 +65,18 @@ class Sim:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        asyncio.run_coroutine_threadsafe(self.server.start(), self._loop).result(20)
+        asyncio.run_coroutine_threadsafe(self.server.start(), self._loop).result(120)
 
     def do(self, function):
         async def there():
             return function()
 
-        return asyncio.run_coroutine_threadsafe(there(), self._loop).result(20)
+        return asyncio.run_coroutine_threadsafe(there(), self._loop).result(120)
 
     def close(self):
-        asyncio.run_coroutine_threadsafe(self.server.close(), self._loop).result(20)
+        asyncio.run_coroutine_threadsafe(self.server.close(), self._loop).result(120)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(120)
         self._loop.close()
 
     def account(self, **key):

@@ -21,6 +21,8 @@ from .simulator_floor import FREE, NoFunding
 
 KEY = ApiKey(key="simulated-key", secret="simulated-secret", uid="1")
 SYMBOLS = ("AAAUSDT", "BBBUSDT")
+PATIENT_S = 60.0
+"""How long what is sure to come is waited for: long, since a machine may be busy with other tests."""
 
 
 def wall_ms():
@@ -52,13 +54,13 @@ class Served:
 
     def __enter__(self):
         self._thread.start()
-        asyncio.run_coroutine_threadsafe(self.server.start(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self.server.start(), self._loop).result(PATIENT_S)
         return self
 
     def __exit__(self, *_):
-        asyncio.run_coroutine_threadsafe(self.server.close(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self.server.close(), self._loop).result(PATIENT_S)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(PATIENT_S)
         self._loop.close()
 
     def _run(self):
@@ -69,7 +71,16 @@ class Served:
         async def there():
             return function(*args)
 
-        return asyncio.run_coroutine_threadsafe(there(), self._loop).result(10)
+        return asyncio.run_coroutine_threadsafe(there(), self._loop).result(PATIENT_S)
+
+    def topics(self):
+        """Return what clients have subscribed to so far, as the venue knows it."""
+
+        def look():
+            sessions = [connection.session for connection in self.server._connections]
+            return {topic for session in sessions for topic in getattr(session, "topics", ())}
+
+        return self.call(look)
 
     def trade(self, price, symbol="AAAUSDT"):
         def play():
@@ -80,7 +91,7 @@ class Served:
         self.call(play)
 
 
-def wait_for(condition, *, seconds=10.0):
+def wait_for(condition, *, seconds=PATIENT_S):
     """Wait until a condition holds; a fact, not a speed, is what the caller asserts."""
     ends = time.monotonic() + seconds
     while not condition():

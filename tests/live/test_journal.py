@@ -170,7 +170,7 @@ def test_a_second_writer_is_refused_while_readers_are_welcome(path):
     with Journal(path, account="paper"), Journal(path, account="paper", read_only=True) as reader:
         process = context.Process(target=_second_writer, args=(path, answers))
         process.start()
-        answer = answers.get(timeout=30)
+        answer = answers.get(timeout=120)
         process.join()
 
         assert "another process writes" in answer

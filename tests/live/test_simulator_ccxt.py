@@ -9,7 +9,7 @@ import ccxt
 import ccxt.pro
 import pytest
 
-from .simulator_site import KEY, Served
+from .simulator_site import KEY, PATIENT_S, Served
 
 SYMBOL = "AAA/USDT:USDT"
 
@@ -21,7 +21,7 @@ def pointed_at(client, server):
     client.options["enableUnifiedMargin"], client.options["enableUnifiedAccount"] = False, True
     client.options["unifiedMarginStatus"] = 5
     client.has["fetchCurrencies"] = False
-    client.timeout = 8000
+    client.timeout = 1000 * PATIENT_S
     return client
 
 
@@ -83,13 +83,13 @@ def test_ccxt_streams_hear_orders_and_prices(served):
         try:
             await client.load_markets()
             heard = asyncio.create_task(client.watch_orders(SYMBOL))
-            ticker = await asyncio.wait_for(client.watch_ticker(SYMBOL), 10)
+            ticker = await asyncio.wait_for(client.watch_ticker(SYMBOL), PATIENT_S)
             for number in range(50):
                 await asyncio.sleep(0.1)
                 if heard.done():
                     break
                 await client.create_order(SYMBOL, "market", "buy", 0.1, params={"clientOrderId": f"heard-{number}"})
-            return ticker, await asyncio.wait_for(heard, 10)
+            return ticker, await asyncio.wait_for(heard, PATIENT_S)
         finally:
             await client.close()
 

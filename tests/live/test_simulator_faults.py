@@ -19,7 +19,7 @@ from live.simulator.faults.streams import FaultyStream
 from live.simulator.wire.rest import Request
 
 from .simulator_floor import Floor
-from .simulator_site import KEY, Served, new_site, wait_for, wall_ms
+from .simulator_site import KEY, PATIENT_S, Served, new_site, wait_for, wall_ms
 
 BODY = b'{"category":"linear","symbol":"AAAUSDT","side":"Buy","orderType":"Market","qty":"1","orderLinkId":"f-1"}'
 
@@ -184,22 +184,24 @@ def test_faults_on_real_sockets_are_queued_over_http_and_logged():
     with Served() as served:
         base = served.server.url
 
-        def place():
+        def place(*, timeout_s=PATIENT_S):
             body = json.loads(BODY)
             stamp = str(wall_ms())
             raw = json.dumps(body)
             headers = {"X-BAPI-API-KEY": KEY.key, "X-BAPI-TIMESTAMP": stamp, "X-BAPI-RECV-WINDOW": "5000",
                        "X-BAPI-SIGN": KEY.sign(f"{stamp}{KEY.key}5000{raw}")}  # fmt: skip
-            return requests.post(f"{base}/v5/order/create", data=raw, headers=headers, timeout=1)
+            return requests.post(f"{base}/v5/order/create", data=raw, headers=headers, timeout=timeout_s)
 
         for kind in ("accept_then_timeout", "accept_then_drop", "accept_then_truncate", "accept_then_html"):
-            assert requests.post(f"{base}/simulator/faults", json={"kind": kind}, timeout=5).status_code == 200
-        assert requests.post(f"{base}/simulator/faults", json={"kind": "gremlin"}, timeout=5).status_code == 400
-        for expected in (requests.ReadTimeout, requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
+            assert requests.post(f"{base}/simulator/faults", json={"kind": kind}, timeout=PATIENT_S).status_code == 200
+        assert requests.post(f"{base}/simulator/faults", json={"kind": "gremlin"}, timeout=PATIENT_S).status_code == 400
+        with pytest.raises(requests.ReadTimeout):
+            place(timeout_s=1)
+        for expected in (requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
             with pytest.raises(expected):
                 place()
         assert "html" in place().text
-        log = requests.get(f"{base}/simulator/log", timeout=5).json()
+        log = requests.get(f"{base}/simulator/log", timeout=PATIENT_S).json()
 
         assert [f["kind"] for f in log["faults"]] == [
             "accept_then_timeout", "accept_then_drop", "accept_then_truncate", "accept_then_html",
@@ -214,7 +216,7 @@ def test_faults_of_the_market_and_of_subscriptions_strike_on_real_sockets():
         account = served.site.exchange.accounts[KEY.uid]
 
         def queue(**fault):
-            assert requests.post(f"{base}/simulator/faults", json=fault, timeout=5).status_code == 200
+            assert requests.post(f"{base}/simulator/faults", json=fault, timeout=PATIENT_S).status_code == 200
 
         queue(kind="withdraw", amount="70")
         wait_for(lambda: served.call(lambda: account.deposited) == 99_930)
@@ -230,7 +232,7 @@ def test_faults_of_the_market_and_of_subscriptions_strike_on_real_sockets():
 
 @contextlib.contextmanager
 def connect(url):
-    socket = websocket.create_connection(url, timeout=10)
+    socket = websocket.create_connection(url, timeout=PATIENT_S)
     try:
         yield socket
     finally:

@@ -34,7 +34,7 @@ def streams(served, monkeypatch):
     opened = []
 
     def open_stream(kind, **how):
-        stream = kind(testnet=False, ping_interval=5, ping_timeout=4, **how)
+        stream = kind(testnet=False, ping_interval=60, ping_timeout=50, **how)
         opened.append(stream)
         return stream
 
@@ -129,12 +129,13 @@ def test_a_wrong_secret_is_refused_and_a_duplicate_link_id_too(served, http):
     assert wrong.value.status_code == 10004
 
 
-def test_the_private_stream_tells_orders_executions_positions_and_the_wallet(http, streams):
+def test_the_private_stream_tells_orders_executions_positions_and_the_wallet(served, http, streams):
     heard = {"order": [], "execution": [], "position": [], "wallet": []}
     stream = streams(ut.WebSocket, channel_type="private", **SIGNED)
     for topic, rows in heard.items():
         getattr(stream, f"{topic}_stream")(lambda message, rows=rows: rows.extend(message["data"]))
 
+    wait_for(lambda: served.topics() == set(heard))
     http.place_order(**ORDER, qty="1", orderLinkId="told", takeProfit="1100")
 
     wait_for(lambda: any(o["stopOrderType"] == "TakeProfit" for o in heard["order"]))
@@ -150,7 +151,7 @@ def test_the_public_stream_tells_prices_and_trades(served, streams):
     stream = streams(ut.WebSocket, channel_type="linear")
     stream.ticker_stream("AAAUSDT", lambda message: tickers.append(message["data"]["lastPrice"]))
     stream.trade_stream("AAAUSDT", lambda message: trades.extend(t["p"] for t in message["data"]))
-    wait_for(lambda: tickers)
+    wait_for(lambda: tickers and served.topics() == {"tickers.AAAUSDT", "publicTrade.AAAUSDT"})
 
     served.trade(1012.5)
 

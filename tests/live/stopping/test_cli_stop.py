@@ -54,7 +54,7 @@ class Desk:
 
         thread = threading.Thread(target=lambda: asyncio.run(run()))
         thread.start()
-        ready.wait(10)
+        assert ready.wait(60)
         try:
             yield
         finally:

@@ -97,7 +97,7 @@ def test_an_executor_that_is_stopped_by_a_signal_is_ended_all_the_same(desk):
 
         killed = desk.kill()
 
-        assert process.wait(timeout=5) == -signal.SIGKILL
+        assert process.wait(timeout=60) == -signal.SIGKILL
     assert killed.done
     assert killed.executor == "ended"
     assert desk.venue.sizes == {"BTCUSDT": 0}
@@ -107,7 +107,7 @@ def test_an_executor_whose_lock_is_not_signed_is_found_by_the_kernel(desk):
     with executor(lock_of(desk), "unsigned") as process:
         killed = desk.kill()
 
-        assert process.wait(timeout=5) == -signal.SIGKILL
+        assert process.wait(timeout=60) == -signal.SIGKILL
     assert killed.executor == "ended"
 
 
@@ -252,7 +252,7 @@ def test_without_a_venue_the_executor_is_ended_and_the_rest_is_said(desk, error)
     with executor(lock_of(desk)) as process:
         killed = desk.kill()
 
-        assert process.wait(timeout=5) == -signal.SIGKILL
+        assert process.wait(timeout=60) == -signal.SIGKILL
     assert not killed.done
     assert killed.latched
     assert any("could not be reached with the kill key" in problem for problem in killed.problems)
