@@ -65,7 +65,7 @@ def served(tmp_path):
 
     def run(arguments, _timeout_s):
         ran.append(tuple(arguments))
-        return 0, b'{"account": "paper", "halts": ["halted"]}', b""
+        return 0, b'{"account": "paper", "halts": ["halted"], "head": "%s"}' % (b"a" * 64), b""
 
     with contextlib.closing(socket.socket()) as listener:
         listener.bind(("127.0.0.1", 0))

@@ -183,7 +183,7 @@ def test_keys_alone_reach_the_first_pull_request(tab, served) -> None:
     tab.wait_for_url("**/pulls/1")
 
 
-@pytest.mark.parametrize("path", ["/", "/pulls/1", "/live/paper"])
+@pytest.mark.parametrize("path", ["/", "/pulls/1", "/live/paper", "/leaderboard"])
 def test_a_phone_needs_no_sideways_scrolling(tab, served, path) -> None:
     desk, url = served
     desk.forge.pulls = {n: a_pull(n, title="A rather long title that goes on " * 3) for n in range(1, 501)}
