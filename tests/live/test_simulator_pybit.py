@@ -98,6 +98,17 @@ def test_what_is_asked_of_one_coin_concerns_no_other(http):
     assert cancelled(settleCoin="USDT", orderFilter="StopOrder") == {"waiting"}
     assert cancelled(baseCoin="BBB") == {"BBBUSDT"}
     assert resting(settleCoin="USDT") == {"AAAUSDT"}
+    http.place_order(**ORDER, qty="1", orderLinkId="filled")
+
+    def ended(**wanted):
+        rows = http.get_order_history(category="linear", **wanted)["result"]["list"]
+        return {row["orderLinkId"] for row in rows}
+
+    assert ended(orderStatus="Filled") == {"filled"}
+    assert ended(baseCoin="BBB", orderStatus="Cancelled") == {"BBBUSDT"}
+    assert ended(orderFilter="StopOrder") == {"waiting"}
+    for base, count in (("AAA", 1), ("BBB", 0)):
+        assert len(http.get_executions(category="linear", baseCoin=base)["result"]["list"]) == count
     for ask in (resting, cancelled):
         with pytest.raises(InvalidRequestError, match="symbol invalid"):
             ask(symbol="NOPEUSDT")

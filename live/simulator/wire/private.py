@@ -129,11 +129,14 @@ def history(site: Site, key: ApiKey, query: Args) -> dict[str, Any]:
         row for order_id in reversed(account.orders) if (row := account.order_as_of(order_id, seen)) is not None
     ]  # fmt: skip
     start, end = _span(query, site.now_ms)
+    names = _scope(site, query, wanted=False)
     chosen = [
         row
         for row in rows
         if not row.is_open
-        and query.get("symbol") in {None, "", row.symbol}
+        and row.symbol in names
+        and query.get("orderStatus") in {None, "", row.status}
+        and _passes_filter(row, query)
         and (by_id is not None or start <= row.created_ms <= end)
         and (row.cum_exec_qty > 0 or row.updated_ms > site.now_ms - CANCELLED_KEPT_MS)
     ]
@@ -150,11 +153,12 @@ def executions(site: Site, key: ApiKey, query: Args) -> dict[str, Any]:
         chosen = [row for row in rows if (row.order_id == order_id if order_id else row.order_link_id == link)]
     else:
         start, end = _span(query, site.now_ms)
+        names = _scope(site, query, wanted=False)
         chosen = [
             row
             for row in rows
             if start <= row.time_ms <= end
-            and query.get("symbol") in {None, "", row.symbol}
+            and row.symbol in names
             and query.get("execType") in {None, "", row.exec_type}
         ]
     return _page(list(reversed(chosen)), query, shapes.execution_json, default=50, most=100)
@@ -286,13 +290,15 @@ def _account(site: Site, key: ApiKey) -> Account:
     return site.exchange.accounts[key.uid]
 
 
-def _scope(site: Site, asked: Args) -> list[str]:
+def _scope(site: Site, asked: Args, *, wanted: bool = True) -> list[str]:
     """Return the listed symbols that a symbol, else a base coin, else a settlement coin names.
 
     Raises:
-        Refused: 10001, none of them is given, or there is no such symbol.
+        Refused: 10001, none of them is given though one is `wanted`, or there is no such symbol.
     """
     symbol, base, settle = (asked.get(name) for name in ("symbol", "baseCoin", "settleCoin"))
+    if not (symbol or base or settle or wanted):
+        return list(site.exchange.quotes)
     if not (symbol or base or settle):
         raise Refused(10001, "params error: symbol, baseCoin or settleCoin is needed")
     if symbol and symbol not in site.exchange.quotes:
