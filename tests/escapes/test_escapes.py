@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections import Counter
 
 import pytest
@@ -13,7 +15,7 @@ from .snippets import load
 from .sources import as_read
 from .table import WALLS, Row, by_class, without
 from .unconfined import Unconfined
-from .world import World
+from .world import Neighbour, World, moments
 
 SNIPPETS = load()
 
@@ -56,6 +58,24 @@ def test_the_policy_refuses_it_by_name_with_a_line_and_a_cure(snippet):
 
     assert snippet.rule in [finding.construct for finding in found], "\n".join(map(str, found))
     assert all(finding.line >= 1 and finding.column >= 1 and len(finding.message) > 8 for finding in found)
+
+
+def test_a_clock_is_known_by_the_day_or_by_a_hundred_seconds_of_it():
+    midnight = 1_700_006_400  # 2023-11-15T00:00:00Z
+
+    assert moments(midnight + 1) == ("2023-11-15", "17000064", "2023-11-14", "17000063")
+
+
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGSTOP, signal.SIGTERM])
+def test_a_neighbour_is_found_ill_as_soon_as_the_signal_was_sent(sent):
+    for _ in range(5):
+        one = Neighbour("a secret")
+        assert one.is_well()
+        os.kill(one.process.pid, sent)
+        found = one.is_well()
+        one.close()
+
+        assert not found
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import secrets
+import select
 import signal
 import socket
 import subprocess
@@ -20,11 +21,12 @@ ADDRESS_SPACE_BYTES = 700 << 20
 """Memory a child may map; snippets try for 900 MiB, which is bearable where nothing stops them."""
 
 _KEEPER = """
-import ctypes, os, sys, time
+import ctypes, os
 ctypes.CDLL(None).prctl(0x59616D61, ctypes.c_ulong(-1), 0, 0, 0)  # may be traced, where Yama asks
 held = ctypes.create_string_buffer(os.environ["KEEPER_SECRET"].encode())
 print(ctypes.addressof(held), flush=True)
-time.sleep(600)
+while os.read(0, 1):
+    os.write(1, b"!")
 """
 
 
@@ -34,26 +36,45 @@ class Neighbour:
     def __init__(self, secret: str) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-S", "-E", "-c", _KEEPER],
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={"KEEPER_SECRET": secret},
             start_new_session=True,
         )
+        assert self.process.stdin is not None
         assert self.process.stdout is not None
-        self.address = int(self.process.stdout.readline())
+        self._asks, self._hears = self.process.stdin, self.process.stdout
+        self.address = int(self._hears.readline())
 
     def is_well(self) -> bool:
-        """Return whether it runs and is not stopped."""
-        if self.process.poll() is not None:
-            return False
-        status = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="ascii")
-        return status.rpartition(")")[2].split()[0] not in {"T", "t", "Z"}
+        """Return whether it answers.
+
+        Its state says too little: a signal that was sent is not yet one that was felt, but who was killed or stopped
+        runs no line of its own before.
+        """
+        with suppress(BrokenPipeError):
+            os.write(self._asks.fileno(), b"?")
+        while not select.select([self._hears], [], [], 0.01)[0]:
+            status = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="ascii")
+            if status.rpartition(")")[2].split()[0] in {"T", "t"}:
+                return False
+        return os.read(self._hears.fileno(), 1) == b"!"
 
     def close(self) -> None:
         """End it."""
         self.process.kill()
         self.process.wait()
-        assert self.process.stdout is not None
-        self.process.stdout.close()
+        self._asks.close()
+        self._hears.close()
+
+
+def moments(now_s: int) -> tuple[str, ...]:
+    """Return how dates and counts of seconds since the epoch are written that the last hundred seconds may have shown.
+
+    Eight digits: of fewer, some number that a snippet draws or finds would hold them by chance.
+    """
+    written = [(time.strftime("%Y-%m-%d", time.gmtime(at)), str(at)[:8]) for at in (now_s, now_s - 100)]
+    return tuple(word for words in written for word in words)
 
 
 class World:
@@ -67,9 +88,7 @@ class World:
         self.keyfile.write_text(self.secret, encoding="ascii")
         os.environ["AUTARCH_ESCAPE_SECRET"] = self.secret
         self._held = ctypes.create_string_buffer(self.secret.encode("ascii"))  # in our own memory too
-        self._tcp = socket.create_server(("127.0.0.1", 0))
-        self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._udp.bind(self._tcp.getsockname())
+        self._tcp, self._udp = _one_port()
         self._unix = socket.socket(socket.AF_UNIX)
         self._unix.bind(str(folder / "socket"))
         self._unix.listen()
@@ -108,7 +127,7 @@ class World:
                 ("read", (self.canary_text,)),
                 ("secret", (self.secret,)),
                 ("future", (str(FUTURE),)),
-                ("clock", (time.strftime("%Y-%m-%d", time.gmtime()), str(time.time_ns())[:5])),
+                ("clock", moments(time.time_ns() // 10**9)),
                 ("inside", (self.proof,)),
             )
             if any(word.encode("ascii") in leaked for word in words)
@@ -149,3 +168,16 @@ class World:
         self._neighbour.close()
         self._neighbour = Neighbour(self.secret)
         return True
+
+
+def _one_port() -> tuple[socket.socket, socket.socket]:
+    """Return a TCP listener and a UDP socket on the same free port of this host."""
+    while True:
+        tcp, udp = socket.create_server(("127.0.0.1", 0)), socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            udp.bind(tcp.getsockname())
+        except OSError:  # somebody else has the port for UDP
+            tcp.close()
+            udp.close()
+        else:
+            return tcp, udp

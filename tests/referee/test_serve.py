@@ -32,7 +32,7 @@ def state_of(pid: int) -> str:
     """Return a process's state letter, empty when there is none."""
     try:
         return Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()[0]
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # gone before it was opened, or before it was read
         return ""
 
 
