@@ -192,7 +192,7 @@ def _advice(evaluated: Evaluated, wrong: list[Case]) -> list[str]:
         return []
     smallest = smallest_sufficient(evaluated, apart)
     if smallest is None:
-        return ["No warm-up this data set can test suffices: use indicators with a finite memory."]
+        return ["No warm-up this data set can test suffices: use shorter indicators, or ones with a finite memory."]
     return [f"The smallest warm-up found to suffice is {smallest}: set warmup = {smallest}."]
 
 
