@@ -157,9 +157,12 @@ def _stores() -> Any:
 
 
 def _put(path: Path, text: str) -> None:
+    """Write a file whole, or leave none."""
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
+        if path.is_file():
+            path.unlink()
         raise ConfigError(f"cannot write {path}: {error.strerror}; choose another --out") from error
 
 
