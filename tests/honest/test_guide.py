@@ -19,6 +19,8 @@ FAULTS = {
     "clip it in decide()": "return Targets(exposure=2.0 * np.sign(bars.close - bars.open))",
     "one value for each bar given": "return Targets(exposure=np.sign(np.diff(bars.close)))",
     "assignment destination is read-only": f"bars.close[0] = 1.0{RETURN_FLAT}",
+    "input array has wrong dimensions": f"x = talib.SMA(np.column_stack([bars.close, bars.open]), 20){RETURN_FLAT}",
+    "input array type is not double": f"x = talib.SUM(bars.close > bars.open, 20){RETURN_FLAT}",
     "when later bars are there": "return Targets(exposure=np.where(bars.close > bars.close.mean(), 1.0, 0.0))",
     "hang on history beyond warmup": "slow = pd.Series(bars.close).ewm(span=300, adjust=False).mean().to_numpy()\n"
     "return Targets(exposure=np.sign(bars.close - slow))",
