@@ -14,13 +14,13 @@ LABEL_WIDTH, VALUE_WIDTH = 25, 19
 FINDINGS_SHOWN = 3
 
 
-def plain(sheet: Sheet) -> str:
-    """Return the sheet as text, no trailing newline."""
-    lines = [*head(sheet), ""]
+def plain(sheet: Sheet, *, width: int = WIDTH) -> str:
+    """Return the sheet as text, no trailing newline; without room for two groups in `width`, each below the other."""
+    lines = [*head(sheet, width=width), ""]
     for part in sheet.parts:
-        lines += _one(part.columns[0]) if len(part.columns) == 1 else _several(part)
+        lines += _one(part.columns[0], width=width) if len(part.columns) == 1 else _several(part)
         lines.append("")
-    return "\n".join([*lines, *foot(sheet)])
+    return "\n".join([*lines, *foot(sheet, width=width)])
 
 
 def draw(sheet: Sheet) -> None:
@@ -29,7 +29,7 @@ def draw(sheet: Sheet) -> None:
     from rich.text import Text
 
     console = Console(highlight=False, soft_wrap=True)
-    for line in plain(sheet).splitlines():
+    for line in plain(sheet, width=min(WIDTH, console.width)).splitlines():
         text = Text(line)
         if line and not line.startswith(" "):
             text.stylize("bold")
@@ -37,7 +37,7 @@ def draw(sheet: Sheet) -> None:
         console.print(text)
 
 
-def head(sheet: Sheet) -> list[str]:
+def head(sheet: Sheet, *, width: int = WIDTH) -> list[str]:
     """Return what was played on what."""
     columns = [column for part in sheet.parts for column in part.columns]
     market = columns[0].market
@@ -51,12 +51,13 @@ def head(sheet: Sheet) -> list[str]:
     for c in columns:
         lines += _wrapped(
             f"{', '.join(c.result.symbols)}: capital {c.result.capital:,.0f} USDT{factor}, "
-            f"decides from {_day(c.first_ms)} on" + (f", {_params(c)}" if c.params else "")
+            f"decides from {_day(c.first_ms)} on" + (f", {_params(c)}" if c.params else ""),
+            width,
         )
     return lines
 
 
-def foot(sheet: Sheet) -> list[str]:
+def foot(sheet: Sheet, *, width: int = WIDTH) -> list[str]:
     """Return what to keep in mind."""
     lines = []
     if sheet.likeness is not None:
@@ -65,11 +66,12 @@ def foot(sheet: Sheet) -> list[str]:
         lines.append(f"decisions alike {_or_none(None if like.alike is None else 100 * like.alike, '{:.2f} %')}")
     for column in (column for part in sheet.parts for column in part.columns):
         lines += [f"the gate refuses {column.label}: {finding}" for finding in column.findings[:FINDINGS_SHOWN]]
-    return [*lines, *_wrapped(f"Assumed, not measured: {assumed_words(sheet.assumed)}"), *_wrapped(_caveat(sheet))]
+    assumed = f"Assumed, not measured: {assumed_words(sheet.assumed)}"
+    return [*lines, *_wrapped(assumed, width), *_wrapped(_caveat(sheet), width)]
 
 
-def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+def _wrapped(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
 
 def _caveat(sheet: Sheet) -> str:
@@ -82,12 +84,14 @@ def _caveat(sheet: Sheet) -> str:
     return f"{NOT_A_VERDICT}. {seen}{weak}"
 
 
-def _one(column: Column) -> list[str]:
-    """Return the groups of one column, two beside each other."""
+def _one(column: Column, *, width: int) -> list[str]:
+    """Return the groups of one column, two beside each other where there is room."""
     blocks = [
         [title, *(f"  {_row(label(name), shown(name, column.metrics[name]))}" for name in names)]
         for title, names in grouped(column.metrics)
     ]
+    if width < 2 * (LABEL_WIDTH + VALUE_WIDTH + 2) + 4:
+        return [line for block in blocks for line in (*block, "")][:-1]
     lines: list[str] = []
     nothing: list[str] = []
     for left, right in zip_longest(blocks[::2], blocks[1::2], fillvalue=nothing):

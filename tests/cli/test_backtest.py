@@ -241,7 +241,20 @@ def test_the_text_is_aligned_and_names_what_is_assumed(one):
     assert all(line == line.rstrip() and len(line) <= 100 for line in text.splitlines() if "probe" not in line)
 
 
-def test_drawing_says_the_same_words(one, capsys):
+def test_a_narrow_terminal_breaks_no_row(one, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+
+    backtest_text.draw(one)
+
+    drawn = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
+    assert max(map(len, drawn.splitlines())) <= 80
+    assert sorted(re.findall(r"  (\w[\w ,]* \.\.+ \S+)", drawn)) == sorted(
+        re.findall(r"  (\w[\w ,]* \.\.+ \S+)", backtest_text.plain(one))
+    )
+
+
+def test_drawing_says_the_same_words(one, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
     backtest_text.draw(one)
 
     drawn = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
