@@ -34,7 +34,7 @@ def morning_brief(run: Run, figures: Figures, around: Surroundings) -> str:
         f"Tried {figures.tried} candidates with {', '.join(run.begun.agents)}; {figures.trials} trials, all counted",
         f"Stopped: {_reasons(figures)}",
         f"Accepted by the gate on train: {figures.accepted}; opened: {figures.opened}; the rest is in the ledger only",
-        *_best(opened, accepted=figures.accepted),
+        *_best(opened, accepted=figures.accepted, is_over=run.ended is not None),
         f"Evolution: {_arm(loop)}",
         f"Baseline:  {_arm(baseline)}{_lead(loop, baseline)}",
         f"Gain per proposal: {_agents(figures)}",
@@ -48,7 +48,7 @@ def morning_brief(run: Run, figures: Figures, around: Surroundings) -> str:
     return "\n".join(line if len(line) <= WIDTH else f"{line[: WIDTH - 3]}..." for line in lines[:LINES])
 
 
-def _best(opened: Sequence[Candidate], *, accepted: int) -> list[str]:
+def _best(opened: Sequence[Candidate], *, accepted: int, is_over: bool) -> list[str]:
     """Return the best two, one line each, worst case one line that there are none, and why."""
     found = [
         f"  #{c.opened.pull} {c.answered.slug} by {c.answered.agent}: score {_number(c.score)}, "
@@ -56,7 +56,9 @@ def _best(opened: Sequence[Candidate], *, accepted: int) -> list[str]:
         for c in sorted(opened, key=lambda c: -(c.score or 0.0))
         if c.opened is not None
     ]
-    full = "none opened: the run is not at its end, or max_prs_per_night or max_open_prs is reached"
+    full = (
+        "none opened: max_prs_per_night or max_open_prs is reached" if is_over else "none opened yet: the run goes on"
+    )
     why = full if accepted else "nothing deserved a pull request"
     return found[:2] or [f"  {why}"]
 

@@ -134,22 +134,24 @@ def _play(asked: Asked, *, allow_weak: bool, laps: Laps) -> Sheet:
 
 
 def _answer(sheet: Sheet, *, html: Path | None, as_json: bool) -> None:
-    from autarch.cli.main import load
+    """Print the figures, and then draw them into a page, which may find no room."""
+    from autarch.cli import backtest_text
 
-    if html is not None:
-        html.write_text(load("ci.report_backtest").html(sheet), encoding="utf-8")
-        tell(f"charts written to {html}")
     if as_json:
         from autarch.canonical import canonical_json
 
         print(canonical_json(sheet.to_json()).decode())
-        return
-    from autarch.cli import backtest_text
-
-    if sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
+    elif sys.stdout.isatty() and os.environ.get("TERM") != "dumb":
         backtest_text.draw(sheet)
     else:
         print(backtest_text.plain(sheet))
+    if html is not None:
+        from autarch.cli.main import load
+        from autarch.cli.putting import put
+
+        sys.stdout.flush()
+        put(html, load("ci.report_backtest").html(sheet), otherwise="the figures themselves are on standard output")
+        tell(f"charts written to {html}")
 
 
 def _tell(laps: Laps) -> None:

@@ -13,6 +13,8 @@ import typer
 from autarch.cli.telling import tell
 from autarch.errors import ConfigError, UsageError
 
+_SAID = "the answer itself is on standard output"
+
 
 def register(app: typer.Typer) -> None:
     """Add the verb `gate`."""
@@ -144,29 +146,20 @@ def _table(outcome: Any) -> str:
 
 def _write(outcome: Any, *, html: Path | None, markdown: Path | None, claim: Path | None) -> None:
     from autarch.cli.main import load
+    from autarch.cli.putting import put
     from autarch.evidence.claim import claim_bytes
 
     if html is not None:
-        _put(html, load("ci.report_html").html(outcome).encode("utf-8"))
+        put(html, load("ci.report_html").html(outcome), otherwise=_SAID)
         tell(f"report written to {html}")
     if markdown is not None:
-        _put(markdown, load("ci.report").markdown(outcome).encode("utf-8"))
+        put(markdown, load("ci.report").markdown(outcome), otherwise=_SAID)
         tell(f"report written to {markdown}")
     if claim is not None and outcome.claim is not None:
-        _put(claim, claim_bytes(outcome.claim))
+        put(claim, claim_bytes(outcome.claim), otherwise=_SAID)
         tell(f"claim written to {claim}")
     elif claim is not None:
         tell(f"no claim was written to {claim}: the run gave none (undecided, partial, or no strategy)")
-
-
-def _put(path: Path, content: bytes) -> None:
-    """Write a file whole, or leave none."""
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        if path.is_file():
-            path.unlink()
-        raise ConfigError(f"cannot write {path}: {error.strerror}; the answer itself is on standard output") from error
 
 
 def _workers(*, allow_weak: bool) -> Any:

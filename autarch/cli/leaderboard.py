@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -51,8 +52,6 @@ def leaderboard(
     repo, remote, main, entries, head = _opened()
     board = board_of(entries, _listed(repo, main, entries), dataset=dataset or _newest(entries), head=head)
     killed = refused(entries, _claims(repo, remote, entries)) if rejected or html is not None else ()
-    if html is not None:
-        html.write_text(_page(board, killed), encoding="utf-8")
     if json_:
         found = {"rejected": killed, "kills": dict(kills(killed))} if rejected else board
         print(json.dumps(msgspec.to_builtins(found)))
@@ -60,6 +59,11 @@ def leaderboard(
         print("\n".join(_rejected_lines(killed, kills(killed))))
     else:
         print("\n".join(_board_lines(board)))
+    if html is not None:
+        from autarch.cli.putting import put
+
+        sys.stdout.flush()
+        put(html, _page(board, killed), otherwise="the table itself is on standard output")
     return 0
 
 

@@ -56,13 +56,14 @@ def report(
         if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
             raise UsageError(f"{path} cannot be written there; name a file in a folder that exists")
     from autarch.cli.main import load
+    from autarch.cli.putting import put
 
     with load("ci.workers").started_workers(allow_weak=local_dev) as workers:  # they import while this process does
         scene = _scene(target, policy=policy, dataset=dataset, allow_weak=local_dev, workers=workers)
     path = out or Path(f"report-{re.sub(r'[^a-z0-9_]+', '-', scene.subject)}.html")
-    _put(path, load("ci.report_html").html_of(scene))
+    put(path, load("ci.report_html").html_of(scene), otherwise="choose another --out")
     if markdown is not None:
-        _put(markdown, load("ci.report").markdown_of(scene))
+        put(markdown, load("ci.report").markdown_of(scene), otherwise="choose another --markdown")
     first = load("ci.report_first")
     if json_:
         lines = {line.label: line.text for line in first.first_screen(scene)}
@@ -154,16 +155,6 @@ def _stores() -> Any:
         return _workspace().stores()
     except ConfigError:
         return Stores.default()
-
-
-def _put(path: Path, text: str) -> None:
-    """Write a file whole, or leave none."""
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        if path.is_file():
-            path.unlink()
-        raise ConfigError(f"cannot write {path}: {error.strerror}; choose another --out") from error
 
 
 def _plain(line: str) -> str:

@@ -26,6 +26,13 @@ UNKNOWN: Final[Mapping[str, Any]] = {
 }  # fmt: skip
 """What an account's page shows of whatever its status does not tell."""
 LEDGER_SHOWN: Final = 300
+LABELS: Final[Mapping[str, str]] = {
+    "slug": "strategy", "is_incumbent": "on main", "pr": "pull request", "look": "holdout", "sharpe": "Sharpe on train",
+    "low": "95 % from", "high": "to", "dsr": "DSR", "days": "days of train", "forward_days": "forward days",
+    "e_value": "forward e", "seq": "entry", "trials": "trials registered", "effective": "families of tries",
+    "compared": "among the newest", "variance": "V[SR] a day", "head": "ledger at", "dataset": "data set",
+}  # fmt: skip
+"""What the leaderboard calls a field; any other is called by its name."""
 REPORT_POLICY: Final = "sandbox allow-scripts; frame-ancestors 'self'"
 """A report is another's page: it may draw, and knows neither our cookie nor our pages."""
 
@@ -186,14 +193,22 @@ def tabled(found: Mapping[str, Any]) -> dict[str, Any]:
         if rows:
             columns = list(dict.fromkeys(name for row in rows for name in row))
             tables.append(
-                {"name": key, "columns": columns, "rows": [[_cell(row.get(c)) for c in columns] for row in rows]}
+                {
+                    "name": key,
+                    "columns": [LABELS.get(c, c) for c in columns],
+                    "rows": [[_cell(row.get(c)) for c in columns] for row in rows],
+                }
             )
         elif not isinstance(value, list):
-            single[key] = _cell(value)
+            single[LABELS.get(key, key)] = _cell(value)
     return {"tables": tables, "single": single}
 
 
 def _cell(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else ""
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_cell, value))
     if isinstance(value, float):
         return f"{value:,.4g}"
     return "" if value is None else str(value)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import resource
 import subprocess
 
 import pytest
 
-from autarch.cli.report import _put, _repo
-from autarch.errors import ConfigError, UsageError
+from autarch.cli.report import _repo
+from autarch.errors import UsageError
 from autarch.repo.runner import SAFE_ENVIRONMENT
 
 
@@ -35,15 +34,3 @@ def test_what_lies_in_a_clone_is_read_from_there_wherever_one_stands(tmp_path, m
     assert _repo("clone/strategies/mine").path == clone
     with pytest.raises(UsageError, match="is in no clone of a project"):
         _repo("mine")
-
-
-def test_a_page_that_does_not_fit_is_written_whole_or_not_at_all(tmp_path) -> None:
-    page, before = tmp_path / "report.html", resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
-    try:
-        with pytest.raises(ConfigError, match=r"cannot write .*report\.html: File too large"):
-            _put(page, "x" * 101)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-    assert not page.exists()

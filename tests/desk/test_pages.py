@@ -272,6 +272,16 @@ def test_children_follow_their_parent_and_a_circle_makes_a_root() -> None:
     assert {one.slug for one in found if one.on_main} == {"a", "b"}
 
 
+def test_the_leaderboard_calls_things_by_their_names():
+    row = {"slug": "ema", "is_incumbent": True, "e_value": 1.25, "waived": ["risk until 2027"]}
+
+    found = tabled({"trials": 7, "rows": [row, {"slug": "rsi", "is_incumbent": False}]})
+
+    assert found["single"] == {"trials registered": "7"}
+    assert found["tables"][0]["columns"] == ["strategy", "on main", "forward e", "waived"]
+    assert found["tables"][0]["rows"] == [["ema", "yes", "1.25", "risk until 2027"], ["rsi", "", "", ""]]
+
+
 def test_an_answer_of_any_shape_becomes_tables_and_facts() -> None:
     found = tabled({"note": "n", "rows": [{"a": 1, "b": None}, {"b": 2.5}], "empty": []})
 

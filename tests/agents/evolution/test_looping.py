@@ -230,6 +230,18 @@ def test_the_brief_of_any_run_has_fifteen_short_lines_at_most(tmp_path: Path) ->
     assert newest(world.parties()) == came
 
 
+def test_a_brief_says_why_nothing_was_opened(tmp_path: Path) -> None:
+    came = evolved(World(tmp_path / "w", per_round=2), rounds=1)
+    none = tuple(replace(candidate, opened=None) for candidate in came.run.candidates)
+    accepted = replace(came.figures, accepted=1)
+
+    over = morning_brief(replace(came.run, candidates=none), accepted, Surroundings())
+    going = morning_brief(replace(came.run, candidates=none, ended=None), accepted, Surroundings())
+
+    assert "  none opened: max_prs_per_night or max_open_prs is reached" in over.splitlines()
+    assert "  none opened yet: the run goes on" in going.splitlines()
+
+
 def test_the_journal_goes_to_the_forge_and_comes_back_to_a_clone_without_one(tmp_path: Path) -> None:
     world = World(tmp_path / "w", per_round=2)
     evolved(world, rounds=1)
