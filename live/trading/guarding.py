@@ -80,13 +80,14 @@ class Guarding:
         if isinstance(error, VenueRejected) and await self._is_beyond(symbol, wanted):
             core.draft("stopped", {"symbol": symbol, **_body(symbol, wanted), "reason": str(error)})
             return True
-        if count + 1 >= TRIES_MAX:
-            core.state("REDUCING", f"the stop of {symbol} cannot be placed: {error}", symbol=symbol, flatten=True)
-            return True
-        wait = min(core.patience.retry_most_ms, core.patience.retry_ms * 2**count)
+        wait = min(core.patience.retry_most_ms, core.patience.retry_ms * 2 ** min(count, TRIES_MAX))
         self._failed[symbol] = (count + 1, EpochMs(core.now_ms + wait))
-        core.tell("critical", f"stop {symbol}", f"not placed, tried again: {error}")
         core.again_at(core.now_ms + wait)
+        if count + 1 >= TRIES_MAX:
+            before = core.books.states.get(symbol)
+            core.state("REDUCING", f"the stop of {symbol} cannot be placed: {error}", symbol=symbol, flatten=True)
+            return core.books.states.get(symbol) != before  # who reduces already has nothing new to do
+        core.tell("critical", f"stop {symbol}", f"not placed, tried again: {error}")
         return False
 
     async def _is_beyond(self, symbol: str, wanted: Triggers) -> bool:

@@ -140,6 +140,24 @@ def test_a_stop_that_cannot_be_placed_ends_the_position_with_an_alert():
     assert any("cannot be placed" in text for text in found.said("critical"))
 
 
+def test_a_stop_and_an_exit_that_are_both_refused_are_asked_for_again_with_patience():
+    found = bench((0.3, 0.02), (0.3, 0.02), (0.2, 0.03), (0.3, 0.02), (0.2, 0.03))
+    found.venue.stops_fail = 10**6
+    found.venue.answers = dict.fromkeys(range(1, 10**4), "refused")
+
+    async def drop(_executor):
+        await asyncio.sleep(10)
+        found.venue.stop = None
+
+    executor = found.run(during=drop)
+
+    bars = 5
+    assert state_of(executor) == "REDUCING"
+    assert executor.core.books.gate.state == "ACTIVE"  # the account: only the symbol has a fault
+    assert 5 <= sum(name == "stops" for name, *_ in found.venue.calls) < 60 * bars
+    assert len(found.venue.placed) < 60 * bars
+
+
 def test_a_price_beyond_the_stop_closes_like_the_stop_itself():
     found = bench((0.3, 0.02), (0.3, 0.02), (0.0, None), (0.3, 0.02))
 

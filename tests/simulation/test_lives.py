@@ -12,7 +12,7 @@ SEEDS, SOAKED = 2000, 4000
 JOBS = 2
 
 
-@pytest.mark.parametrize("seed", [1, 4, 50, 443, 823, 1099, 1305, 4029, 4572, 5001])
+@pytest.mark.parametrize("seed", [1, 4, 50, 443, 823, 1099, 1305, 4029, 4572, 5001, 12833])
 def test_a_life_shows_nothing_that_no_life_may_show(seed):
     outcome = live(seed)
 

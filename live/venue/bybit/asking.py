@@ -107,7 +107,7 @@ class Asker:
             except (RetCode, NotSent, Unanswered) as ended:
                 last = ended
                 self._note(ended)
-            if not is_transient(last) or self._is_banned or attempt + 1 == READ_TRIES:
+            if not is_transient(last) or self.silent_s or attempt + 1 == READ_TRIES:
                 break
             await asyncio.sleep(self._wait_s(last, attempt))
         return last
@@ -125,13 +125,13 @@ class Asker:
             self._told(f"the key is refused: {ended}", True)
 
     @property
-    def _is_banned(self) -> bool:
-        return asyncio.get_running_loop().time() < self._banned_until
+    def silent_s(self) -> float:
+        """Seconds for which nothing is asked, since the venue has turned this address away; 0 when it has not."""
+        return max(0.0, self._banned_until - asyncio.get_running_loop().time())
 
     def _check_ban(self) -> None:
-        if self._is_banned:
-            left = self._banned_until - asyncio.get_running_loop().time()
-            raise NotSent(f"this address was turned away by the venue; silent for {left:.0f} s more")
+        if self.silent_s:
+            raise NotSent(f"this address was turned away by the venue; silent for {self.silent_s:.0f} s more")
 
 
 def rows_of(result: Mapping[str, Any], path: str) -> list[Mapping[str, Any]]:

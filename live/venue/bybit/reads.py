@@ -49,6 +49,11 @@ class Reads:
         """Read nothing yet."""
         self._ask = asker
 
+    @property
+    def silent_s(self) -> float:
+        """Seconds for which nothing may be read; 0 when anything may."""
+        return self._ask.silent_s
+
     async def position(self, symbol: str) -> Placed:
         """Return one symbol's position, flat or not.
 

@@ -48,17 +48,20 @@ class Settling:
         The fence counts from now: what was sent before has a timestamp from before, whatever clocks say.
 
         Raises:
-            VenueUnknown: neither could be shown within the time allowed.
+            VenueUnknown: neither could be shown within the time allowed, or nothing may be asked now: who waits for
+                that keeps every other symbol waiting too.
         """
         loop = asyncio.get_running_loop()
-        ends = loop.time() + self._most_s
+        began = loop.time()
         fence_ms = max(sent_ms, self._now_ms()) + self._recv_window_ms + MARGIN_MS
         empty_rounds, empty_since, wait_s, trouble = 0, 0.0, FIRST_WAIT_S, ""
-        while loop.time() < ends:
+        while loop.time() - began < self._most_s:
             try:
                 found = await self._traced(order_link_id, symbol)
             except VenueError as error:
                 trouble, empty_rounds = str(error), 0
+                if self._reads.silent_s:
+                    break
             else:
                 if found is not None:
                     return found
@@ -71,7 +74,7 @@ class Settling:
             await asyncio.sleep(wait_s)
             wait_s = min(wait_s * 2, WAIT_S_MAX)
         raise VenueUnknown(
-            f"{symbol} order {order_link_id}: unsettled after {self._most_s:.0f} s of reading"
+            f"{symbol} order {order_link_id}: unsettled after {min(self._most_s, loop.time() - began):.0f} s of reading"
             f"{' (' + trouble + ')' if trouble else ''}. Look for it at the venue; the symbol stays halted until then"
         )
 

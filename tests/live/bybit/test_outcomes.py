@@ -109,6 +109,25 @@ def test_a_venue_that_cannot_be_read_leaves_the_order_unknown_within_its_time():
     started(scene)
 
 
+def test_an_address_that_is_turned_away_keeps_nobody_waiting_for_an_order():
+    async def scene(hall, venue):
+        loop = asyncio.get_running_loop()
+        hall.fault("accept_then_timeout", where=CREATE)
+        with pytest.raises(VenueUnknown):
+            await venue.place(order())
+        hall.fault("http_403", where="/v5/order/realtime")
+        began = loop.time()
+        with pytest.raises(VenueUnknown, match=r"unsettled after 0 s .*HTTP 403"):
+            await venue.settle("ours-1", SYMBOL, sent_ms=await venue.now_ms())
+        assert loop.time() - began < 5
+        await asyncio.sleep(611)
+        found = await venue.settle("ours-1", SYMBOL, sent_ms=await venue.now_ms())
+        assert found is not None
+        assert found.order_link_id == "ours-1"
+
+    started(scene)
+
+
 def test_one_failed_round_of_reads_starts_the_count_of_empty_ones_anew():
     async def scene(hall, venue):
         loop = asyncio.get_running_loop()
