@@ -151,7 +151,7 @@ def differences(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> list[str
         problems += [
             f"{kind}: {key} is {rules[kind].get(key)!r}, expected {value!r}"
             for key, value in parameters.items()
-            if not (value == rules[kind].get(key) if key in _EXACT else _within(value, rules[kind].get(key)))
+            if not (_within(value, there := rules[kind].get(key)) and (key not in _EXACT or _within(there, value)))
         ]
     return problems
 
